@@ -1,0 +1,38 @@
+"""The corpus interface: where text comes from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from textforge.component import Component
+
+END_OF_TEXT = "\ufdd0"
+"""Ends a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""
+
+
+class Corpus(Component):
+    """A text to learn from, read in chunks.
+
+    >>> class Alphabet(Corpus):
+    ...     name = "alphabet"
+    ...     def read(self):
+    ...         yield "abcdefghijklm"
+    ...         yield "nopqrstuvwxyz"
+    >>> "".join(Alphabet().read())
+    'abcdefghijklmnopqrstuvwxyz'
+    """
+
+    @abstractmethod
+    def read(self) -> Iterator[str]:
+        """Yield the text from its beginning, in chunks of any size.
+
+        Where the corpus has several documents, `END_OF_TEXT` is yielded after each. Where chunks
+        are cut means nothing. Raises `textforge.errors.CorpusError` for a text that can't be
+        found, read or decoded.
+        """
+
+    @property
+    def rereadable(self) -> bool:
+        """Whether `read` gives the same text a second time; standard input does not."""
+        return True

@@ -1,0 +1,1 @@
+"""Generation: the token loop, drawing, stopping, streaming."""

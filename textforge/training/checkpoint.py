@@ -1,0 +1,59 @@
+"""Where a run stands: all that is needed to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from textforge.backends.base import Arrays, SavedModel
+from textforge.training.report import EpochResult
+
+
+@attrs.frozen
+class Position:
+    """How far a run has come, in numbers."""
+
+    step: int = 0
+    """Steps done."""
+    epoch: int = 0
+    """The epoch that the next step belongs to, from 0."""
+    step_in_epoch: int = 0
+    """Steps of that epoch done."""
+    evaluated_step: int = 0
+    """The step of the last validation."""
+    loss_sum: float = 0.0
+    """Sum of the training losses since then, and how many."""
+    loss_count: int = 0
+    best_loss: float | None = None
+    best_epoch: float = 0.0
+    stale_epochs: int = 0
+    """Validations since the best."""
+    total_steps: int | None = None
+    """The plan: when training ends, once that is known."""
+    seconds: float = 0.0
+    finished: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers by name."""
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Position:
+        """The position that `to_json` gave."""
+        return cls(**values)
+
+
+@attrs.frozen(eq=False)
+class Checkpoint:
+    """A moment of a run."""
+
+    position: Position
+    model: SavedModel
+    """The weights at this moment."""
+    best: SavedModel
+    """The best weights so far: what generates."""
+    arrays: Arrays
+    """The model's training arrays: moments and carried state."""
+    history: tuple[EpochResult, ...] = ()
+    """The results of all epochs so far."""

@@ -1,0 +1,144 @@
+"""What a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from textforge.training.checkpoint import Checkpoint
+
+
+@attrs.frozen
+class RunStart:
+    """What is about to be trained."""
+
+    backend: str
+    """The backend's spec."""
+    parameters: int
+    vocabulary_size: int
+    train_tokens: int
+    validation_tokens: int
+    unit: str
+    """What a token is, in the plural."""
+    epochs: int | None
+    minutes: float | None
+    steps_per_epoch: int
+    batch_size: int
+    sequence_length: int
+    """Tokens of a sequence, or of a window."""
+    epoch: float
+    """Epochs already done, when resuming."""
+
+
+@attrs.frozen
+class Progress:
+    """How far training is; at most ten times a second."""
+
+    step: int
+    """Steps done."""
+    total_steps: int | None
+    """Steps there will be, once that is known."""
+    epoch: float
+    """Epochs done, the present one by its share."""
+    loss: float
+    """Mean training loss of the steps since the last report, in nats a token."""
+    learning_rate: float
+    tokens_per_second: float
+    seconds: float
+    """Seconds trained, before interruptions too."""
+    seconds_left: float | None
+
+
+@attrs.frozen
+class EpochResult:
+    """What an epoch came to: a line of ``history.jsonl``."""
+
+    epoch: float
+    step: int
+    train_loss: float
+    """Mean loss over the epoch's steps, with dropout, in nats a token."""
+    validation_loss: float | None
+    """Mean loss over the validation tokens, in nats a token; None where there are none."""
+    learning_rate: float
+    tokens_per_second: float
+    seconds: float
+    best: bool
+    """Whether these weights are the best so far."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name."""
+        return attrs.asdict(self)
+
+
+@attrs.frozen
+class Sample:
+    """A text written after an epoch."""
+
+    epoch: float
+    chain: str
+    """The chain's spec."""
+    prompt: str
+    text: str
+
+
+class Report:
+    """Watches a run; each method may be overridden, and does nothing by itself."""
+
+    def message(self, text: str) -> None:
+        """Something the user should know, on one line."""
+
+    def start(self, run: RunStart) -> None:
+        """Training begins."""
+
+    def step(self, progress: Progress) -> None:
+        """Some steps are done."""
+
+    def epoch(self, result: EpochResult) -> None:
+        """An epoch is done and validated."""
+
+    def samples(self, samples: Sequence[Sample]) -> None:
+        """Texts were written, one for each chain, all from the same prompt."""
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """The run can be resumed from here; called at every epoch's end, now and then, and at the end."""
+
+    def finish(self) -> None:
+        """Training is over, well or not."""
+
+
+class Reports(Report):
+    """Passes everything on to several reports, in order."""
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        self._reports = tuple(reports)
+
+    def message(self, text: str) -> None:
+        for report in self._reports:
+            report.message(text)
+
+    def start(self, run: RunStart) -> None:
+        for report in self._reports:
+            report.start(run)
+
+    def step(self, progress: Progress) -> None:
+        for report in self._reports:
+            report.step(progress)
+
+    def epoch(self, result: EpochResult) -> None:
+        for report in self._reports:
+            report.epoch(result)
+
+    def samples(self, samples: Sequence[Sample]) -> None:
+        for report in self._reports:
+            report.samples(samples)
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        for report in self._reports:
+            report.checkpoint(checkpoint)
+
+    def finish(self) -> None:
+        for report in self._reports:
+            report.finish()

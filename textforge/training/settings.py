@@ -1,0 +1,59 @@
+"""What can be set of a training run."""
+
+from __future__ import annotations
+
+from textforge.backends.base import Optimizer
+from textforge.component import Declared, option
+
+DEFAULT_LEARNING_RATES = {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.5}
+
+
+class TrainingSettings(Declared):
+    """How a model is trained. Each becomes an option of ``textforge train``."""
+
+    epochs: int | None = option(default=None, ge=1, help="Passes over the corpus; 10 unless --minutes is given.")
+    minutes: float | None = option(default=None, gt=0, help="Train for so long instead of a number of epochs.")
+    batch_size: int = option(default=16, ge=1, help="Sequences trained on at once.")
+    sequence_length: int = option(default=64, ge=1, help="Tokens of a sequence, in streams.")
+    sequences: str = option(
+        default="stream",
+        choices=("stream", "windows"),
+        help="How the corpus is cut: streams that carry the state on, or shuffled windows whose next token is learnt.",
+    )
+    window: int = option(default=60, ge=1, help="Tokens of a window.")
+    stride: int = option(default=3, ge=1, help="Tokens from one window to the next.")
+    optimizer: str = option(
+        default="adam", choices=("adam", "rmsprop", "sgd"), help="Optimizer, as PyTorch defines it."
+    )
+    learning_rate: float | None = option(
+        default=None, gt=0, help="Highest learning rate; adam 0.01, rmsprop 0.003, sgd 0.5 unless given."
+    )
+    schedule: str = option(
+        default="cosine",
+        choices=("cosine", "constant"),
+        help="Learning rate over time: warm-up and a cosine down to a fiftieth, or constant.",
+    )
+    clip_norm: float | None = option(default=1.0, gt=0, help="Joint norm that gradients are scaled down to, or none.")
+    validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus, its end, kept for validation.")
+    patience: int | None = option(
+        default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."
+    )
+    sample: tuple[str, ...] = option(
+        default=(), help="Chain of samplers to show a text of after an epoch, such as temperature:0.5; repeatable."
+    )
+    sample_every: int = option(default=1, ge=1, help="Epochs from one showing of samples to the next.")
+    seed: int = option(default=0, ge=0, help="Seed of all that is random.")
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate, or the optimizer's default one."""
+        return self.learning_rate or DEFAULT_LEARNING_RATES[self.optimizer]
+
+    @property
+    def epoch_limit(self) -> int | None:
+        """Passes over the corpus, or None where only time limits the run."""
+        return 10 if self.epochs is None and self.minutes is None else self.epochs
+
+    def make_optimizer(self) -> Optimizer:
+        """What the backend is asked for."""
+        return Optimizer(name=self.optimizer, clip_norm=self.clip_norm)
