@@ -14,6 +14,16 @@ Tokens = npt.NDArray[np.unsignedinteger[Any]]
 """Token ids as they lie in the token file, (n,), in the smallest unsigned type that holds them."""
 
 
+@attrs.frozen
+class CorpusRecord:
+    """What a model was trained on, to be recognised again."""
+
+    spec: str
+    sha256: str
+    """Of the text as it was read, in UTF-8."""
+    characters: int
+
+
 @attrs.frozen(eq=False)
 class TrainingData:
     """The tokens of a corpus, memory-mapped."""
