@@ -42,8 +42,10 @@ class LSTMBackend(GradientBackend):
         return self.load(self.initial(vocabulary_size, seed))
 
     def initial(self, vocabulary_size: int, seed: int) -> SavedModel:
-        """An untrained model: embedding N(0, 0.5²), Glorot-uniform input and output, orthogonal recurrent weights,
-        bias zero but one for the forget gate.
+        """An untrained model.
+
+        Embedding N(0, 0.5²), input and output weights Glorot-uniform, recurrent weights orthogonal, biases zero
+        but one for the forget gate.
         """
         shapes = weight_shapes(vocabulary_size, self.hidden_size, self.num_layers, self.embedding_size)
         random = np.random.Generator(np.random.PCG64(seed))
