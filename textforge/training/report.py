@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
+    from textforge.backends.base import Model
     from textforge.training.checkpoint import Checkpoint
 
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 class RunStart:
     """What is about to be trained."""
 
-    backend: str
-    """The backend's spec."""
     parameters: int
     vocabulary_size: int
     train_tokens: int
@@ -96,8 +95,8 @@ class Report:
     def step(self, progress: Progress) -> None:
         """Some steps are done."""
 
-    def epoch(self, result: EpochResult) -> None:
-        """An epoch is done and validated."""
+    def epoch(self, result: EpochResult, model: Model) -> None:
+        """An epoch is done and validated; the model is as it stands then, and may be asked for text."""
 
     def samples(self, samples: Sequence[Sample]) -> None:
         """Texts were written, one for each chain, all from the same prompt."""
@@ -127,9 +126,9 @@ class Reports(Report):
         for report in self._reports:
             report.step(progress)
 
-    def epoch(self, result: EpochResult) -> None:
+    def epoch(self, result: EpochResult, model: Model) -> None:
         for report in self._reports:
-            report.epoch(result)
+            report.epoch(result, model)
 
     def samples(self, samples: Sequence[Sample]) -> None:
         for report in self._reports:

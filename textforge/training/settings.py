@@ -11,6 +11,7 @@ DEFAULT_LEARNING_RATES = {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.5}
 class TrainingSettings(Declared):
     """How a model is trained. Each becomes an option of ``textforge train``."""
 
+    seed: int = option(ge=0, help="Seed of all that is random; drawn and said unless given.")
     epochs: int | None = option(default=None, ge=1, help="Passes over the corpus; 10 unless --minutes is given.")
     minutes: float | None = option(default=None, gt=0, help="Train for so long instead of a number of epochs.")
     batch_size: int = option(default=16, ge=1, help="Sequences trained on at once.")
@@ -42,7 +43,6 @@ class TrainingSettings(Declared):
         default=(), help="Chain of samplers to show a text of after an epoch, such as temperature:0.5; repeatable."
     )
     sample_every: int = option(default=1, ge=1, help="Epochs from one showing of samples to the next.")
-    seed: int = option(default=0, ge=0, help="Seed of all that is random.")
 
     @property
     def peak_learning_rate(self) -> float:

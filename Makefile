@@ -1,0 +1,49 @@
+# Everything runs in .venv, which is made where it is missing. PYTHON chooses the interpreter: 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet -c constraints.txt
+
+.PHONY: demo test test-slow bench lint clean
+
+demo: $(VENV)/.demo
+	rm -rf demo-model
+	$(BIN)/textforge train python-docs --backend torch --epochs 12 --seed 1 -o demo-model
+	@echo
+	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
+	@echo
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) demo-model build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Built without isolation, so that the build backend is pinned too.
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproject.toml constraints.txt
+	$(INSTALL) hatchling
+	$(INSTALL) --no-build-isolation -e . -e plugins/textforge-torch
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(INSTALL) hypothesis mypy pytest ruff
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(INSTALL) tensorflow
+	touch $@

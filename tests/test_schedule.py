@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textforge.training.schedule import FLOOR, learning_rate
+from textforge.training.settings import TrainingSettings
+
+
+def rates(total: int, **settings: Any) -> list[float]:
+    made = TrainingSettings(seed=0, learning_rate=2.0, **settings)
+    return [learning_rate(made, step, total) for step in range(total)]
+
+
+@given(total=st.integers(1, 500))
+def test_cosine_rises_then_falls_to_the_floor(total: int) -> None:
+    values = rates(total, epochs=1)
+    top = values.index(max(values))
+    assert values[: top + 1] == sorted(values[: top + 1])
+    assert values[top:] == sorted(values[top:], reverse=True)
+    assert all(0 < value <= 2.0 for value in values)
+    if total >= 100:
+        assert max(values) == pytest.approx(2.0, rel=1e-3)
+        assert values[-1] == pytest.approx(2.0 * FLOOR, rel=0.15)
+
+
+def test_cosine_is_the_formula_after_the_warm_up() -> None:
+    values = rates(1000, epochs=1)
+    assert values[:3] == pytest.approx([2 / 50, 4 / 50, 6 / 50])
+    middle = 50 + 475
+    assert values[middle] == pytest.approx(2 * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi / 2)) / 2))
+
+
+def test_by_time_the_rate_stays_until_the_plan_is_known() -> None:
+    settings = TrainingSettings(seed=0, minutes=1)
+    assert learning_rate(settings, 17, None) == settings.peak_learning_rate
+    assert rates(1000, minutes=1.0)[:51] == [2.0] * 51
+
+
+def test_constant_is_constant() -> None:
+    assert set(rates(100, schedule="constant")) == {2.0}
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.01), ("rmsprop", 0.003), ("sgd", 0.5)])
+def test_each_optimizer_has_its_default_rate(optimizer: str, rate: float) -> None:
+    assert TrainingSettings(seed=0, optimizer=optimizer).peak_learning_rate == rate

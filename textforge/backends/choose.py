@@ -1,0 +1,85 @@
+"""Which backend trains, and which runs what was trained."""
+
+from __future__ import annotations
+
+from textforge.backends.base import Backend, SavedModel
+from textforge.component import build
+from textforge.errors import BackendError, OptionError, listed
+from textforge.plugins import Plugins
+from textforge.spec import parse_spec
+
+TRAINERS = ("torch", "keras", "ngram")
+"""What trains unless something else is asked for: the first that is installed."""
+RUNNER = "numpy"
+"""What runs a model unless something else is asked for, where it can."""
+
+
+def choose_trainer(plugins: Plugins, spec: str | Backend | None) -> Backend:
+    """The backend to train with.
+
+    Raises `BackendError` for one that can only run models.
+    """
+    if spec is None:
+        spec = next(name for name in TRAINERS if name in plugins.names("backend"))
+    backend = plugins.backend(spec)
+    if not backend.trains:
+        trainers = [found.name for found in plugins.components("backend") if found.cls.trains]  # type: ignore[attr-defined]
+        raise BackendError(
+            f"the backend {backend.name} runs trained models but can't train; train with --backend "
+            f"{' or '.join(sorted(trainers))}"
+        )
+    return backend
+
+
+def choose_runner(plugins: Plugins, saved: SavedModel, spec: str | Backend | None, trained_by: str) -> Backend:
+    """The backend to run a trained model with: as asked for, else NumPy where it can, else what trained it.
+
+    `spec` takes run-time options only, the others are the model's. Raises `BackendError` for a backend of another
+    architecture, and `OptionError` for an option that is the model's own.
+    """
+    if isinstance(spec, Backend):
+        return _checked(plugins, saved, type(spec), spec)
+    parsed = parse_spec(spec if spec is not None else _default_runner(plugins, saved, trained_by))
+    cls: type[Backend] = plugins.find("backend", parsed.name)
+    runtime = [name for name, found in cls.options().items() if found.runtime]
+    for name in [*parsed.pairs, *(list(cls.options())[:1] if parsed.first is not None else [])]:
+        if not cls.known_option(name).runtime:
+            raise OptionError(
+                f"{cls.name}: {name} is part of the trained model and can't be changed; "
+                f"the options for running it are {listed(runtime)}"
+            )
+    _refuse_other_architecture(plugins, saved, cls)
+    return build(cls, parsed.first, {**_options_of(cls, saved), **parsed.pairs})
+
+
+def _default_runner(plugins: Plugins, saved: SavedModel, trained_by: str) -> str:
+    runs = RUNNER in plugins.names("backend") and plugins.find("backend", RUNNER).runs(saved.architecture)
+    return RUNNER if runs else trained_by
+
+
+def _options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
+    """The model's options that the class declares, so that the backend knows the model it runs."""
+    return {
+        name: saved.options[name]
+        for name, found in cls.options().items()
+        if not found.runtime and name in saved.options
+    }
+
+
+def _checked(plugins: Plugins, saved: SavedModel, cls: type[Backend], backend: Backend) -> Backend:
+    _refuse_other_architecture(plugins, saved, cls)
+    return backend.replace(**_options_of(cls, saved))
+
+
+def _refuse_other_architecture(plugins: Plugins, saved: SavedModel, cls: type[Backend]) -> None:
+    if cls.runs(saved.architecture):
+        return
+    able = [
+        found.name
+        for found in plugins.components("backend")
+        if found.cls.runs(saved.architecture)  # type: ignore[attr-defined]
+    ]
+    raise BackendError(
+        f"the backend {cls.name} can't run a model of the architecture {saved.architecture!r}; "
+        f"installed backends that can: {listed(able)}"
+    )

@@ -1,0 +1,67 @@
+"""``textforge compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from textforge.cli.generate import said_seed
+from textforge.cli.group import Session
+from textforge.cli.output import TextOutput
+from textforge.cli.parameters import backend_option, model_argument, seed_option, unknown_option
+
+DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temperature:1.2")
+"""The temperatures that *Deep Learning with Python* compares."""
+
+
+@click.command("compare")
+@model_argument
+@click.option("--prompt", default="", metavar="TEXT", help="Text to go on from; none: a new beginning.")
+@click.option(
+    "--chain",
+    "chains",
+    multiple=True,
+    metavar="CHAIN",
+    help="Chain of samplers; repeatable.  [default: temperatures 0.2, 0.5, 1.0 and 1.2]",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Tokens to write at most.",
+)
+@seed_option
+@backend_option
+@unknown_option
+@click.pass_obj
+def command(
+    session: Session,
+    model: Path,
+    prompt: str,
+    chains: tuple[str, ...],
+    max_tokens: int,
+    seed: int | None,
+    backend: str | None,
+    unknown: str,
+) -> None:
+    """Write from one prompt under several chains of samplers.
+
+    All texts use the same seed, so that what differs comes from the chains.
+    """
+    from textforge.library import load
+    from textforge.spec import write_chain
+
+    plugins = session.plugins()
+    parsed = [plugins.chain(chain) for chain in chains or DEFAULT_CHAINS]
+    generator = load(model, backend=backend, plugins=plugins)
+    seed = said_seed(seed)
+    with TextOutput() as output:
+        for chain in parsed:
+            text = generator.stream(prompt, samplers=chain, max_tokens=max_tokens, seed=seed, unknown=unknown)
+            output.write(f"--- {write_chain(chain)} ---\n{prompt}")
+            for piece in text:
+                output.write(piece)
+            output.write("\n\n")

@@ -1,0 +1,164 @@
+"""The group of commands: what `textforge --help` needs, and no more than click."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from textforge import __version__
+
+COMMANDS = {
+    "train": "Learn a model from a text.",
+    "generate": "Write text with a model.",
+    "evaluate": "Measure how well a model predicts a text.",
+    "compare": "Write from one prompt under several chains of samplers.",
+    "info": "Show what a model is and how it was trained.",
+    "plugins": "Show what is installed, from where, and what failed.",
+    "options": "Show the options of every component.",
+}
+"""The built-in commands, each in a module of its name, and the first line of its help."""
+
+HELP = """Learn a language model from a text, and write with it.
+
+\b
+    textforge train book.txt -o model/
+    textforge generate model/ --prompt "It is "
+"""
+
+COMMAND_GROUP = "textforge.commands"
+"""The entry-point group of commands that plugins bring."""
+
+
+class Session:
+    """What the options before the command say."""
+
+    def __init__(self, debug: bool = False) -> None:
+        self.debug = debug
+        self.plugin_names: list[str] = []
+
+    def plugins(self) -> Any:
+        """The plugins of this run: what is installed, and what ``--plugin`` names."""
+        from textforge.plugins import Plugins
+
+        return Plugins(self.plugin_names)
+
+
+def add_plugins(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    """Note what ``--plugin`` names, before the command or behind it."""
+    context.ensure_object(Session).plugin_names.extend(names)
+
+
+def plugin_option() -> click.Option:
+    """The option ``--plugin``, which every command has."""
+    return click.Option(
+        ["--plugin"],
+        multiple=True,
+        expose_value=False,
+        metavar="FILE_OR_MODULE",
+        callback=add_plugins,
+        help="Load a plugin that is not installed; repeatable.",
+    )
+
+
+class CommandGroup(click.Group):
+    """Lists commands without importing them, and turns errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(_foreign_commands())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"textforge.cli.{cmd_name}").command
+        elif cmd_name in (foreign := _foreign_commands()):
+            command = foreign[cmd_name].load()
+        else:
+            return None
+        if not any(parameter.name == "plugin" for parameter in command.params):
+            command.params.append(plugin_option())
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            from textforge.errors import nearest
+
+            hint = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"There is no command {args[0]!r}{hint}.", ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        foreign = {name: f"From the plugin {point.dist.name}." for name, point in _foreign_commands().items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items(), *sorted(foreign.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _end_line()
+            ctx.exit(130)
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            ctx.exit(0)
+        except Exception as error:
+            if ctx.ensure_object(Session).debug:
+                raise
+            raise OneLineError(error) from error
+
+
+class OneLineError(click.ClickException):
+    """An error shown as one line, ``Error: …``, with exit status 1."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_message(error))
+
+
+def _message(error: Exception) -> str:
+    from textforge.errors import TextforgeError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, TextforgeError):
+        return text
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    kind = type(error).__name__
+    return f"unexpected {kind}: {text}; this is a bug in textforge or a plugin: see it with textforge --debug …"
+
+
+def _end_line() -> None:
+    click.echo(err=True)
+
+
+def _let_go_of_stdout() -> None:
+    """Keep the interpreter from writing, at its end, to a pipe that nobody reads."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _foreign_commands() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=COMMAND_GROUP)}
+
+
+def make_main() -> CommandGroup:
+    """The command ``textforge``."""
+
+    settings = {"help_option_names": ["-h", "--help"]}
+
+    @click.group(cls=CommandGroup, context_settings=settings, params=[plugin_option()], help=HELP)
+    @click.option("--debug", is_flag=True, help="Show a traceback where something goes wrong.")
+    @click.version_option(__version__, prog_name="textforge")
+    @click.pass_context
+    def main(context: click.Context, debug: bool) -> None:
+        context.ensure_object(Session).debug = debug
+
+    return main

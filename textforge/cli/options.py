@@ -1,0 +1,50 @@
+"""``textforge options``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from textforge.cli.group import Session
+
+if TYPE_CHECKING:
+    from textforge.component import Component, Option
+
+
+@click.command("options")
+@click.argument("kind", required=False, type=click.Choice(["corpus", "encoder", "backend", "sampler"]))
+@click.argument("name", required=False)
+@click.pass_obj
+def command(session: Session, kind: str | None, name: str | None) -> None:
+    """Show the options of every component.
+
+    KIND and NAME narrow it down: textforge options sampler top-k.
+    """
+    from textforge.plugins import KINDS
+
+    plugins = session.plugins()
+    if kind and name:
+        _show(kind, plugins.find(kind, name))
+        return
+    for one in [kind] if kind else KINDS:
+        for component in plugins.components(one):
+            _show(one, component.cls)
+
+
+def _show(kind: str, cls: type[Component]) -> None:
+    summary = (cls.__doc__ or "").strip().splitlines()
+    click.echo(f"{kind} {cls.name}: {summary[0] if summary else 'no description'}")
+    for declared in cls.options().values():
+        click.echo(f"    {declared.name:<16} {declared.help}  [{_facts(declared)}]")
+
+
+def _facts(declared: Option) -> str:
+    from textforge import values
+
+    kind = "one of " + ", ".join(map(str, declared.choices)) if declared.choices else values.describe(declared.kind)
+    facts = [f"{kind} {declared.bounds}".strip()]
+    facts.append("required" if declared.required else f"default: {declared.write(declared.default)}")
+    if declared.runtime:
+        facts.append("run-time")
+    return "; ".join(facts)

@@ -1,0 +1,111 @@
+"""Parameters that several commands share, and those made from declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from textforge import values
+from textforge.component import Declared, Option
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+model_argument = click.argument("model", type=click.Path(path_type=Path))
+
+backend_option = click.option(
+    "--backend", metavar="SPEC", help="What runs the model, with run-time options; numpy unless given, where it can."
+)
+unknown_option = click.option(
+    "--unknown",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What becomes of text that the model's vocabulary lacks.",
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed; drawn and said unless given.")
+
+
+class DeclaredValue(click.ParamType):
+    """A value read and checked as an option's declaration says."""
+
+    def __init__(self, declared: Option) -> None:
+        self.declared = declared
+        self.name = declared.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self.declared.check(values.Bare(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        if self.declared.choices:
+            return "|".join(str(choice) for choice in self.declared.choices)
+        numbers = {int: "N", float: "X"}
+        return next((numbers[kind] for kind in values.members(self.declared.kind) if kind in numbers), "TEXT")
+
+
+def declared_options(cls: type[Declared], **metavars: str) -> Callable[[F], F]:
+    """A click option for each that a class declares; one that wasn't given is None."""
+
+    def decorate(function: F) -> F:
+        for declared in reversed(cls.options().values()):
+            function = _click_option(declared, metavars.get(declared.name))(function)
+        return function
+
+    return decorate
+
+
+def _click_option(declared: Option, metavar: str | None) -> Callable[[F], F]:
+    many = declared.kind == tuple[str, ...]
+    return click.option(
+        "--" + declared.name.replace("_", "-"),
+        type=str if many else DeclaredValue(declared),
+        multiple=many,
+        metavar=metavar,
+        help=_help(declared),
+    )
+
+
+def _help(declared: Option) -> str:
+    if declared.required or declared.default in (None, ()):
+        return declared.help
+    return f"{declared.help}  [default: {declared.write(declared.default)}]"
+
+
+def given(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were written on the command line, ``none`` among them."""
+    context = click.get_current_context()
+    written = click.core.ParameterSource.COMMANDLINE
+    return {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}
+
+
+def unescape(text: str) -> str:
+    r"""Read ``\n``, ``\t``, ``\\`` and ``\uXXXX``.
+
+    >>> unescape(r"a\tb\u00e9")
+    'a\tbé'
+    """
+    pieces, at = [], 0
+    while (found := text.find("\\", at)) >= 0:
+        piece, length = _escape(text, found)
+        pieces += [text[at:found], piece]
+        at = found + length
+    return "".join([*pieces, text[at:]])
+
+
+_PLAIN_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
+
+
+def _escape(text: str, at: int) -> tuple[str, int]:
+    letter, digits = text[at + 1 : at + 2], text[at + 2 : at + 6]
+    if letter in _PLAIN_ESCAPES:
+        return _PLAIN_ESCAPES[letter], 2
+    if letter == "u" and len(digits) == 4 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        return chr(int(digits, 16)), 6
+    raise click.BadParameter(
+        f"{text[at : at + 2]!r} at character {at + 1} is no escape; known are \\n \\t \\\\ \\uXXXX"
+    )

@@ -1,0 +1,196 @@
+"""A training run from its corpus to its bundle."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+import textforge
+from textforge.backends.base import Backend, Model, SavedModel
+from textforge.backends.choose import choose_runner, choose_trainer
+from textforge.bundle import Bundle, BundleContents, BundleWriter
+from textforge.corpora.base import Corpus
+from textforge.corpora.resolve import resolve_corpora
+from textforge.encoders.base import Encoder
+from textforge.errors import TrainingError
+from textforge.plugins import Plugins
+from textforge.samplers.base import Sampler
+from textforge.training.checkpoint import Checkpoint
+from textforge.training.data import CorpusRecord, TrainingData
+from textforge.training.report import Report, Reports
+from textforge.training.samples import SampleWriter
+from textforge.training.settings import TrainingSettings
+from textforge.training.tokens import TokenFile, token_file
+
+CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
+"""The settings that may differ when a run is resumed; the others say what its batches are."""
+
+
+@attrs.frozen(eq=False)
+class Run:
+    """All that a run begins with."""
+
+    corpora: Sequence[Corpus]
+    encoder: Encoder
+    backend: Backend
+    settings: TrainingSettings
+    chains: Sequence[Sequence[Sampler]]
+    fitted: bool = False
+    """Whether the encoder knows its vocabulary already."""
+    checkpoint: Checkpoint | None = None
+    records: tuple[CorpusRecord, ...] = ()
+    """The corpora that the checkpoint was trained on."""
+
+
+def new_run(
+    plugins: Plugins,
+    corpora: Sequence[str | Path | Corpus],
+    encoder: str | Encoder,
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """A run from the beginning; whatever is wrong with what it was given is said here."""
+    made = make_settings({"seed": secrets.randbits(32), **settings})
+    if not corpora:
+        raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
+    return Run(
+        corpora=resolve_corpora(corpora, plugins),
+        encoder=plugins.encoder(encoder),
+        backend=choose_trainer(plugins, backend),
+        settings=made,
+        chains=[plugins.chain(chain) for chain in made.sample],
+    )
+
+
+def resumed_run(
+    plugins: Plugins,
+    bundle: Bundle,
+    corpora: Sequence[str | Path | Corpus],
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """A run that goes on from a bundle's checkpoint, with the settings that were given anew.
+
+    Raises `TrainingError` where there is no checkpoint, or a setting can't be changed any more.
+    """
+    contents = bundle.contents(plugins)
+    checkpoint = contents.checkpoint
+    if checkpoint is None:
+        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with --overwrite")
+    made = _changed_settings(contents.settings, settings)
+    if made.minutes != contents.settings.get("minutes"):
+        checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
+    trainer = choose_runner(plugins, checkpoint.model, backend or contents.backend_name, contents.backend_name)
+    return Run(
+        corpora=resolve_corpora(list(corpora) or [record.spec for record in contents.corpora], plugins),
+        encoder=contents.encoder,
+        backend=choose_trainer(plugins, trainer),
+        settings=made,
+        chains=[plugins.chain(chain) for chain in made.sample],
+        fitted=True,
+        checkpoint=checkpoint,
+        records=contents.corpora,
+    )
+
+
+def make_settings(values: dict[str, Any]) -> TrainingSettings:
+    """The settings of these names and values.
+
+    Raises `OptionError` for an unknown name or a bad value, `TrainingError` for two that exclude each other.
+    """
+    for name in values:
+        TrainingSettings.known_option(name)
+    if values.get("epochs") is not None and values.get("minutes") is not None:
+        raise TrainingError("epochs and minutes were both given; a run is limited by one of them")
+    return TrainingSettings(**values)
+
+
+def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSettings:
+    before = make_settings(saved)
+    changed = dict(saved)
+    for name, value in given.items():
+        checked = TrainingSettings.known_option(name).check(value)
+        if name not in CHANGEABLE and checked != getattr(before, name):
+            option = name.replace("_", "-")
+            raise TrainingError(
+                f"--{option} was {getattr(before, name)} when the run began and can't become {checked}; "
+                f"resume without it, or train anew"
+            )
+        changed[name] = value
+    if given.get("minutes") is not None:
+        changed["epochs"] = given.get("epochs")
+    elif given.get("epochs") is not None:
+        changed["minutes"] = None
+    return make_settings(changed)
+
+
+def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
+    """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
+    report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
+    folder = writer.path if writer else None
+    with token_file(run.corpora, run.encoder, folder, fitted=run.fitted) as tokens:
+        _refuse_other_corpus(run, tokens)
+        for sampler in itertools.chain(*run.chains):
+            sampler.check(tokens.encoder)
+        data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
+        keeper = Keeper(run, tokens, writer)
+        reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
+        model = run.backend.fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
+        return keeper.contents(model.save())
+
+
+def _first_model(run: Run, encoder: Encoder) -> Model:
+    if run.checkpoint is None:
+        return run.backend.create(encoder.vocabulary_size, run.settings.seed)
+    return run.backend.load(run.checkpoint.model)
+
+
+def _refuse_other_corpus(run: Run, tokens: TokenFile) -> None:
+    if run.checkpoint is None:
+        return
+    before = [record.sha256 for record in run.records]
+    if before != [record.sha256 for record in tokens.corpora]:
+        names = ", ".join(record.spec for record in run.records)
+        raise TrainingError(
+            f"the corpus is not the one that the run began with ({names}); "
+            f"give that one, or train anew with --overwrite"
+        )
+
+
+class Keeper(Report):
+    """Turns checkpoints into a bundle's contents, and commits them where there is a writer."""
+
+    def __init__(self, run: Run, tokens: TokenFile, writer: BundleWriter | None) -> None:
+        self._run = run
+        self._tokens = tokens
+        self._writer = writer
+        self._checkpoint = run.checkpoint
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        if self._writer:
+            self._writer.commit(self.contents(checkpoint.best))
+
+    def contents(self, model: SavedModel) -> BundleContents:
+        """What a bundle with this model says of the run so far."""
+        return BundleContents(
+            encoder=self._tokens.encoder,
+            model=model,
+            backend=self._run.backend.spec,
+            corpora=self._tokens.corpora,
+            settings=self._run.settings.option_values(),
+            versions=versions(),
+            checkpoint=self._checkpoint,
+        )
+
+
+def versions() -> dict[str, str]:
+    """What the run was made with."""
+    return {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}

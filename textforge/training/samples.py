@@ -1,0 +1,58 @@
+"""Texts written after an epoch: what the loss can't show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from textforge.backends.base import Model
+from textforge.generation.generator import TextGenerator
+from textforge.samplers.base import Sampler
+from textforge.spec import write_chain
+from textforge.training.data import TrainingData
+from textforge.training.report import EpochResult, Report, Sample
+from textforge.training.settings import TrainingSettings
+
+PROMPT_TOKENS = 60
+SAMPLE_TOKENS = 400
+
+
+class SampleWriter(Report):
+    """After every so many epochs, continues one random snippet of the corpus under each of several chains."""
+
+    def __init__(
+        self, chains: Sequence[Sequence[Sampler]], data: TrainingData, settings: TrainingSettings, show: Report
+    ) -> None:
+        self._chains = tuple(tuple(chain) for chain in chains)
+        self._data = data
+        self._settings = settings
+        self._show = show
+        self._epochs = 0
+
+    def epoch(self, result: EpochResult, model: Model) -> None:
+        self._epochs += 1
+        if self._chains and self._epochs % self._settings.sample_every == 0:
+            self._show.samples(self._write(result, model))
+
+    def _write(self, result: EpochResult, model: Model) -> list[Sample]:
+        prompt = self._snippet(result.step, model.window or PROMPT_TOKENS)
+        generator = TextGenerator(model, self._data.encoder)
+        return [
+            Sample(
+                epoch=result.epoch,
+                chain=write_chain(chain),
+                prompt=prompt,
+                text=generator.generate(
+                    prompt, samplers=chain, max_tokens=SAMPLE_TOKENS, seed=self._settings.seed + result.step
+                ),
+            )
+            for chain in self._chains
+        ]
+
+    def _snippet(self, step: int, length: int) -> str:
+        """A place of the training text drawn from the seed and the step, so that a resumed run draws it again."""
+        tokens = self._data.train
+        random = np.random.Generator(np.random.PCG64([self._settings.seed, step]))
+        start = int(random.integers(max(1, len(tokens) - length)))
+        return self._data.encoder.decode(tokens[start : start + length].tolist())
