@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -14,11 +15,16 @@ from textforge.training.checkpoint import Checkpoint
 from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
 
 
+def plain_console(**where: Any) -> Console:
+    """A console that shows text to the letter: it comes from a model, and may look like anything."""
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, **where)
+
+
 class ConsoleReport(Report):
     """Shows a run on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, markup=False, highlight=False, soft_wrap=True, emoji=False)
+        self._console = console or plain_console(stderr=True)
         self._bar: Bar | None = None
         self.saved = False
         """Whether the run left a checkpoint."""
