@@ -112,12 +112,12 @@ class Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("stop_at", [1, 13, 26, 27, 28, 40, 53, 54])
+@pytest.mark.parametrize("stop_at", [1, 13, 25, 26, 27, 29, 40, 51])
 @pytest.mark.parametrize("sequences", ["stream", "windows"])
 def test_resumed_is_as_never_interrupted(monkeypatch: pytest.MonkeyPatch, stop_at: int, sequences: str) -> None:
     settings = make_settings(sequences=sequences, window=10, stride=9, batch_size=4, epochs=2)
     whole, recorder, model = run(settings)
-    assert len(model.calls) >= 54
+    assert len(model.calls) > 51
 
     step = BigramModel.train_step
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -52,7 +53,7 @@ def parse_chain(text: str) -> list[Spec]:
     return _Scanner(text).chain()
 
 
-def write_chain(components: list[Component]) -> str:
+def write_chain(components: Iterable[Component]) -> str:
     """The chain's text, which reads back equal."""
     return " | ".join(component.spec for component in components)
 

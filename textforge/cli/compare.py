@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from textforge.cli.generate import said_seed
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput
 from textforge.cli.parameters import backend_option, model_argument, seed_option, unknown_option
+
+if TYPE_CHECKING:
+    from textforge.encoders.base import Unknown
 
 DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temperature:1.2")
 """The temperatures that *Deep Learning with Python* compares."""
@@ -39,13 +43,14 @@ DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temp
 @click.pass_obj
 def command(
     session: Session,
+    /,
     model: Path,
     prompt: str,
     chains: tuple[str, ...],
     max_tokens: int,
     seed: int | None,
     backend: str | None,
-    unknown: str,
+    unknown: Unknown,
 ) -> None:
     """Write from one prompt under several chains of samplers.
 

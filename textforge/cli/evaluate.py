@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from textforge.cli.group import Session
 from textforge.cli.parameters import backend_option, model_argument, unknown_option
+
+if TYPE_CHECKING:
+    from textforge.encoders.base import Unknown
 
 
 @click.command("evaluate")
@@ -19,7 +23,7 @@ from textforge.cli.parameters import backend_option, model_argument, unknown_opt
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_obj
 def command(
-    session: Session, model: Path, corpora: tuple[str, ...], backend: str | None, unknown: str, as_json: bool
+    session: Session, model: Path, corpora: tuple[str, ...], backend: str | None, unknown: Unknown, as_json: bool
 ) -> None:
     """Measure how well a model predicts a text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     session: Session,
+    /,
     model: Path,
     prompt: str | None,
     prompt_file: str | None,
@@ -108,7 +110,7 @@ def read_prompt(prompt: str | None, prompt_file: str | None, escapes: bool) -> s
 
 def _read_file(name: str) -> str:
     try:
-        data = click.get_binary_stream("stdin").read() if name == "-" else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8")
     except OSError as error:
         raise click.UsageError(f"--prompt-file {name}: {error.strerror}.") from None

@@ -85,9 +85,11 @@ class CommandGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:
+        except click.UsageError as error:
             from textforge.errors import nearest
 
+            if not args or args[0] in self.list_commands(ctx):
+                raise
             hint = nearest(args[0], self.list_commands(ctx))
             raise click.UsageError(f"There is no command {args[0]!r}{hint}.", ctx) from error
 
@@ -151,7 +153,6 @@ def _foreign_commands() -> dict[str, Any]:
 
 def make_main() -> CommandGroup:
     """The command ``textforge``."""
-
     settings = {"help_option_names": ["-h", "--help"]}
 
     @click.group(cls=CommandGroup, context_settings=settings, params=[plugin_option()], help=HELP)

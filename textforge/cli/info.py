@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,4 +31,39 @@ def command(model: Path, as_json: bool) -> None:
 
 
 def _rows(bundle: Bundle) -> list[tuple[str, str]]:
-    raise NotImplementedError
+    options = ", ".join(f"{name}={value}" for name, value in bundle.model_options.items())
+    versions = ", ".join(f"{name} {version}" for name, version in bundle.versions.items())
+    window = f", window of {bundle.window} tokens" if bundle.window else ""
+    rows = [
+        ("model", f"{bundle.architecture}, {bundle.vocabulary_size:,} tokens known{window}"),
+        ("options", options),
+        ("encoder", bundle.encoder_name),
+        ("trained by", f"{bundle.backend} ({versions})"),
+        *[("corpus", f"{corpus.spec}, {corpus.characters:,} characters") for corpus in bundle.corpora],
+        ("training", _training(bundle)),
+        ("loss", _loss(bundle)),
+        ("settings", ", ".join(f"{name}={_plain(value)}" for name, value in bundle.settings.items())),
+        *[("file", f"{entry.name}, {entry.size:,} bytes") for entry in bundle.files.values()],
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _training(bundle: Bundle) -> str:
+    results, position = bundle.results, bundle.position
+    if results.epochs is None:
+        return ""
+    done = f"{results.epochs:.4g} epochs, {results.steps:,} steps, {results.seconds or 0:,.1f} s"
+    return done if position is None or position.finished else f"{done}; interrupted, to be resumed"
+
+
+def _loss(bundle: Bundle) -> str:
+    results = bundle.results
+    if results.best_loss is None:
+        return ""
+    kind = "training" if results.validation_loss is None else "validation"
+    bits = results.best_loss / math.log(2)
+    return f"{results.best_loss:.4f} nats a token ({bits:.3f} bits), {kind}, after epoch {results.best_epoch:.4g}"
+
+
+def _plain(value: object) -> str:
+    return "none" if value is None else str(value)

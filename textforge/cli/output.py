@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from types import TracebackType
@@ -15,7 +16,9 @@ class TextOutput:
     """Writes text to standard output, flushing often enough to be watched and seldom enough to be fast."""
 
     def __init__(self) -> None:
-        self._stream = click.get_text_stream("stdout", encoding="utf-8", errors="replace")
+        self._stream = sys.stdout
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(encoding="utf-8", errors="replace")
         self._flushed = 0.0
         self._last = "\n"
 

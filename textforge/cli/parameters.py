@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +12,10 @@ from textforge import values
 from textforge.component import Declared, Option
 
 F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic for type checkers, but not at run time in every click
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
 
@@ -28,7 +32,7 @@ unknown_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed; drawn and said unless given.")
 
 
-class DeclaredValue(click.ParamType):
+class DeclaredValue(_ParamType):
     """A value read and checked as an option's declaration says."""
 
     def __init__(self, declared: Option) -> None:

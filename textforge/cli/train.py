@@ -30,6 +30,7 @@ from textforge.training.settings import TrainingSettings
 @click.pass_obj
 def command(
     session: Session,
+    /,
     corpora: tuple[str, ...],
     output: Path,
     encoder: str | None,

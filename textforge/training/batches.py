@@ -146,7 +146,7 @@ class Permutation:
 
 def _key(*numbers: int) -> np.uint64:
     """64 well-mixed bits from a few numbers."""
-    return np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return np.uint64(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 def _mix(values: Indices, key: np.uint64) -> Indices:

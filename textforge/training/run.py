@@ -15,13 +15,14 @@ import numpy as np
 import textforge
 from textforge.backends.base import Backend, Model, SavedModel
 from textforge.backends.choose import choose_runner, choose_trainer
-from textforge.bundle import Bundle, BundleContents, BundleWriter
+from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.encoders.base import Encoder
 from textforge.errors import TrainingError
 from textforge.plugins import Plugins
 from textforge.samplers.base import Sampler
+from textforge.spec import parse_spec
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
 from textforge.training.report import Report, Reports
@@ -37,6 +38,7 @@ CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "pa
 class Run:
     """All that a run begins with."""
 
+    plugins: Plugins
     corpora: Sequence[Corpus]
     encoder: Encoder
     backend: Backend
@@ -61,6 +63,7 @@ def new_run(
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
+        plugins=plugins,
         corpora=resolve_corpora(corpora, plugins),
         encoder=plugins.encoder(encoder),
         backend=choose_trainer(plugins, backend),
@@ -87,8 +90,9 @@ def resumed_run(
     made = _changed_settings(contents.settings, settings)
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
-    trainer = choose_runner(plugins, checkpoint.model, backend or contents.backend_name, contents.backend_name)
+    trainer = choose_runner(plugins, checkpoint.model, backend or parse_spec(contents.backend).name, contents.backend)
     return Run(
+        plugins=plugins,
         corpora=resolve_corpora(list(corpora) or [record.spec for record in contents.corpora], plugins),
         encoder=contents.encoder,
         backend=choose_trainer(plugins, trainer),
@@ -188,6 +192,8 @@ class Keeper(Report):
             settings=self._run.settings.option_values(),
             versions=versions(),
             checkpoint=self._checkpoint,
+            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
+            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
         )
 
 
