@@ -1,0 +1,248 @@
+"""Counting n-grams, and the smoothed probabilities that follow from the counts.
+
+An n-gram is one unsigned integer of 64 bits: its tokens side by side, the last in the lowest bits. So a sorted array
+of such keys is a table, and all that continues a context lies next to each other in it.
+
+Source: Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1998: interpolated
+Kneser-Ney smoothing with three discounts an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
+Floats = npt.NDArray[np.float64]
+
+KEY_BITS = 64
+CHUNK = 1 << 20
+"""N-grams sorted together: bounds the memory that counting takes beside the tables."""
+DISCOUNTS = 3
+"""One for n-grams counted once, one for twice, one for all others."""
+PLAIN_DISCOUNT = 0.5
+"""Where a text is too small to estimate one."""
+SMALLEST = 1e-300
+
+
+def token_bits(vocabulary_size: int) -> int:
+    """The bits of a token in a key."""
+    return max(1, (vocabulary_size - 1).bit_length())
+
+
+def longest_order(vocabulary_size: int) -> int:
+    """The length of the longest n-grams that fit into a key.
+
+    >>> longest_order(65), longest_order(50_000)
+    (9, 4)
+    """
+    return KEY_BITS // token_bits(vocabulary_size)
+
+
+def low_bits(bits: int) -> np.uint64:
+    """A mask of so many bits."""
+    return np.uint64((1 << bits) - 1)
+
+
+@attrs.frozen(eq=False)
+class Table:
+    """The n-grams of one length."""
+
+    keys: Keys
+    """(n,), sorted, each once."""
+    counts: Counts
+    """(n,): how often each comes, or, but for the longest, after how many different tokens."""
+    discounts: Floats
+    """(3,): what is taken off a count of 1, of 2, and of 3 or more."""
+
+
+def empty_tables(order: int) -> tuple[Table, ...]:
+    """The tables of no text."""
+    return tuple(_table(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for _ in range(order))
+
+
+def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> tuple[Table, ...]:
+    """The tables of a text's n-grams, of length 1 to `order`, from its token ids, (n,).
+
+    Memory is bounded by the number of different n-grams: the tokens may be memory-mapped.
+    """
+    bits = token_bits(vocabulary_size)
+    keys, counts = _count(tokens, bits, order)
+    tables = [_table(keys, counts)]
+    for length in range(order - 1, 0, -1):
+        keys, counts = _distinct(np.sort(keys & low_bits(length * bits)))
+        tables.append(_table(keys, counts))
+        if len(tokens) >= length:  # nothing comes before the text's beginning, but it is there
+            keys = np.union1d(keys, _pack(tokens[:length], bits, length))
+    return tuple(reversed(tables))
+
+
+def _table(keys: Keys, counts: npt.NDArray[np.int64]) -> Table:
+    small = len(counts) == 0 or int(counts.max()) <= np.iinfo(np.uint32).max
+    return Table(keys, counts.astype(np.uint32 if small else np.uint64), estimate_discounts(counts))
+
+
+def _count(tokens: npt.NDArray[Any], bits: int, order: int) -> tuple[Keys, npt.NDArray[np.int64]]:
+    """The different n-grams of the longest kind, and how often each comes."""
+    runs = [(np.zeros(0, np.uint64), np.zeros(0, np.int64))]
+    for start in range(0, len(tokens) - order + 1, CHUNK):
+        chunk = _pack(tokens[start : start + CHUNK + order - 1], bits, order)
+        chunk.sort()
+        runs.append(_distinct(chunk))
+        while len(runs) > 1 and 2 * len(runs[-1][0]) > len(runs[-2][0]):
+            runs.append(_merged(runs.pop(), runs.pop()))  # each run stays half as long as the one before it, or less
+    while len(runs) > 1:
+        runs.append(_merged(runs.pop(), runs.pop()))
+    return runs[0]
+
+
+def _pack(tokens: npt.NDArray[Any], bits: int, order: int) -> Keys:
+    """The keys of all n-grams of a piece of text, in its order."""
+    ids = tokens.astype(np.uint64)
+    count = len(ids) - order + 1
+    keys = ids[:count].copy()
+    for place in range(1, order):
+        keys <<= np.uint64(bits)
+        keys |= ids[place : place + count]
+    return keys
+
+
+def _starts(keys: Keys) -> npt.NDArray[np.int64]:
+    """Where each different key begins among sorted ones."""
+    if not len(keys):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+
+
+def _distinct(keys: Keys) -> tuple[Keys, npt.NDArray[np.int64]]:
+    starts = _starts(keys)
+    return keys[starts], np.diff(starts, append=len(keys))
+
+
+def _merged(
+    first: tuple[Keys, npt.NDArray[np.int64]], second: tuple[Keys, npt.NDArray[np.int64]]
+) -> tuple[Keys, npt.NDArray[np.int64]]:
+    keys, counts = (np.concatenate(pair) for pair in zip(first, second, strict=True))
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = _starts(keys)
+    return keys[starts], _sums(counts[order], starts)
+
+
+def _sums(values: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The sum of each run of values; `np.add.reduceat` refuses that there are none."""
+    return np.add.reduceat(values, starts) if len(starts) else values[:0]
+
+
+def estimate_discounts(counts: npt.NDArray[Any]) -> Floats:
+    """The three discounts, from how many n-grams are counted once, twice, three and four times.
+
+    Where a small text gives no usable three, Ney's single one; where not even that, 0.5.
+
+    >>> estimate_discounts(np.array([1] * 40 + [2] * 12 + [3] * 6 + [4] * 4))
+    array([0.625     , 1.0625    , 1.33333333])
+    """
+    once, twice, thrice, four = (int(np.count_nonzero(counts == times)) for times in range(1, DISCOUNTS + 2))
+    if not once or not twice:
+        return np.full(DISCOUNTS, PLAIN_DISCOUNT)
+    single = once / (once + 2 * twice)
+    if not thrice:
+        return np.full(DISCOUNTS, single)
+    more = (2 * twice / once, 3 * thrice / twice, 4 * four / thrice)
+    three = np.array([times - single * more[times - 1] for times in range(1, DISCOUNTS + 1)])
+    return three if (three > 0).all() else np.full(DISCOUNTS, single)
+
+
+class KneserNey:
+    """Smoothed probabilities of the next token after any context.
+
+    The counts of a context, each less its discount, over their sum; what the discounts took is shared out as after
+    the context one token shorter, and in the end evenly, so every token has a positive probability.
+    """
+
+    def __init__(self, tables: Sequence[Table], vocabulary_size: int) -> None:
+        self.vocabulary_size = vocabulary_size
+        bits = token_bits(vocabulary_size)
+        levels = [_Level.of(table, bits) for table in tables]
+        self._shortest = self._without_context(levels[0])  # (V,)
+        longer = range(1, len(levels))
+        self._masks = np.array([low_bits(length * bits) for length in longer], dtype=np.uint64)
+        # A bit before the first token tells contexts of different lengths apart, so that one search finds all.
+        self._markers = np.array([1 << (length * bits) for length in longer], dtype=np.uint64)
+        levels = levels[1:]
+        marked = [level.contexts | marker for level, marker in zip(levels, self._markers, strict=True)]
+        # The last entry stands for every context that was never seen: it passes all on to the shorter one.
+        self._contexts = np.concatenate([*marked, np.array([low_bits(KEY_BITS)])])
+        self._kept = np.concatenate([*(level.kept for level in levels), [1.0]])
+        self._lengths = np.concatenate([*(level.lengths for level in levels), [0]]).astype(np.int64)
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._tokens = np.concatenate([*(level.tokens for level in levels), np.zeros(0, np.int64)])
+        self._shares = np.concatenate([*(level.shares for level in levels), np.zeros(0)])
+
+    def _without_context(self, level: _Level) -> Floats:
+        uniform = np.full(self.vocabulary_size, 1 / self.vocabulary_size)
+        if not len(level.tokens):
+            return uniform
+        uniform *= level.kept[0]
+        uniform[level.tokens] += level.shares
+        return uniform
+
+    def probabilities(self, histories: Keys, length: int) -> Floats:
+        """The probability of each next token, (B, V), after the packed histories, (B,), of so many tokens."""
+        rows, size = len(histories), self.vocabulary_size
+        needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]  # (B, L), the shortest first
+        if not needles.size:
+            return np.tile(self._shortest, (rows, 1))
+        places = self._contexts.searchsorted(needles)
+        places[self._contexts[places] != needles] = len(self._contexts) - 1
+        weights = np.ones((rows, needles.shape[1] + 1))  # of each level: what the longer ones left it
+        np.cumprod(self._kept[places[:, ::-1]], axis=1, out=weights[:, -2::-1])
+        lengths = self._lengths[places].ravel()
+        ends = lengths.cumsum()
+        entries = np.repeat(self._starts[places].ravel() - ends + lengths, lengths)
+        entries += np.arange(len(entries))
+        cells = self._tokens[entries]
+        if rows > 1:
+            cells += np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
+        shares = self._shares[entries] * np.repeat(weights[:, 1:].ravel(), lengths)
+        seen = np.bincount(cells, shares, minlength=rows * size).reshape(rows, size)
+        result = weights[:, :1] * self._shortest
+        result += seen
+        return np.maximum(result, SMALLEST, out=result)
+
+
+@attrs.frozen(eq=False)
+class _Level:
+    """A table, by context."""
+
+    contexts: Keys
+    """(C,), sorted."""
+    lengths: npt.NDArray[np.int64]
+    """(C,): different tokens seen after each."""
+    kept: Floats
+    """(C,): the probability left for the shorter context."""
+    tokens: npt.NDArray[np.int64]
+    """(n,): the last token of each n-gram."""
+    shares: Floats
+    """(n,): its probability, without what the shorter context adds."""
+
+    @classmethod
+    def of(cls, table: Table, bits: int) -> _Level:
+        last = low_bits(bits)
+        contexts = table.keys >> np.uint64(bits) if bits < KEY_BITS else np.zeros_like(table.keys)
+        starts = _starts(contexts)
+        lengths = np.diff(starts, append=len(contexts))
+        totals = _sums(table.counts.astype(np.float64), starts)
+        taken = table.discounts[np.minimum(table.counts, DISCOUNTS).astype(np.int64) - 1]
+        return cls(
+            contexts=contexts[starts],
+            lengths=lengths,
+            kept=_sums(taken, starts) / totals,
+            tokens=(table.keys & last).astype(np.int64),
+            shares=(table.counts - taken) / np.repeat(totals, lengths),
+        )
