@@ -1,0 +1,44 @@
+"""Temperature: bolder or more careful choices."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from textforge.component import option
+from textforge.samplers.base import Context, Logits, Sampler
+
+_TINY = 1e-3
+"""Below it, dividing could overflow."""
+
+
+class Temperature(Sampler):
+    """Divide the logits by a temperature: below 1 likely tokens become likelier, above 1 less so.
+
+    The same as raising each probability to the power 1 / temperature. Near 0 it is `greedy`, but for tokens
+    that are equally likely, which stay so.
+
+    >>> Temperature(0.5)(np.array([[0.0, 1.0, -np.inf]]), None)
+    array([[  0.,   2., -inf]])
+    """
+
+    name: ClassVar[str] = "temperature"
+
+    temperature: float = option(
+        default=1.0, gt=0, lt=math.inf, help="Below 1 more careful, above 1 bolder; 1 changes nothing."
+    )
+
+    def __call__(self, logits: Logits, context: Context) -> Logits:
+        """(B, V) to (B, V)."""
+        if self.temperature < _TINY:
+            return self._shifted(logits)
+        scaled: Logits = logits / self.temperature
+        return scaled
+
+    def _shifted(self, logits: Logits) -> Logits:
+        """The same but for each row's best logit, which becomes 0, so that nothing is too large to divide."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled: Logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
+        return scaled
