@@ -1,0 +1,92 @@
+"""A chain of samplers, expanded, and applied to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from textforge.encoders.base import Encoder
+from textforge.errors import GenerationError, TextforgeError
+from textforge.generation.context import RowContext
+from textforge.generation.history import History
+from textforge.samplers.base import Logits, Sampler
+from textforge.spec import write_chain
+
+_DEEPEST = 20
+_FLOAT64 = np.dtype(np.float64)
+
+
+def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
+    """The samplers, each preset replaced by its chain, and that chain's presets by theirs.
+
+    Raises `GenerationError` for presets that contain themselves.
+    """
+    found: list[Sampler] = []
+    for sampler in samplers:
+        parts = sampler.expand()
+        if len(parts) == 1 and parts[0] is sampler:
+            found.append(sampler)
+        elif depth == _DEEPEST:
+            raise GenerationError(f"the preset {sampler.name} contains itself, or is nested more than {_DEEPEST} deep")
+        else:
+            found.extend(expanded(parts, depth + 1))
+    return found
+
+
+class Chain:
+    """Samplers in order, each with its context, for one batch of texts."""
+
+    def __init__(
+        self, samplers: Sequence[Sampler], history: History, *, seed: int, texts: Sequence[int], encoder: Encoder
+    ) -> None:
+        self._links = [
+            (sampler, RowContext(history, seed=seed, texts=texts, position=position, encoder=encoder))
+            for position, sampler in enumerate(samplers)
+        ]
+
+    def __call__(self, logits: Logits, step: int) -> Logits:
+        """What the last sampler leaves of the logits, (B, V), which are read-only.
+
+        Raises `GenerationError`, naming the sampler, where one fails or gives anything but (B, V) float64.
+        """
+        shape = logits.shape
+        for sampler, context in self._links:
+            context.step = step
+            if logits.flags.writeable:  # a sampler's own array: a view leaves it writable to that sampler
+                logits = logits.view()
+                logits.flags.writeable = False
+            try:
+                logits = sampler(logits, context)
+                right = logits.shape == shape and logits.dtype == _FLOAT64
+            except TextforgeError:
+                raise
+            except Exception as error:
+                raise GenerationError(_failure(sampler, step, logits, error)) from error
+            if not right:
+                raise GenerationError(
+                    f"the sampler {sampler.spec} must give logits of shape {shape}, float64, "
+                    f"got shape {logits.shape}, {logits.dtype}, at step {step}"
+                )
+        return logits
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all texts but these.
+
+        Raises `GenerationError`, naming the sampler, where what it keeps is not by row.
+        """
+        for sampler, context in self._links:
+            try:
+                context.keep(rows)
+            except GenerationError as error:
+                raise GenerationError(f"the sampler {sampler.spec}: {error}") from None
+
+    def __str__(self) -> str:
+        return write_chain([sampler for sampler, _ in self._links]) or "no samplers"
+
+
+def _failure(sampler: Sampler, step: int, logits: object, error: Exception) -> str:
+    if not isinstance(logits, np.ndarray):
+        return f"the sampler {sampler.spec} must give an array of logits, got {type(logits).__name__}, at step {step}"
+    reason = " ".join(str(error).split())
+    return f"the sampler {sampler.spec} failed at step {step}: {type(error).__name__}: {reason}"

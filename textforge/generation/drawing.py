@@ -1,0 +1,71 @@
+"""Drawing a token from logits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from textforge.encoders.base import Ids
+from textforge.errors import GenerationError
+from textforge.generation.randomness import Uniform
+from textforge.samplers.base import Logits
+
+
+class UndrawableRow(GenerationError):
+    """A row of logits has NaN or plus infinity, or rules every token out."""
+
+    def __init__(self, row: int, best: float) -> None:
+        self.row = row
+        self.problem = "rule out every token" if best == -math.inf else f"hold {'NaN' if best != best else '+inf'}"
+        super().__init__(f"the logits of row {row} {self.problem}")
+
+
+class Draw:
+    """Draws a token a row by the inverse of the cumulative distribution, tokens in the order of their ids.
+
+    With c the running sum of exp(logit - best logit), it is the first token with c > u c[-1]. So a token of
+    probability 0 is never drawn, and the same logits and number give the same token in a batch of any size.
+
+    >>> Draw(rows=1, vocabulary_size=3)(np.log([[0.5, 0.25, 0.25]]), np.array([0.6])).tolist()
+    [1]
+    """
+
+    def __init__(self, rows: int, vocabulary_size: int) -> None:
+        self._ids = np.zeros(rows, dtype=np.int64)
+        self._sums = np.empty((rows, vocabulary_size))
+        self._only_sums = self._sums[0]
+
+    def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
+        """Token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
+
+        Raises `UndrawableRow`.
+        """
+        if len(self._ids) == 1:
+            self._ids[0] = self._draw_one(logits[0], uniform.item())
+        else:
+            self._draw_rows(logits, uniform)
+        return self._ids
+
+    def _draw_one(self, logits: Logits, uniform: float) -> int:
+        """As `_draw_rows`, with the calls that cost least for a single row."""
+        best = logits.item(logits.argmax())
+        if not -math.inf < best < math.inf:
+            raise UndrawableRow(0, best)
+        sums = self._only_sums
+        np.subtract(logits, best, sums)
+        np.exp(sums, sums)
+        np.add.accumulate(sums, 0, None, sums)
+        return int(sums.searchsorted(uniform * sums.item(-1), "right"))
+
+    def _draw_rows(self, logits: Logits, uniform: Uniform) -> None:
+        best = logits.max(axis=-1, keepdims=True)  # (B, 1); NaN where there is one
+        if not np.isfinite(best).all():
+            row = int(np.isfinite(best[:, 0]).argmin())
+            raise UndrawableRow(row, best[row, 0])
+        sums = self._sums
+        np.subtract(logits, best, sums)
+        np.exp(sums, sums)
+        np.add.accumulate(sums, 1, None, sums)
+        passed = sums <= (uniform * sums[:, -1])[:, np.newaxis]
+        passed.sum(axis=-1, out=self._ids)

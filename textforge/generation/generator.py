@@ -1,0 +1,273 @@
+"""The text generator: a model and its encoder, asked for text."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import attrs
+import numpy as np
+
+from textforge.backends.base import Model
+from textforge.encoders.base import Encoder, Ids, Unknown
+from textforge.errors import GenerationError, TextforgeError
+from textforge.generation.chain import expanded
+from textforge.generation.loop import Task, write, write_one
+from textforge.generation.text import FinishReason
+from textforge.samplers.base import Sampler
+
+if TYPE_CHECKING:
+    from textforge.bundle import BundleContents
+    from textforge.corpora.base import Corpus
+    from textforge.evaluation import Evaluation
+    from textforge.plugins import Plugins
+
+Samplers = str | Sampler | Sequence[str | Sampler]
+"""A chain's spec, a sampler, or a sequence of specs, chains and samplers."""
+
+DEFAULT_CHAIN = "temperature:0.7"
+DEFAULT_MAX_TOKENS = 400
+
+
+@attrs.frozen
+class GeneratedText:
+    """A text that was generated, and how it came about."""
+
+    prompt: str
+    text: str
+    """What follows the prompt."""
+    finish_reason: FinishReason
+    """``length``: as many tokens as asked for; ``stop``: a stop text; ``end``: the end-of-text token."""
+    tokens: int
+    """Tokens generated that show in the text."""
+    seed: int
+
+
+class TextGenerator:
+    """Writes text with a model.
+
+    `encoder` is the fitted one that the model was trained with. `plugins` says where samplers are looked up;
+    unless given, among all that is installed.
+
+    >>> from textforge.encoders.char import CharEncoder
+    >>> class Counting(Model):
+    ...     vocabulary_size = 10
+    ...     def start(self, batch_size):
+    ...         return None
+    ...     def step(self, ids, state):
+    ...         return np.eye(10, dtype=np.float32)[(ids + 1) % 10]
+    ...     def select(self, state, rows):
+    ...         return None
+    ...     def save(self):
+    ...         raise NotImplementedError
+    >>> generator = TextGenerator(Counting(), CharEncoder().fit(["0123456789"]))
+    >>> generator.generate("2", samplers="greedy", max_tokens=5)
+    '34567'
+    >>> list(generator.stream("2", samplers="greedy", stop="6"))
+    ['3', '4', '5']
+
+    Raises `GenerationError` where model and encoder don't fit each other.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        encoder: Encoder,
+        *,
+        plugins: Plugins | None = None,
+        contents: BundleContents | None = None,
+    ) -> None:
+        if encoder.vocabulary_size == 0:
+            raise GenerationError(f"the encoder {encoder.spec} has no vocabulary yet: fit it to a text first")
+        if model.vocabulary_size != encoder.vocabulary_size:
+            raise GenerationError(
+                f"the model knows {model.vocabulary_size} tokens, but the encoder {encoder.vocabulary_size}: "
+                f"give the encoder the model was trained with"
+            )
+        self.model = model
+        self.encoder = encoder
+        self._given_plugins = plugins
+        self._contents = contents
+
+    @functools.cached_property
+    def _plugins(self) -> Plugins:
+        from textforge.plugins import Plugins  # imports what only a spec needs
+
+        return self._given_plugins or Plugins()
+
+    @overload
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        samplers: Samplers = DEFAULT_CHAIN,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        count: None = None,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        unknown: Unknown = "error",
+    ) -> str: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        samplers: Samplers = DEFAULT_CHAIN,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        count: int,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        unknown: Unknown = "error",
+    ) -> list[str]: ...
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        samplers: Samplers = DEFAULT_CHAIN,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        count: int | None = None,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        unknown: Unknown = "error",
+    ) -> str | list[str]:
+        """The text that follows the prompt, or a list of `count` texts.
+
+        At most `max_tokens` tokens, less where a `stop` text would begin or the end-of-text token comes; neither
+        shows. The same seed gives the same texts; without one, it is drawn. An empty prompt starts after the
+        end-of-text token, else a newline, else the most frequent token. What the vocabulary lacks of the prompt
+        raises `EncodingError`, or is left out with ``unknown="skip"``.
+
+        Raises `GenerationError` for what can't be done as asked.
+        """
+        texts = self.complete(
+            prompt,
+            samplers=samplers,
+            max_tokens=max_tokens,
+            count=1 if count is None else count,
+            stop=stop,
+            seed=seed,
+            unknown=unknown,
+        )
+        written = [text.text for text in texts]
+        return written[0] if count is None else written
+
+    def complete(
+        self,
+        prompt: str = "",
+        *,
+        samplers: Samplers = DEFAULT_CHAIN,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        count: int = 1,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        unknown: Unknown = "error",
+    ) -> Iterator[GeneratedText]:
+        """As `generate`, each text with how it came about, as soon as it and those before it are finished."""
+        count = _whole("count", count, least=1)
+        task = self._task(prompt, samplers, max_tokens, stop, seed, unknown)
+        return (
+            GeneratedText(prompt, text.text, text.finish_reason or "length", text.tokens, task.seed)
+            for text in write(task, count)
+        )
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        samplers: Samplers = DEFAULT_CHAIN,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        unknown: Unknown = "error",
+    ) -> Iterator[str]:
+        """The pieces of the text that `generate` gives, as they are made; joined, they are that text."""
+        return write_one(self._task(prompt, samplers, max_tokens, stop, seed, unknown))
+
+    def evaluate(
+        self, corpus: str | Path | Corpus | Sequence[str | Path | Corpus], *, unknown: Unknown = "error"
+    ) -> Evaluation:
+        """How well the model predicts a text: its loss, perplexity, and bits a character and a byte.
+
+        `corpus` is what `textforge.train` takes. Raises `CorpusError` for a text that can't be read or is too short,
+        and `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``.
+        """
+        from textforge.corpora.resolve import resolve_corpora
+        from textforge.evaluation import evaluate
+
+        return evaluate(self.model, self.encoder, resolve_corpora(corpus, self._plugins), unknown=unknown)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Save the model and its encoder as a bundle, with what is known of its training.
+
+        Raises `BundleError` where a bundle is there already, unless `overwrite`, or where nothing can be written.
+        """
+        from textforge.bundle import BundleWriter, contents_of
+
+        writer = BundleWriter.prepare(path, overwrite=overwrite)
+        writer.commit(self._contents or contents_of(self.model, self.encoder, self._plugins))
+
+    def _task(
+        self,
+        prompt: str,
+        samplers: Samplers,
+        max_tokens: int,
+        stop: str | Sequence[str],
+        seed: int | None,
+        unknown: Unknown,
+    ) -> Task:
+        """What was asked for, checked."""
+        return Task(
+            model=self.model,
+            encoder=self.encoder,
+            max_tokens=_whole("max_tokens", max_tokens, least=0),
+            stops=_stop_texts(stop),
+            seed=secrets.randbits(32) if seed is None else _whole("seed", seed, least=0),
+            samplers=self._chain(samplers),
+            prompt=self._prompt(prompt, unknown),
+        )
+
+    def _chain(self, samplers: Samplers) -> list[Sampler]:
+        chain = expanded(self._plugins.chain(samplers))
+        for sampler in chain:
+            sampler.check(self.encoder)
+        return chain
+
+    def _prompt(self, prompt: str, unknown: Unknown) -> Ids:
+        if not isinstance(prompt, str):
+            raise GenerationError(f"the prompt must be a text, got {prompt!r}")
+        ids = self.encoder.encode(prompt, unknown=unknown)
+        return ids if len(ids) else np.array([self._first_token()], dtype=np.int64)
+
+    def _first_token(self) -> int:
+        """What an empty prompt starts after."""
+        if self.encoder.end_of_text is not None:
+            return self.encoder.end_of_text
+        try:
+            newline = self.encoder.encode("\n")
+        except TextforgeError:
+            return self.encoder.most_frequent
+        return int(newline[0]) if len(newline) == 1 else self.encoder.most_frequent
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise GenerationError(f"{name} must be a whole number >= {least}, got {value!r}")
+    return number
+
+
+def _stop_texts(stop: str | Sequence[str]) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    for text in stops:
+        if not isinstance(text, str) or not text:
+            raise GenerationError(f"a stop text must be a text of one character or more, got {text!r}")
+    return stops

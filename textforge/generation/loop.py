@@ -1,0 +1,136 @@
+"""The token loop: the one place where tokens are generated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+import numpy as np
+
+from textforge.backends.base import Model
+from textforge.encoders.base import Encoder, Ids
+from textforge.errors import GenerationError
+from textforge.generation.chain import Chain
+from textforge.generation.drawing import Draw, UndrawableRow
+from textforge.generation.history import History
+from textforge.generation.randomness import DrawNumbers
+from textforge.generation.reader import ModelLogits, Reader, read_prompt
+from textforge.generation.text import Text
+from textforge.samplers.base import Sampler
+
+BATCH = 64
+"""Texts written side by side."""
+
+
+@attrs.frozen(eq=False)
+class Task:
+    """What is to be written."""
+
+    model: Model
+    encoder: Encoder
+    prompt: Ids
+    """Token ids, at least one."""
+    samplers: Sequence[Sampler]
+    """The chain, expanded."""
+    max_tokens: int
+    stops: Sequence[str]
+    seed: int
+
+
+def write(task: Task, count: int) -> Iterator[Text]:
+    """Write texts, in batches, and give each, in order, as soon as it and those before it are finished."""
+    if task.max_tokens == 0:
+        yield from _unwritten(task, count)
+        return
+    reader = read_prompt(task.model, task.prompt)
+    for start in range(0, count, BATCH):
+        batch = Batch(task, reader, range(start, min(start + BATCH, count)))
+        given = 0
+        for _ in batch.run():
+            while given < len(batch.texts) and batch.texts[given].finish_reason:
+                yield batch.texts[given]
+                given += 1
+
+
+def write_one(task: Task) -> Iterator[str]:
+    """Write text 0, giving its pieces as they come."""
+    if task.max_tokens == 0:
+        return
+    for pieces in Batch(task, read_prompt(task.model, task.prompt), range(1)).run():
+        if pieces[0]:
+            yield pieces[0]
+
+
+def _unwritten(task: Task, count: int) -> Iterator[Text]:
+    for number in range(count):
+        text = Text(number, task.encoder, ())
+        text.finish("length")
+        yield text
+
+
+class Batch:
+    """Texts written side by side, a row each; a row leaves when its text is finished."""
+
+    def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
+        self.texts = tuple(Text(number, task.encoder, task.stops) for number in numbers)
+        self._rows = list(self.texts)
+        self._max_tokens = task.max_tokens
+        self._vocabulary_size = task.model.vocabulary_size
+        self._history = History(task.prompt, len(numbers))
+        self._chain = Chain(task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder)
+        self._numbers = DrawNumbers(task.seed, numbers)
+        self._reader = prompt.copies(len(numbers))
+        self._make_buffers()
+        self._take(self._reader.logits)
+
+    def run(self) -> Iterator[list[str]]:
+        """Write all texts to their end. After each token, gives what each row that was left shows of it."""
+        for step in range(self._max_tokens):
+            if step:
+                self._take(self._reader.read(self._history))
+            ids = self._draw_ids(step)
+            self._history.append(ids)
+            yield list(map(Text.push, self._rows, ids.tolist()))
+            left = [row for row, text in enumerate(self._rows) if text.finish_reason is None]
+            if len(left) < len(self._rows):
+                if not left:
+                    return
+                self._keep(left)
+        yield [text.finish("length") for text in self._rows]
+
+    def _draw_ids(self, step: int) -> Ids:
+        """The next token of each row, (B,)."""
+        logits = self._chain(self._logits, step)
+        try:
+            return self._draw(logits, self._numbers.at(step))
+        except UndrawableRow as error:
+            raise GenerationError(self._explanation(error, step)) from None
+
+    def _take(self, logits: ModelLogits) -> None:
+        """Keep logits, (B, V), in float64, for they are valid only until the model's next call."""
+        if logits.shape != self._kept.shape:
+            raise GenerationError(f"the model must give logits of shape {self._kept.shape}, got {logits.shape}")
+        self._kept[...] = logits
+
+    def _keep(self, rows: list[int]) -> None:
+        """Drop all rows but these."""
+        self._rows = [self._rows[row] for row in rows]
+        for part in (self._history, self._chain, self._numbers, self._reader):
+            part.keep(rows)
+        self._make_buffers()
+
+    def _make_buffers(self) -> None:
+        self._kept = np.empty((len(self._rows), self._vocabulary_size))
+        self._logits = self._kept.view()
+        self._logits.flags.writeable = False
+        self._draw = Draw(len(self._rows), self._vocabulary_size)
+
+    def _explanation(self, error: UndrawableRow, step: int) -> str:
+        row = self._kept[error.row]
+        sound = np.isfinite(row.max())
+        source = f"the samplers ({self._chain}) left" if sound else "the model gave"
+        number = self._rows[error.row].number
+        return (
+            f"{source} logits that {error.problem}, for text {number} at step {step} (chain: {self._chain}); "
+            f"each text needs a finite one, and none may be NaN or +inf"
+        )

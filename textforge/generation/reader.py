@@ -1,0 +1,92 @@
+"""How a model reads tokens: with a state carried on, or anew over its window."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from textforge.backends.base import Model, State
+from textforge.encoders.base import Ids
+from textforge.generation.history import History
+
+ModelLogits = npt.NDArray[np.floating[Any]]
+
+PIECE = 512
+"""Tokens of a prompt that are read at once."""
+
+
+class Reader(ABC):
+    """Reads tokens for some rows; `logits` are those of the next token, (B, V), as the model gave them."""
+
+    def __init__(self, model: Model, logits: ModelLogits) -> None:
+        self.model = model
+        self.logits = logits
+
+    @abstractmethod
+    def copies(self, count: int) -> Reader:
+        """A reader of `count` rows that have all read what this one's only row has."""
+
+    @abstractmethod
+    def read(self, history: History) -> ModelLogits:
+        """Read the newest token of each row; gives the logits, valid until the next call."""
+
+    @abstractmethod
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all rows but these."""
+
+    def _repeated_logits(self, count: int) -> ModelLogits:
+        return np.repeat(self.logits, count, axis=0)
+
+
+class StateReader(Reader):
+    """Carries the model's state on from token to token."""
+
+    def __init__(self, model: Model, logits: ModelLogits, state: State) -> None:
+        super().__init__(model, logits)
+        self._state = state
+
+    def copies(self, count: int) -> StateReader:
+        state = self.model.select(self._state, np.zeros(count, dtype=np.int64))
+        return StateReader(self.model, self._repeated_logits(count), state)
+
+    def read(self, history: History) -> ModelLogits:
+        return self.model.step(history.newest, self._state)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self._state = self.model.select(self._state, np.array(rows, dtype=np.int64))
+
+
+class WindowReader(Reader):
+    """Gives the model the last tokens of each text anew, from a fresh state, for every token."""
+
+    def __init__(self, model: Model, logits: ModelLogits, window: int) -> None:
+        super().__init__(model, logits)
+        self._window = window
+
+    def copies(self, count: int) -> WindowReader:
+        return WindowReader(self.model, self._repeated_logits(count), self._window)
+
+    def read(self, history: History) -> ModelLogits:
+        return _fresh(self.model, history.last(self._window))
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Nothing is carried on, so there is nothing to drop."""
+
+
+def read_prompt(model: Model, prompt: Ids) -> Reader:
+    """A reader of one row that has read the prompt, (T,) with T at least 1."""
+    ids = np.array(prompt, dtype=np.int64)[np.newaxis]
+    if model.window is not None:
+        return WindowReader(model, _fresh(model, ids[:, -model.window :]).copy(), model.window)
+    state = model.start(1)
+    for start in range(0, ids.shape[1], PIECE):
+        logits = model.forward(ids[:, start : start + PIECE], state, last_only=True)
+    return StateReader(model, logits[:, -1].copy(), state)
+
+
+def _fresh(model: Model, ids: npt.NDArray[np.int64]) -> ModelLogits:
+    return model.forward(ids, model.start(len(ids)), last_only=True)[:, -1]

@@ -1,0 +1,62 @@
+"""One text as it is written: decoding, stopping, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from textforge.encoders.base import Encoder
+from textforge.generation.stopping import StopFilter
+
+FinishReason = Literal["length", "stop", "end"]
+"""All tokens that were asked for, a stop text, or the end-of-text token."""
+
+
+class Text:
+    """A text being written, token by token."""
+
+    __slots__ = ("_decoder", "_end_of_text", "_pieces", "_stops", "_tokens", "finish_reason", "number")
+
+    def __init__(self, number: int, encoder: Encoder, stops: Sequence[str]) -> None:
+        self.number = number
+        self.finish_reason: FinishReason | None = None
+        self._end_of_text = encoder.end_of_text
+        self._decoder = encoder.decoder()
+        self._stops = StopFilter(stops) if stops else None
+        self._pieces: list[str] = []
+        self._tokens = 0
+
+    @property
+    def text(self) -> str:
+        """What has shown so far."""
+        return "".join(self._pieces)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated that show, at least in part: not the end-of-text token, nor a stop text's."""
+        if self._stops is not None and self._stops.found:
+            return min(self._tokens, self._stops.shown_pieces)
+        return self._tokens
+
+    def push(self, id: int) -> str:
+        """Take the next token; gives what can be shown now. May set `finish_reason`."""
+        if id == self._end_of_text:
+            return self.finish("end")
+        self._tokens += 1
+        piece = self._decoder.push((id,))
+        if self._stops is not None:
+            piece = self._stops.push(piece)
+            if self._stops.found:
+                self.finish_reason = "stop"
+        self._pieces.append(piece)
+        return piece
+
+    def finish(self, reason: FinishReason) -> str:
+        """End the text here; gives what was held back."""
+        rest = self._decoder.finish()
+        if self._stops is not None:
+            rest = self._stops.push(rest) + self._stops.finish()
+        stopped = self._stops is not None and self._stops.found
+        self.finish_reason = "stop" if stopped else reason
+        self._pieces.append(rest)
+        return rest
