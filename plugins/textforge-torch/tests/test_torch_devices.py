@@ -1,0 +1,64 @@
+"""Which device is chosen, and what is said where there is none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from textforge.errors import BackendError
+from textforge_torch import TorchBackend
+from textforge_torch._devices import find_device
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with so many NVIDIA GPUs, with or without Apple's."""
+
+    def have(cuda=0, mps=False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("found", "precision", "device"),
+    [
+        ({"cuda": 2, "mps": True}, "float32", "cuda"),
+        ({"mps": True}, "bfloat16", "mps"),
+        ({"mps": True}, "float64", "cpu"),
+        ({"cuda": 1}, "float64", "cuda"),
+        ({}, "float32", "cpu"),
+    ],
+)
+def test_auto_takes_the_best_there_is(machine, found, precision, device):
+    machine(**found)
+    assert find_device("auto", precision) == torch.device(device)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there(machine, device):
+    machine()
+    with pytest.raises(BackendError, match=rf"^torch: device={device} needs a GPU .* write device=cpu or device=auto"):
+        TorchBackend(device=device, hidden_size=4).create(5, seed=0)
+
+
+def test_a_gpu_by_a_number_there_is_not(machine):
+    machine(cuda=2)
+    assert find_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(BackendError, match=r"^torch: device=cuda:2 is not there, GPUs are numbered from 0 to 1"):
+        find_device("cuda:2")
+
+
+def test_no_apple_gpu(machine):
+    machine()
+    with pytest.raises(BackendError, match=r"^torch: device=mps needs a Mac"):
+        find_device("mps")
+
+
+def test_apple_s_gpu_has_no_float64(machine):
+    machine(mps=True)
+    assert find_device("mps", "float32") == torch.device("mps")
+    with pytest.raises(BackendError, match=r"^torch: precision=float64 is more than Apple's GPUs can do"):
+        find_device("mps", "float64")

@@ -1,0 +1,50 @@
+"""Which device a model lives on."""
+
+from __future__ import annotations
+
+import torch
+
+from textforge.errors import BackendError
+
+
+def find_device(name: str, precision: str = "float32") -> torch.device:
+    """The device of that name; for ``auto`` the first there is of cuda, mps and cpu.
+
+    Raises `BackendError` for a device this machine lacks, or that lacks the precision.
+    """
+    if name == "auto":
+        name = _best_device(precision)
+    device = torch.device(name)
+    if device.type == "cuda":
+        _require_cuda(name, device.index or 0)
+    if device.type == "mps":
+        _require_mps(precision)
+    return device
+
+
+def _best_device(precision: str) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available() and precision != "float64":
+        return "mps"
+    return "cpu"
+
+
+def _require_cuda(name: str, index: int) -> None:
+    if not torch.cuda.is_available():
+        raise BackendError(
+            f"torch: device={name} needs a GPU that PyTorch {torch.__version__} can use, and it finds none: "
+            "write device=cpu or device=auto, or install a PyTorch built for your GPU"
+        )
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise BackendError(f"torch: device={name} is not there, GPUs are numbered from 0 to {count - 1}: choose one")
+
+
+def _require_mps(precision: str) -> None:
+    if not torch.backends.mps.is_available():
+        raise BackendError(
+            "torch: device=mps needs a Mac with Apple's GPU and a PyTorch built for it: write device=cpu or device=auto"
+        )
+    if precision == "float64":
+        raise BackendError("torch: precision=float64 is more than Apple's GPUs can do: write device=cpu")

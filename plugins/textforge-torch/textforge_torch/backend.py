@@ -1,0 +1,83 @@
+"""The backend ``torch``: its run-time options, and the way to PyTorch."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import textforge
+from textforge.backends.base import Model, SavedModel
+from textforge.backends.lstm import LSTMBackend
+from textforge.errors import BackendError, OptionError
+
+OLDEST_TORCH = (2, 4)
+INSTALL = "pip install textforge-torch"
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+class TorchBackend(LSTMBackend):
+    """Trains and runs the LSTM with PyTorch.
+
+    >>> model = TorchBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "torch"
+
+    device: str = textforge.option(
+        default="auto",
+        help="Where to compute: cpu, cuda, cuda:N, mps; auto: the first there is of cuda, mps and cpu.",
+        runtime=True,
+    )
+    precision: str = textforge.option(
+        default="float32",
+        choices=("float32", "bfloat16", "float64"),
+        help="bfloat16: train faster, in mixed precision; float64: generate and evaluate more exactly.",
+        runtime=True,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a device that can't be one."""
+        if not _DEVICE.fullmatch(self.device):
+            raise OptionError(
+                f"{self.title()}device must be auto, cpu, cuda, cuda:N (N from 0) or mps, got {self.device!r}"
+            )
+
+    def load(self, saved: SavedModel) -> Model:
+        """The model on its device.
+
+        Raises `BackendError` where PyTorch or the device is missing, `BundleError` for weights that don't fit.
+        """
+        require_torch()
+        from textforge_torch._devices import find_device
+        from textforge_torch._model import TorchLSTM
+
+        return TorchLSTM(saved, find_device(self.device, self.precision), self.precision)
+
+
+def require_torch() -> None:
+    """Import PyTorch, or raise `BackendError`, saying which command installs it."""
+    try:
+        version = str(importlib.import_module("torch").__version__)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise _broken(error) from error
+        raise BackendError(f"the backend torch needs PyTorch, which is not installed: run `{INSTALL}`") from error
+    except (ImportError, OSError, AttributeError) as error:
+        raise _broken(error) from error
+    found = re.match(r"(\d+)\.(\d+)", version)
+    if found is None or tuple(map(int, found.groups())) < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        raise BackendError(
+            f"the backend torch needs PyTorch {oldest} or newer, but {version} is installed: "
+            f"run `{INSTALL} 'torch>={oldest}'`"
+        )
+
+
+def _broken(error: Exception) -> BackendError:
+    reason = " ".join(str(error).split())
+    return BackendError(
+        f"PyTorch is installed but can't be imported ({type(error).__name__}: {reason}): "
+        "run `pip install --force-reinstall torch`"
+    )
