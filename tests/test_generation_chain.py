@@ -77,6 +77,18 @@ def test_a_preset_that_contains_itself_is_refused():
         expanded([Endless()])
 
 
+@pytest.mark.parametrize("parts", [None, ["greedy"], "greedy", Greedy()])
+def test_a_preset_that_gives_no_samplers_is_refused(parts):
+    class Odd(Preset):
+        name = "odd"
+
+        def expand(self):
+            return parts
+
+    with pytest.raises(GenerationError, match=r"^the preset odd must expand to a sequence of samplers, got"):
+        expanded([Odd()])
+
+
 def test_samplers_are_applied_in_order():
     assert (chain(TopK(2), Temperature(0.5))(logits(), 0) == Temperature(0.5)(TopK(2)(logits(), None), None)).all()
     assert chain()(logits(), 0) is not None

@@ -171,6 +171,8 @@ def test_finish_reasons():
         ({"stop": ""}, GenerationError, "a stop text must be a text of one character or more, got ''"),
         ({"stop": ["a", ""]}, GenerationError, "a stop text must be a text of one character or more, got ''"),
         ({"stop": [3]}, GenerationError, "a stop text must be a text of one character or more, got 3"),
+        ({"stop": None}, GenerationError, "stop must be a text or a list of texts, got None"),
+        ({"unknown": "ignore"}, GenerationError, "unknown must be one of error, skip, got 'ignore'"),
         ({"seed": -1}, GenerationError, "seed must be a whole number >= 0, got -1"),
         ({"seed": "x"}, GenerationError, "seed must be a whole number >= 0, got 'x'"),
         ({"prompt": 3}, GenerationError, "the prompt must be a text, got 3"),

@@ -24,7 +24,7 @@ def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
     """
     found: list[Sampler] = []
     for sampler in samplers:
-        parts = sampler.expand()
+        parts = _parts(sampler)
         if len(parts) == 1 and parts[0] is sampler:
             found.append(sampler)
         elif depth == _DEEPEST:
@@ -32,6 +32,13 @@ def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
         else:
             found.extend(expanded(parts, depth + 1))
     return found
+
+
+def _parts(sampler: Sampler) -> Sequence[Sampler]:
+    parts = sampler.expand()
+    if not isinstance(parts, Sequence) or not all(isinstance(part, Sampler) for part in parts):
+        raise GenerationError(f"the preset {sampler.name} must expand to a sequence of samplers, got {parts!r}")
+    return parts
 
 
 class Chain:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import operator
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import attrs
-import numpy as np
 
 from textforge.backends.base import Model
-from textforge.encoders.base import Encoder, Ids, Unknown
-from textforge.errors import GenerationError, TextforgeError
+from textforge.encoders.base import Encoder, Unknown
+from textforge.errors import GenerationError
+from textforge.generation.arguments import prompt_ids, stop_texts, whole
 from textforge.generation.chain import expanded
 from textforge.generation.loop import Task, write, write_one
 from textforge.generation.text import FinishReason
@@ -53,6 +52,7 @@ class TextGenerator:
     `encoder` is the fitted one that the model was trained with. `plugins` says where samplers are looked up;
     unless given, among all that is installed.
 
+    >>> import numpy as np
     >>> from textforge.encoders.char import CharEncoder
     >>> class Counting(Model):
     ...     vocabulary_size = 10
@@ -169,7 +169,7 @@ class TextGenerator:
         unknown: Unknown = "error",
     ) -> Iterator[GeneratedText]:
         """As `generate`, each text with how it came about, as soon as it and those before it are finished."""
-        count = _whole("count", count, least=1)
+        count = whole("count", count, least=1)
         task = self._task(prompt, samplers, max_tokens, stop, seed, unknown)
         return (
             GeneratedText(prompt, text.text, text.finish_reason or "length", text.tokens, task.seed)
@@ -225,11 +225,11 @@ class TextGenerator:
         return Task(
             model=self.model,
             encoder=self.encoder,
-            max_tokens=_whole("max_tokens", max_tokens, least=0),
-            stops=_stop_texts(stop),
-            seed=secrets.randbits(32) if seed is None else _whole("seed", seed, least=0),
+            max_tokens=whole("max_tokens", max_tokens, least=0),
+            stops=stop_texts(stop),
+            seed=secrets.randbits(32) if seed is None else whole("seed", seed, least=0),
             samplers=self._chain(samplers),
-            prompt=self._prompt(prompt, unknown),
+            prompt=prompt_ids(self.encoder, prompt, unknown),
         )
 
     def _chain(self, samplers: Samplers) -> list[Sampler]:
@@ -237,37 +237,3 @@ class TextGenerator:
         for sampler in chain:
             sampler.check(self.encoder)
         return chain
-
-    def _prompt(self, prompt: str, unknown: Unknown) -> Ids:
-        if not isinstance(prompt, str):
-            raise GenerationError(f"the prompt must be a text, got {prompt!r}")
-        ids = self.encoder.encode(prompt, unknown=unknown)
-        return ids if len(ids) else np.array([self._first_token()], dtype=np.int64)
-
-    def _first_token(self) -> int:
-        """What an empty prompt starts after."""
-        if self.encoder.end_of_text is not None:
-            return self.encoder.end_of_text
-        try:
-            newline = self.encoder.encode("\n")
-        except TextforgeError:
-            return self.encoder.most_frequent
-        return int(newline[0]) if len(newline) == 1 else self.encoder.most_frequent
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise GenerationError(f"{name} must be a whole number >= {least}, got {value!r}")
-    return number
-
-
-def _stop_texts(stop: str | Sequence[str]) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
-    for text in stops:
-        if not isinstance(text, str) or not text:
-            raise GenerationError(f"a stop text must be a text of one character or more, got {text!r}")
-    return stops
