@@ -291,7 +291,8 @@ def test_the_end_of_a_text_is_a_token_but_no_character() -> None:
 def test_several_texts_for_a_model_that_knows_only_one() -> None:
     encoder = CharEncoder().fit(["ab"])
     result = evaluate(uniform(encoder), encoder, [Texts(("ab", textforge.END_OF_TEXT)), Texts(("ba",))])
-    assert (result.tokens, result.characters, result.bits_per_character) == (3, 4, pytest.approx(1.0))
+    assert (result.tokens, result.characters) == (3, 4)
+    assert result.bits_per_character == pytest.approx(1.0)
 
 
 def test_unknown_characters() -> None:
@@ -300,7 +301,7 @@ def test_unknown_characters() -> None:
         evaluate(uniform(encoder), encoder, [Texts(("abXba",))])
     result = evaluate(uniform(encoder), encoder, [Texts(("ab€ba", "X"))], unknown="skip")
     assert (result.characters, result.bytes, result.tokens, result.skipped) == (6, 8, 3, 2)
-    assert (result.bits_per_character, result.bits_per_byte) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert [result.bits_per_character, result.bits_per_byte] == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize("corpora", [[], [Texts(("",))], [Texts(("a",))], [Texts(("XX",))]])

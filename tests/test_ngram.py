@@ -167,7 +167,12 @@ def test_tables_are_no_larger_than_what_is_different(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ngram_counts, "CHUNK", 100)
     sizes = []
     merged = ngram_counts._merged
-    monkeypatch.setattr(ngram_counts, "_merged", lambda a, b: sizes.append(len(a[0]) + len(b[0])) or merged(a, b))
+
+    def measured(first: Any, second: Any) -> Any:
+        sizes.append(len(first[0]) + len(second[0]))
+        return merged(first, second)
+
+    monkeypatch.setattr(ngram_counts, "_merged", measured)
     (*_, longest) = count_tables(np.arange(10_000) % 7, 7, 3)
     assert len(longest.keys) == 7
     assert longest.counts.sum() == 9_998
@@ -254,6 +259,23 @@ def test_reading_many_tokens_is_reading_each(case: Any, rows: int, cut: int, las
     assert got == pytest.approx(expected[:, -1:] if last_only else expected, abs=1e-12)
     assert (state.histories == stepped.histories).all()
     assert state.length == stepped.length
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=cases, rows=st.integers(1, 3), cut=st.integers(1, 8), piece=st.integers(1, 40))
+def test_its_own_loss_is_that_of_its_logits(case: Any, rows: int, cut: int, piece: int) -> None:
+    size, tokens, order, _ = case
+    model = train(tokens, size, order)
+    ids = np.random.default_rng(len(tokens)).integers(0, size, (rows, 10))
+    logits = model.forward(ids[:, :-1], model.start(rows))
+    expected = -np.take_along_axis(logits, ids[:, 1:, None], axis=2)[..., 0]
+    state = model.start(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textforge.backends.ngram, "PIECE", piece)
+        first, state = model.loss(ids[:, :cut], ids[:, 1 : cut + 1], state)
+        assert float(first) == pytest.approx(expected[:, :cut].mean(), abs=1e-12)
+        last, state = model.loss(ids[:, cut:-1], ids[:, -1], state) if cut < 9 else (expected[:, -1].mean(), state)
+        assert float(last) == pytest.approx(expected[:, -1].mean(), abs=1e-12)
 
 
 def test_nothing_to_read() -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 import numpy as np
 
-from textforge.backends.base import Array, Loss, Model, State, TrainableModel
+from textforge.backends.base import Array, Loss, Model, State
 from textforge.component import learned
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.encoders.base import Encoder, Unknown
@@ -33,6 +33,15 @@ DEVICE_LOGITS = 1 << 26
 PENDING = 64
 """Losses left unread: reading one may wait for a device."""
 PIECE = 1 << 16
+
+
+@runtime_checkable
+class ScoringModel(Protocol):
+    """A model that computes its own loss, as a `textforge.TrainableModel` does; any other may."""
+
+    def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
+        """The mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
+
 
 LossFunction = Callable[[Array, Array, State], tuple[Loss, State]]
 
@@ -186,7 +195,7 @@ def _ids(tokens: Array, places: Array) -> Array:
 
 def _loss_function(model: Model) -> tuple[LossFunction, int]:
     """How a model's loss is computed, and how many logits may be held meanwhile."""
-    if isinstance(model, TrainableModel):
+    if isinstance(model, ScoringModel):
         return model.loss, DEVICE_LOGITS
 
     def loss(inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.backends.base import Array, Backend, Model, SavedModel
+from textforge.backends.base import Array, Backend, Loss, Model, SavedModel
 from textforge.backends.ngram_counts import (
     KneserNey,
     Table,
@@ -91,29 +92,45 @@ class NgramModel(Model):
     def forward(self, ids: Array, state: NgramState, last_only: bool = False) -> npt.NDArray[np.floating[Any]]:
         rows, length = ids.shape
         kept = min(1, length) if last_only else length
+        spans = self._spans(state.length, length, max(1, PIECE // (self.vocabulary_size * max(1, rows))))
+        histories = self._read(ids, state)[:, length - kept :]
         logits = np.empty((rows, kept, self.vocabulary_size), dtype=self._dtype)
-        histories = np.empty((rows, kept), dtype=np.uint64)
-        short = 0  # so many of the kept places have a context that is still growing
-        for t in range(length):
-            growing = state.length < self.order - 2
-            self._advance(ids[:, t], state)
-            place = t - (length - kept)
-            if place < 0:
-                continue
-            histories[:, place] = state.histories
-            if growing:
-                logits[:, place] = self._logits(state.histories, state.length)
-                short = place + 1
-        self._fill(logits[:, short:], histories[:, short:], state.length)
+        for start, stop, context in [(0, kept, state.length)] if last_only else spans:
+            span = histories[:, start:stop]
+            logits[:, start:stop] = self._logits(span.ravel(), context).reshape(*span.shape, self.vocabulary_size)
         return logits
 
-    def _fill(self, logits: Array, histories: npt.NDArray[np.uint64], length: int) -> None:
-        """Logits, (B, T, V), after histories, (B, T), all of one length, in pieces that bound the memory."""
-        rows = max(1, len(logits))
-        places = max(1, PIECE // (self.vocabulary_size * rows))
-        for start in range(0, histories.shape[1], places):
-            piece = histories[:, start : start + places]
-            logits[:, start : start + places] = self._logits(piece.ravel(), length).reshape(*piece.shape, -1)
+    def loss(self, inputs: Array, targets: Array, state: NgramState) -> tuple[Loss, NgramState]:
+        """The mean loss of the targets, (B, T), or (B,) after the last input: much faster than by all the logits."""
+        spans = self._spans(state.length, inputs.shape[1], PIECE)
+        histories = self._read(inputs, state)
+        if targets.ndim == 1:
+            histories, targets, spans = histories[:, -1:], targets[:, None], iter([(0, 1, state.length)])
+        losses = [
+            -np.log(self._smoothed.chosen(histories[:, a:b].ravel(), targets[:, a:b].ravel(), context))
+            for a, b, context in spans
+        ]
+        return float(np.concatenate(losses).mean()), state
+
+    def _read(self, ids: Array, state: NgramState) -> npt.NDArray[np.uint64]:
+        """The history after each token, (B, T); the state is that after the last."""
+        histories = np.empty(ids.shape, dtype=np.uint64)
+        for t in range(ids.shape[1]):
+            self._advance(ids[:, t], state)
+            histories[:, t] = state.histories
+        return histories
+
+    def _spans(self, before: int, count: int, most: int) -> Iterator[tuple[int, int, int]]:
+        """Neighbouring places whose contexts are of one length: where they begin and end, and that length.
+
+        `before` tokens were read already; no span has more than so many places.
+        """
+        longest = self.order - 1
+        growing = min(count, max(0, longest - 1 - before))
+        for place in range(growing):
+            yield place, place + 1, before + place + 1
+        for start in range(growing, count, most):
+            yield start, min(start + most, count), longest
 
     def select(self, state: NgramState, rows: Array) -> NgramState:
         return NgramState(state.histories[rows].copy(), state.length)

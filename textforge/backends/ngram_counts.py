@@ -9,6 +9,7 @@ Kneser-Ney smoothing with three discounts an order.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -182,7 +183,7 @@ class KneserNey:
         self._lengths = np.concatenate([*(level.lengths for level in levels), [0]]).astype(np.int64)
         self._starts = np.cumsum(self._lengths) - self._lengths
         self._tokens = np.concatenate([*(level.tokens for level in levels), np.zeros(0, np.int64)])
-        self._shares = np.concatenate([*(level.shares for level in levels), np.zeros(0)])
+        self._shares = np.concatenate([*(level.shares for level in levels), [0.0]])
 
     def _without_context(self, level: _Level) -> Floats:
         uniform = np.full(self.vocabulary_size, 1 / self.vocabulary_size)
@@ -195,13 +196,7 @@ class KneserNey:
     def probabilities(self, histories: Keys, length: int) -> Floats:
         """The probability of each next token, (B, V), after the packed histories, (B,), of so many tokens."""
         rows, size = len(histories), self.vocabulary_size
-        needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]  # (B, L), the shortest first
-        if not needles.size:
-            return np.tile(self._shortest, (rows, 1))
-        places = self._contexts.searchsorted(needles)
-        places[self._contexts[places] != needles] = len(self._contexts) - 1
-        weights = np.ones((rows, needles.shape[1] + 1))  # of each level: what the longer ones left it
-        np.cumprod(self._kept[places[:, ::-1]], axis=1, out=weights[:, -2::-1])
+        places, weights = self._weighted(histories, length)
         lengths = self._lengths[places].ravel()
         ends = lengths.cumsum()
         entries = np.repeat(self._starts[places].ravel() - ends + lengths, lengths)
@@ -214,6 +209,33 @@ class KneserNey:
         result = weights[:, :1] * self._shortest
         result += seen
         return np.maximum(result, SMALLEST, out=result)
+
+    def chosen(self, histories: Keys, tokens: npt.NDArray[Any], length: int) -> Floats:
+        """The probability of one next token each, (B,): what `probabilities` says, without the others."""
+        places, weights = self._weighted(histories, length)
+        wanted = places * self.vocabulary_size + tokens[:, None]
+        entries = self._entries.searchsorted(wanted)
+        shares = np.where(self._entries[entries] == wanted, self._shares[entries], 0.0)
+        result: Floats = weights[:, 0] * self._shortest[tokens] + (weights[:, 1:] * shares).sum(axis=1)
+        return np.maximum(result, SMALLEST, out=result)
+
+    def _weighted(self, histories: Keys, length: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Where the contexts of each history are, (B, L), the shortest first, and how much each level counts.
+
+        The weights, (B, L + 1), begin with that of no context: each is what the longer ones leave.
+        """
+        needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]
+        places = self._contexts.searchsorted(needles)
+        places[self._contexts[places] != needles] = len(self._contexts) - 1
+        weights = np.ones((len(histories), needles.shape[1] + 1))
+        np.cumprod(self._kept[places[:, ::-1]], axis=1, out=weights[:, -2::-1])
+        return places, weights
+
+    @functools.cached_property
+    def _entries(self) -> npt.NDArray[np.int64]:
+        """Context and last token of each n-gram as one number, sorted; the last stands for none."""
+        contexts = np.repeat(np.arange(len(self._lengths)) * self.vocabulary_size, self._lengths)
+        return np.append(contexts + self._tokens, np.iinfo(np.int64).max)
 
 
 @attrs.frozen(eq=False)
