@@ -1,0 +1,64 @@
+"""What a bundle holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from textforge.backends.base import Model, SavedModel
+from textforge.backends.choose import default_runner
+from textforge.encoders.base import Encoder
+from textforge.plugins import Plugins
+from textforge.training.checkpoint import Checkpoint
+from textforge.training.data import CorpusRecord
+from textforge.training.report import EpochResult
+
+
+@attrs.frozen(eq=False)
+class BundleContents:
+    """All that a bundle holds."""
+
+    encoder: Encoder
+    """Fitted."""
+    model: SavedModel
+    """The best weights: what generates. They are also the checkpoint's `best`, which is not stored twice."""
+    backend: str
+    """The spec of the backend that trained the model."""
+    corpora: tuple[CorpusRecord, ...] = ()
+    settings: dict[str, Any] = attrs.field(factory=dict)
+    """Of `textforge.TrainingSettings`, in full."""
+    versions: dict[str, str] = attrs.field(factory=dict)
+    """Of textforge, Python, and what else had a part in the training."""
+    checkpoint: Checkpoint | None = None
+    history: tuple[EpochResult, ...] = attrs.field()
+    """The checkpoint's, unless given."""
+    encoder_plugin: str | None = None
+    """What `plugin_of` gives, for the day on which it isn't installed."""
+    backend_plugin: str | None = None
+
+    @history.default
+    def _checkpoint_history(self) -> tuple[EpochResult, ...]:
+        return self.checkpoint.history if self.checkpoint else ()
+
+
+def contents_of(model: Model, encoder: Encoder, plugins: Plugins) -> BundleContents:
+    """What a bundle holds of a model whose training nothing is known of.
+
+    Raises `BackendError` where no installed backend runs its architecture.
+    """
+    saved = model.save()
+    backend = default_runner(plugins, saved.architecture)
+    return BundleContents(
+        encoder=encoder,
+        model=saved,
+        backend=backend,
+        encoder_plugin=plugin_of(plugins, "encoder", encoder.name),
+        backend_plugin=plugin_of(plugins, "backend", backend),
+    )
+
+
+def plugin_of(plugins: Plugins, kind: str, name: str) -> str | None:
+    """The distribution, or else the file, of the plugin that brought a component: what a bundle remembers of it."""
+    found = [component.source for component in plugins.components(kind) if component.name == name]
+    return (found[0].distribution or found[0].name) if found else None

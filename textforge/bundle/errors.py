@@ -1,0 +1,31 @@
+"""The errors of a bundle: one line each, whatever a stranger's file has in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textforge.errors import BundleError
+
+
+def bundle_error(message: str) -> BundleError:
+    """An error whose message is one line that any terminal can show."""
+    return BundleError("".join(character if character.isprintable() else _escaped(character) for character in message))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def damaged(path: Path, error: ValueError) -> BundleError:
+    """A file isn't what was saved."""
+    return bundle_error(f"{path} is damaged: {error}; copy the model again, or train it again")
+
+
+def unreadable(path: Path, error: OSError) -> BundleError:
+    """The system refuses to read a file."""
+    return bundle_error(f"can't read {path}: {reason(error)}; check its permissions and its disk")
+
+
+def reason(error: OSError) -> str:
+    """What the system says."""
+    return error.strerror or str(error)

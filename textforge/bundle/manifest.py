@@ -1,0 +1,145 @@
+"""A bundle's manifest, ``config.json``, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from textforge import values
+from textforge.bundle.checked_json import read_as, write_json
+from textforge.bundle.files import is_part_name
+from textforge.training.checkpoint import Position
+from textforge.training.data import CorpusRecord
+from textforge.training.report import EpochResult
+
+FORMAT_VERSION = 1
+
+
+@attrs.frozen
+class FileEntry:
+    """A current file."""
+
+    name: str
+    size: int
+    """Bytes that count; only the history may have more."""
+    sha256: str
+    lines: int | None = None
+    """Lines that count, of the history."""
+
+
+@attrs.frozen
+class Files:
+    """The current files."""
+
+    encoder: FileEntry
+    model: FileEntry
+    checkpoint: FileEntry | None = None
+    history: FileEntry | None = None
+
+    def entries(self) -> dict[str, FileEntry]:
+        """Those there are, by part."""
+        found = {field.name: getattr(self, field.name) for field in attrs.fields(Files)}
+        return {part: entry for part, entry in found.items() if entry is not None}
+
+
+@attrs.frozen
+class EncoderEntry:
+    """The encoder, and the distribution or file of the plugin that brought it."""
+
+    name: str
+    plugin: str | None = None
+
+
+@attrs.frozen
+class BackendEntry:
+    """The backend that trained the model, and the distribution or file of the plugin that brought it."""
+
+    spec: str
+    plugin: str | None = None
+
+
+@attrs.frozen
+class ModelEntry:
+    """The model without its weights."""
+
+    architecture: str
+    options: dict[str, Any]
+    vocabulary_size: int
+    window: int | None = None
+
+
+@attrs.frozen
+class Results:
+    """What training came to; None where nothing was measured."""
+
+    epochs: float | None = None
+    steps: int | None = None
+    train_loss: float | None = None
+    """Mean training loss of the last epoch, in nats a token."""
+    validation_loss: float | None = None
+    best_loss: float | None = None
+    """Of the weights that generate: their validation loss, or training loss where nothing is kept for validation."""
+    best_epoch: float | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, history: Sequence[EpochResult]) -> Results:
+        """The results that a history ends with."""
+        if not history:
+            return cls()
+        last = history[-1]
+        best = next((result for result in reversed(history) if result.best), last)
+        return cls(
+            epochs=last.epoch,
+            steps=last.step,
+            train_loss=last.train_loss,
+            validation_loss=last.validation_loss,
+            best_loss=best.train_loss if best.validation_loss is None else best.validation_loss,
+            best_epoch=best.epoch,
+            seconds=last.seconds,
+        )
+
+
+@attrs.frozen
+class Manifest:
+    """``config.json``, field by field."""
+
+    corpora: tuple[CorpusRecord, ...]
+    encoder: EncoderEntry
+    model: ModelEntry
+    backend: BackendEntry
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    position: Position | None
+    results: Results
+    files: Files
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        return write_json({"format_version": FORMAT_VERSION, **attrs.asdict(self)})
+
+    @classmethod
+    def from_json(cls, value: Any) -> Manifest:
+        """The manifest that a file's JSON stands for, every name in it a plain one of a bundle's."""
+        manifest: Manifest = read_as(cls, value, "")
+        for part, entry in manifest.files.entries().items():
+            if not is_part_name(part, entry.name):
+                raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.shown(entry.name)}")
+        return manifest
+
+
+class NewerFormat(ValueError):
+    """The manifest is of a format that this version doesn't know."""
+
+
+def check_version(value: Any) -> dict[str, Any]:
+    """The JSON of a manifest; raises `NewerFormat`, or `ValueError` where it is none."""
+    version = value.get("format_version") if isinstance(value, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ValueError("it has no format_version, so it is not textforge's")
+    if version > FORMAT_VERSION:
+        raise NewerFormat(f"it is of format {version}, and this textforge reads up to {FORMAT_VERSION}")
+    manifest: dict[str, Any] = value
+    return manifest

@@ -1,0 +1,214 @@
+"""A bundle that is there: reading it, and trusting nothing in it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textforge.backends.base import SavedModel
+from textforge.bundle.checked_json import read_json
+from textforge.bundle.contents import BundleContents
+from textforge.bundle.errors import bundle_error, damaged, unreadable
+from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
+from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version
+from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
+from textforge.encoders.base import Encoder
+from textforge.errors import BundleError, UnknownComponent
+from textforge.plugins import Plugins
+from textforge.training.checkpoint import Checkpoint, Position
+from textforge.training.data import CorpusRecord
+from textforge.training.report import EpochResult
+
+R = TypeVar("R")
+
+
+class Bundle:
+    """A bundle whose manifest was read and checked; its parts are read, and checked, when they are asked for.
+
+    >>> Bundle.open("no/such/folder")
+    Traceback (most recent call last):
+    textforge.errors.BundleError: there is no folder no/such/folder; correct the path, or train a model first
+    """
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        """The bundle in a folder whose manifest has these bytes; raises `ValueError` where they are no manifest."""
+        self.path = path
+        self.data = data
+        """``config.json`` to the letter."""
+        self.manifest: dict[str, Any] = check_version(read_json(data))
+        """``config.json`` as it stands; the properties have been checked besides."""
+        self._manifest = Manifest.from_json(self.manifest)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Bundle:
+        """Read the manifest of the bundle in a folder.
+
+        Raises `BundleError` where there is none, or one that is damaged, or newer than this textforge.
+        """
+        path = Path(path)
+        file = path / MANIFEST
+        try:
+            return cls(path, read_file(file))
+        except (FileNotFoundError, NotADirectoryError):
+            raise _no_manifest(path) from None
+        except NewerFormat as error:
+            raise bundle_error(f"can't read {file}: {error}; upgrade textforge") from None
+        except ValueError as error:
+            raise damaged(file, error) from None
+        except OSError as error:
+            raise unreadable(file, error) from None
+
+    @property
+    def corpora(self) -> tuple[CorpusRecord, ...]:
+        """What the model was trained on."""
+        return self._manifest.corpora
+
+    @property
+    def encoder_name(self) -> str:
+        """The encoder's name."""
+        return self._manifest.encoder.name
+
+    @property
+    def encoder_plugin(self) -> str | None:
+        """What brought the encoder: a distribution, or a file."""
+        return self._manifest.encoder.plugin
+
+    @property
+    def backend(self) -> str:
+        """The spec of the backend that trained the model."""
+        return self._manifest.backend.spec
+
+    @property
+    def backend_plugin(self) -> str | None:
+        """What brought the backend: a distribution, or a file."""
+        return self._manifest.backend.plugin
+
+    @property
+    def architecture(self) -> str:
+        """What the model is: ``lstm``, ``ngram``, …."""
+        return self._manifest.model.architecture
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """The architecture's options, in full."""
+        return dict(self._manifest.model.options)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Token ids there are."""
+        return self._manifest.model.vocabulary_size
+
+    @property
+    def window(self) -> int | None:
+        """Tokens the model looks back on, where it can't carry a state on."""
+        return self._manifest.model.window
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How the model was trained: of `textforge.TrainingSettings`, in full."""
+        return dict(self._manifest.settings)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What had a part in the training, and its versions."""
+        return dict(self._manifest.versions)
+
+    @property
+    def position(self) -> Position | None:
+        """Where training stands, and its plan; None where it can't be resumed."""
+        return self._manifest.position
+
+    @property
+    def results(self) -> Results:
+        """What training came to."""
+        return self._manifest.results
+
+    @property
+    def files(self) -> dict[str, FileEntry]:
+        """The current files, by part: encoder, model, checkpoint, history."""
+        return self._manifest.files.entries()
+
+    def encoder(self, plugins: Plugins) -> Encoder:
+        """The fitted encoder, its class found among the plugins.
+
+        Raises `BundleError` where no plugin brings it, or its file is missing or damaged.
+        """
+        name, plugin = self.encoder_name, self.encoder_plugin
+        try:
+            cls = plugins.find("encoder", name)
+        except UnknownComponent as error:
+            source = f" of the plugin {plugin!r}" if plugin else ""
+            advice = "install that plugin, or name its file with --plugin"
+            raise bundle_error(f"{self.path} needs the encoder {name!r}{source}; {advice} ({error})") from None
+        read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
+        return self._part(self._manifest.files.encoder, read)
+
+    def model(self) -> SavedModel:
+        """The weights that generate; raises `BundleError` where their file is missing or damaged."""
+        arrays = self._part(self._manifest.files.model, read_arrays)
+        return SavedModel(self.architecture, self.model_options, self.vocabulary_size, arrays, self.window)
+
+    def history(self) -> tuple[EpochResult, ...]:
+        """The results of all epochs; raises `BundleError` where their file is missing or damaged."""
+        entry = self._manifest.files.history
+        return self._part(entry, functools.partial(read_history, lines=entry.lines)) if entry else ()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """What training goes on from, or None; raises `BundleError` where its file is missing or damaged."""
+        entry = self._manifest.files.checkpoint
+        if entry is None:
+            return None
+        return self._part(entry, functools.partial(read_checkpoint, best=self.model(), history=self.history()))
+
+    def contents(self, plugins: Plugins, *, resumable: bool = True) -> BundleContents:
+        """All of it, to be saved elsewhere; without what resuming needs unless `resumable`."""
+        checkpoint = self.checkpoint() if resumable else None
+        return BundleContents(
+            encoder=self.encoder(plugins),
+            model=checkpoint.best if checkpoint else self.model(),
+            backend=self.backend,
+            corpora=self.corpora,
+            settings=self.settings,
+            versions=self.versions,
+            checkpoint=checkpoint,
+            history=checkpoint.history if checkpoint else self.history(),
+            encoder_plugin=self.encoder_plugin,
+            backend_plugin=self.backend_plugin,
+        )
+
+    def _part(self, entry: FileEntry, read: Callable[[bytes], R]) -> R:
+        """What a current file holds, once it is sure to be the one that was saved."""
+        file = self.path / entry.name
+        try:
+            data = read_file(file, entry.size, may_have_more=entry.lines is not None)
+            if sha256(data) != entry.sha256:
+                raise ValueError("its content is not what was saved (sha256 differs)")
+            return read(data)
+        except FileNotFoundError:
+            raise self._missing(file) from None
+        except ValueError as error:
+            raise damaged(file, error) from None
+        except OSError as error:
+            raise unreadable(file, error) from None
+
+    def _missing(self, file: Path) -> BundleError:
+        if _is_saved_anew(self):
+            return bundle_error(f"{self.path} was saved anew while it was read; load it again")
+        return bundle_error(f"{file} is missing; copy the whole folder again, or train the model again")
+
+
+def _is_saved_anew(bundle: Bundle) -> bool:
+    try:
+        return read_if_there(bundle.path / MANIFEST) not in (bundle.data, None)
+    except (OSError, ValueError):
+        return False
+
+
+def _no_manifest(path: Path) -> BundleError:
+    if path.is_dir():
+        return bundle_error(f"{path} holds no trained model: it has no {MANIFEST}; correct the path")
+    if path.exists():
+        return bundle_error(f"{path} is a file; a model is a folder with a {MANIFEST}: correct the path")
+    return bundle_error(f"there is no folder {path}; correct the path, or train a model first")
