@@ -178,7 +178,7 @@ def test_a_uniform_model_is_as_uncertain_as_its_vocabulary_is_large(vocabulary_s
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_nothing_to_predict(count: int) -> None:
-    with pytest.raises(CorpusError, match=f"too short to evaluate: {count} tokens, but 2 are needed"):
+    with pytest.raises(CorpusError, match=f"too short to evaluate: 2 tokens are needed, got {count}"):
         token_loss(EchoModel(3), np.zeros(count, np.uint8))
 
 

@@ -413,7 +413,7 @@ def test_a_finished_run_has_nothing_left_to_learn() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_text_too_short(count: int) -> None:
-    with pytest.raises(TrainingError, match=f"the corpus is too short: {count} tokens"):
+    with pytest.raises(TrainingError, match=f"the corpus is too short: 2 tokens to train on are needed, got {count}"):
         train(np.zeros(count, np.uint8), 5, 2)
 
 

@@ -128,7 +128,9 @@ def token_loss(
     """
     first = 1 if model.window is None else model.window
     if len(tokens) <= first:
-        raise CorpusError(f"the text is too short to evaluate: {len(tokens)} tokens, but {first + 1} are needed")
+        raise CorpusError(
+            f"the text is too short to evaluate: {first + 1} tokens are needed, got {len(tokens)}; give a longer one"
+        )
     loss, most_logits = _loss_function(model)
     most_rows = max(1, most_logits // model.vocabulary_size)
     if model.window is not None:

@@ -197,7 +197,9 @@ class NgramBackend(Backend):
         if not isinstance(model, NgramModel):
             raise BackendError(f"{self.name} can't train {type(model).__name__}; make the model with its own create()")
         if len(data.train) < 2:
-            raise TrainingError(f"the corpus is too short: {len(data.train)} {data.encoder.unit} to train on; 2 do")
+            raise TrainingError(
+                f"the corpus is too short: 2 {data.encoder.unit} to train on are needed, got {len(data.train)}"
+            )
         try:
             return self._resumed(report, checkpoint) if checkpoint else self._counted(model, data, report)
         finally:
