@@ -1,6 +1,7 @@
 """A sampler as a plugin: min-p (Nguyen et al., "Turning up the heat", 2024)."""
 
 import numpy as np
+
 import textforge
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 import textforge
 from textforge.backends.base import Arrays, Loss, State
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from textforge.errors import TrainingError
 from textforge.training.batches import Permutation, StreamBatches, WindowBatches, make_batches
 from textforge.training.settings import TrainingSettings

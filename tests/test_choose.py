@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bigram_plugin
 import pytest
+
 from textforge.backends.choose import choose_runner, choose_trainer
 from textforge.errors import BackendError, OptionError, UnknownComponent
 from textforge.plugins import Plugins

@@ -15,17 +15,31 @@ def report_to(terminal: bool) -> tuple[ConsoleReport, io.StringIO]:
 
 def start(**changes: Any) -> RunStart:
     values = {
-        "parameters": 1234, "vocabulary_size": 57, "train_tokens": 10_000, "validation_tokens": 1_000,
-        "unit": "characters", "epochs": 3, "minutes": None, "steps_per_epoch": 12, "batch_size": 16,
-        "sequence_length": 64, "epoch": 0.0,
+        "parameters": 1234,
+        "vocabulary_size": 57,
+        "train_tokens": 10_000,
+        "validation_tokens": 1_000,
+        "unit": "characters",
+        "epochs": 3,
+        "minutes": None,
+        "steps_per_epoch": 12,
+        "batch_size": 16,
+        "sequence_length": 64,
+        "epoch": 0.0,
     }
     return RunStart(**{**values, **changes})
 
 
 def result(**changes: Any) -> EpochResult:
     values = {
-        "epoch": 1.0, "step": 12, "train_loss": 2.0, "validation_loss": 1.5, "learning_rate": 0.01,
-        "tokens_per_second": 12345.6, "seconds": 75.0, "best": True,
+        "epoch": 1.0,
+        "step": 12,
+        "train_loss": 2.0,
+        "validation_loss": 1.5,
+        "learning_rate": 0.01,
+        "tokens_per_second": 12345.6,
+        "seconds": 75.0,
+        "best": True,
     }
     return EpochResult(**{**values, **changes})
 
@@ -46,7 +60,12 @@ def test_says_what_is_trained_and_how_it_went() -> None:
     assert lines[0] == "10,000 characters to learn from and 1,000 to validate on, 57 different; 1,234 parameters"
     assert lines[1] == "training for 3 epochs, 12 steps of 16 x 64 characters each"
     assert re.split(r"\s{2,}", lines[2]) == [
-        "epoch 1", "training 2.0000", "validation 1.5000 (2.164 bits)", "1 min 15 s", "12,346 tokens/s", "best",
+        "epoch 1",
+        "training 2.0000",
+        "validation 1.5000 (2.164 bits)",
+        "1 min 15 s",
+        "12,346 tokens/s",
+        "best",
     ]
     assert re.split(r"\s{2,}", lines[3])[2:] == ["1 min 15 s", "12,346 tokens/s"]
     assert len(lines) == 4, "no bar where nobody watches"

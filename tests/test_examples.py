@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import textforge
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-import textforge
 from bigram_plugin import BigramBackend, BigramModel
+
+import textforge
 from textforge.errors import TrainingError
 from textforge.training import loop
 from textforge.training.checkpoint import Checkpoint
@@ -63,8 +64,17 @@ def make_data(count: int = 1200, validation: float = 0.1) -> TrainingData:
 
 
 def make_settings(**changes: Any) -> TrainingSettings:
-    return TrainingSettings(**{"seed": 3, "epochs": 3, "batch_size": 4, "sequence_length": 10, "learning_rate": 0.5,
-                               "optimizer": "sgd", **changes})
+    return TrainingSettings(
+        **{
+            "seed": 3,
+            "epochs": 3,
+            "batch_size": 4,
+            "sequence_length": 10,
+            "learning_rate": 0.5,
+            "optimizer": "sgd",
+            **changes,
+        }
+    )
 
 
 def run(

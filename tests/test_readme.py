@@ -52,7 +52,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from pydoc_data.topics import topics
 
     made = tmp_path_factory.mktemp("readme")
-    made.joinpath("book.txt").write_text("\n\n".join(topics[name] for name in sorted(topics))[:60_000], encoding="utf-8")
+    made.joinpath("book.txt").write_text(
+        "\n\n".join(topics[name] for name in sorted(topics))[:60_000], encoding="utf-8"
+    )
     yield made
     shutil.rmtree(made)
 
@@ -60,8 +62,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run(arguments: list[str] | str, folder: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        arguments, cwd=folder, shell=isinstance(arguments, str), env={**os.environ, "PATH": path},
-        capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL,
+        arguments,
+        cwd=folder,
+        shell=isinstance(arguments, str),
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 

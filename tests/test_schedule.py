@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from textforge.training.schedule import FLOOR, learning_rate
 from textforge.training.settings import TrainingSettings
 

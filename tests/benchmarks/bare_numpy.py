@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import numpy as np
+
 from textforge.backends.base import SavedModel
 
 TEMPERATURE = 0.7

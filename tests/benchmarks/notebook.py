@@ -14,8 +14,8 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import keras  # noqa: E402 -- TensorFlow reads the variables when it is imported
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
 WINDOW = 60
 STRIDE = 3
