@@ -74,7 +74,7 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
     NumPy unless given, where it can. Raises `BundleError` for a model that is missing or damaged.
     """
     plugins = plugins or Plugins()
-    return _generator(Bundle.open(path).contents(plugins, training=False), backend, plugins)
+    return _generator(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)
 
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:

@@ -39,7 +39,7 @@ def choose_runner(plugins: Plugins, saved: SavedModel, spec: str | Backend | Non
     """
     if isinstance(spec, Backend):
         return _checked(plugins, saved, type(spec), spec)
-    parsed = parse_spec(spec if spec is not None else _default_runner(plugins, saved, trained_by))
+    parsed = parse_spec(spec if spec is not None else default_runner(plugins, saved.architecture, trained_by))
     cls: type[Backend] = plugins.find("backend", parsed.name)
     runtime = [name for name, found in cls.options().items() if found.runtime]
     for name in [*parsed.pairs, *(list(cls.options())[:1] if parsed.first is not None else [])]:
@@ -52,9 +52,22 @@ def choose_runner(plugins: Plugins, saved: SavedModel, spec: str | Backend | Non
     return build(cls, parsed.first, {**_options_of(cls, saved), **parsed.pairs})
 
 
-def _default_runner(plugins: Plugins, saved: SavedModel, trained_by: str) -> str:
-    runs = RUNNER in plugins.names("backend") and plugins.find("backend", RUNNER).runs(saved.architecture)
-    return RUNNER if runs else trained_by
+def default_runner(plugins: Plugins, architecture: str, trained_by: str | None = None) -> str:
+    """The name of what runs an architecture unless something else is asked for: NumPy, else what trained the model.
+
+    Raises `BackendError` where nothing does.
+    """
+    able = _able(plugins, architecture)
+    if RUNNER in able:
+        return RUNNER
+    if trained_by is None and not able:
+        raise BackendError(f"no installed backend runs a model of the architecture {architecture!r}")
+    return trained_by or able[0]
+
+
+def _able(plugins: Plugins, architecture: str) -> list[str]:
+    """The names of the backends that run an architecture."""
+    return [found.name for found in plugins.components("backend") if found.cls.runs(architecture)]  # type: ignore[attr-defined]
 
 
 def _options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
@@ -74,11 +87,7 @@ def _checked(plugins: Plugins, saved: SavedModel, cls: type[Backend], backend: B
 def _refuse_other_architecture(plugins: Plugins, saved: SavedModel, cls: type[Backend]) -> None:
     if cls.runs(saved.architecture):
         return
-    able = [
-        found.name
-        for found in plugins.components("backend")
-        if found.cls.runs(saved.architecture)  # type: ignore[attr-defined]
-    ]
+    able = _able(plugins, saved.architecture)
     raise BackendError(
         f"the backend {cls.name} can't run a model of the architecture {saved.architecture!r}; "
         f"installed backends that can: {listed(able)}"
