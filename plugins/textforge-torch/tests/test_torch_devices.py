@@ -32,8 +32,9 @@ def machine(monkeypatch):
         ({}, "float32", "cpu"),
     ],
 )
-def test_auto_takes_the_best_there_is(machine, found, precision, device):
+def test_auto_takes_the_best_there_is(machine, monkeypatch, found, precision, device):
     machine(**found)
+    monkeypatch.setattr(torch.amp, "is_autocast_available", lambda device: True)
     assert find_device("auto", precision) == torch.device(device)
 
 
@@ -62,3 +63,12 @@ def test_apple_s_gpu_has_no_float64(machine):
     assert find_device("mps", "float32") == torch.device("mps")
     with pytest.raises(BackendError, match=r"^torch: precision=float64 is more than Apple's GPUs can do"):
         find_device("mps", "float64")
+
+
+def test_a_device_without_mixed_precision(machine, monkeypatch):
+    machine(mps=True)
+    monkeypatch.setattr(torch.amp, "is_autocast_available", lambda device: device != "mps")
+    assert find_device("mps", "float32") == torch.device("mps")
+    assert find_device("cpu", "bfloat16") == torch.device("cpu")
+    with pytest.raises(BackendError, match=r"has no mixed precision on mps: write precision=float32"):
+        find_device("mps", "bfloat16")

@@ -19,6 +19,11 @@ def find_device(name: str, precision: str = "float32") -> torch.device:
         _require_cuda(name, device.index or 0)
     if device.type == "mps":
         _require_mps(precision)
+    if precision == "bfloat16" and not torch.amp.is_autocast_available(device.type):
+        raise BackendError(
+            f"torch: PyTorch {torch.__version__} has no mixed precision on {device.type}: write precision=float32, or "
+            "install a newer one"
+        )
     return device
 
 

@@ -6,6 +6,7 @@ Shapes: B rows, T tokens, V the vocabulary's size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -72,7 +73,7 @@ class TorchLSTM(TrainableModel):
     ) -> tuple[Loss, LSTMState]:
         updates = self._begun()
         dropout = None if self._dropout is None else self._dropout.at_step(step)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
+        with self._mixed_precision():
             loss, after = self._loss(inputs, targets, state, dropout)
         loss.backward()  # type: ignore[no-untyped-call]
         updates.step(learning_rate)
@@ -94,6 +95,11 @@ class TorchLSTM(TrainableModel):
         if self._updates is None:
             raise BackendError("torch: the model is not ready to be trained: call begin(optimizer, seed) first")
         return self._updates
+
+    def _mixed_precision(self) -> AbstractContextManager[object]:
+        if self._precision == "bfloat16":
+            return torch.autocast(self._device.type, torch.bfloat16)
+        return nullcontext()
 
     def _loss(
         self, inputs: Array, targets: Array, state: LSTMState, dropout: SeededDropout | None
