@@ -36,7 +36,7 @@ $(VENV)/bin/python:
 
 # Built without isolation, so that the build backend is pinned too.
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproject.toml constraints.txt
-	$(INSTALL) hatchling
+	$(INSTALL) hatchling editables
 	$(INSTALL) --no-build-isolation -e . -e plugins/textforge-torch
 	touch $@
 
