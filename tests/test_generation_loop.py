@@ -192,7 +192,7 @@ class PairDecoder(IncrementalDecoder):
         return self._encoder.decode(ready)
 
     def finish(self):
-        return "?" * len(self._waiting)
+        return "?!" * len(self._waiting)
 
 
 class PairEncoder(PieceEncoder):
@@ -206,11 +206,12 @@ class PairEncoder(PieceEncoder):
     ("max_tokens", "stops", "expected"),
     [
         (4, (), ("abca", "length", 4)),
-        (3, (), ("ab?", "length", 3)),
+        (3, (), ("ab?!", "length", 3)),
         (3, ("?",), ("ab", "stop", 2)),
+        (3, ("!",), ("ab?", "stop", 3)),
         (9, ("ca",), ("ab", "stop", 2)),
         (9, ("a",), ("", "stop", 0)),
-        (3, ("c",), ("ab?", "length", 3)),
+        (3, ("c",), ("ab?!", "length", 3)),
     ],
 )
 def test_text_comes_as_soon_as_it_is_certain(max_tokens, stops, expected):

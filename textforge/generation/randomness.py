@@ -25,7 +25,6 @@ DRAW = 0
 """The place of the draw."""
 PAGE = 256
 """Steps whose draws are made at once."""
-_EMPTY_BUFFER = 4
 _UNUSED_BITS = np.uint64(11)
 _UNIT = 2.0**-53
 
@@ -52,7 +51,7 @@ class RandomStreams:
     def __init__(self, seed: int, texts: Sequence[int], place: int) -> None:
         self._keys = [stream_key(seed, text, place) for text in texts]
         self._generator = np.random.Philox(key=self._keys[0])
-        self._state: Any = self._generator.state
+        self._state: Any = self._generator.state  # with an empty buffer, and so it stays: it is a copy
 
     def page(self, page: int, count: int) -> Uniform:
         """The first numbers of a page, (B, count)."""
@@ -71,7 +70,6 @@ class RandomStreams:
         state = self._state
         state["state"]["key"] = key
         state["state"]["counter"][1] = page
-        state["buffer_pos"] = _EMPTY_BUFFER
         self._generator.state = state
 
 
