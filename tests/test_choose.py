@@ -22,7 +22,7 @@ def test_without_frameworks_the_ngram_trains(registry: Plugins) -> None:
 
 
 def test_numpy_is_refused_for_training_and_those_that_can_are_named(registry: Plugins) -> None:
-    with pytest.raises(BackendError, match="numpy runs trained models but can't train; .*bigram or ngram"):
+    with pytest.raises(BackendError, match=r"numpy runs trained models but can't train; .*bigram or ngram"):
         choose_trainer(registry, "numpy")
 
 
@@ -36,7 +36,7 @@ def test_run_time_options_are_taken_and_the_models_own_refused(registry: Plugins
     for spec in ("bigram:scale=1", "bigram:1"):
         with pytest.raises(OptionError, match=r"scale is part of the trained model.*speed"):
             choose_runner(registry, saved(), spec, "bigram")
-    with pytest.raises(OptionError, match="no option 'sped'.*did you mean 'speed'"):
+    with pytest.raises(OptionError, match=r"no option 'sped'.*did you mean 'speed'"):
         choose_runner(registry, saved(), "bigram:sped=1", "bigram")
 
 

@@ -81,7 +81,7 @@ def test_every_option_has_a_help_text(name: str) -> None:
     assert command is not None
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            assert parameter.help and parameter.help.endswith((".", "]")), parameter.name
+            assert (parameter.help or "").endswith((".", "]")), parameter.name
 
 
 def test_version() -> None:

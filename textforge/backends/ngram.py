@@ -229,7 +229,7 @@ def _run_start(model: NgramModel, data: TrainingData) -> RunStart:
         train_tokens=len(data.train),
         validation_tokens=len(data.validation),
         unit=data.encoder.unit,
-        epochs=1,
+        epochs=None,
         minutes=None,
         steps_per_epoch=1,
         batch_size=max(1, len(data.train) - model.order + 1),

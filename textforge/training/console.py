@@ -37,11 +37,11 @@ class ConsoleReport(Report):
             f"{run.train_tokens:,} {run.unit} to learn from and {run.validation_tokens:,} to validate on, "
             f"{run.vocabulary_size:,} different; {run.parameters:,} parameters"
         )
-        limit = f"{run.minutes:g} minutes" if run.minutes else f"{run.epochs} epochs"
         steps = f"{run.steps_per_epoch:,} steps of {run.batch_size} x {run.sequence_length} {run.unit}"
-        self.message(
-            f"training for {limit}, {steps} each" if run.epochs else f"training for {limit}; an epoch is {steps}"
-        )
+        if run.minutes:
+            self.message(f"training for {run.minutes:g} minutes; an epoch is {steps}")
+        elif run.epochs:
+            self.message(f"training for {run.epochs} epochs, {steps} each")
         if run.epoch:
             self.message(f"going on after epoch {run.epoch:.4g}")
         self._show_bar()

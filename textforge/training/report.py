@@ -23,6 +23,7 @@ class RunStart:
     unit: str
     """What a token is, in the plural."""
     epochs: int | None
+    """What limits the run: epochs, or minutes; neither where the model is counted, not trained step by step."""
     minutes: float | None
     steps_per_epoch: int
     batch_size: int
