@@ -118,7 +118,8 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        return write_json({"format_version": FORMAT_VERSION, **attrs.asdict(self)})
+        fields = attrs.asdict(self, filter=lambda field, value: field.name != "lines" or value is not None)
+        return write_json({"format_version": FORMAT_VERSION, **fields})
 
     @classmethod
     def from_json(cls, value: Any) -> Manifest:
