@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import platform
 import secrets
@@ -190,13 +191,16 @@ class Keeper(Report):
             backend=self._run.backend.spec,
             corpora=self._tokens.corpora,
             settings=self._run.settings.option_values(),
-            versions=versions(),
+            versions=versions(self._run.backend),
             checkpoint=self._checkpoint,
             encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
             backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
         )
 
 
-def versions() -> dict[str, str]:
+def versions(backend: Backend) -> dict[str, str]:
     """What the run was made with."""
-    return {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    found = {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    if backend.framework:
+        found[backend.framework] = importlib.metadata.version(backend.framework)
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textforge.backends.base import Optimizer
 from textforge.component import Declared, option
 
@@ -13,7 +15,9 @@ class TrainingSettings(Declared):
 
     seed: int = option(ge=0, help="Seed of all that is random; drawn and said unless given.")
     epochs: int | None = option(default=None, ge=1, help="Passes over the corpus; 10 unless --minutes is given.")
-    minutes: float | None = option(default=None, gt=0, help="Train for so long instead of a number of epochs.")
+    minutes: float | None = option(
+        default=None, gt=0, lt=math.inf, help="Train for so long instead of a number of epochs."
+    )
     batch_size: int = option(default=16, ge=1, help="Sequences trained on at once.")
     sequence_length: int = option(default=64, ge=1, help="Tokens of a sequence, in streams.")
     sequences: str = option(
@@ -27,14 +31,16 @@ class TrainingSettings(Declared):
         default="adam", choices=("adam", "rmsprop", "sgd"), help="Optimizer, as PyTorch defines it."
     )
     learning_rate: float | None = option(
-        default=None, gt=0, help="Highest learning rate; adam 0.01, rmsprop 0.003, sgd 0.5 unless given."
+        default=None, gt=0, lt=math.inf, help="Highest learning rate; adam 0.01, rmsprop 0.003, sgd 0.5 unless given."
     )
     schedule: str = option(
         default="cosine",
         choices=("cosine", "constant"),
         help="Learning rate over time: warm-up and a cosine down to a fiftieth, or constant.",
     )
-    clip_norm: float | None = option(default=1.0, gt=0, help="Joint norm that gradients are scaled down to, or none.")
+    clip_norm: float | None = option(
+        default=1.0, gt=0, lt=math.inf, help="Joint norm that gradients are scaled down to, or none."
+    )
     validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus, its end, kept for validation.")
     patience: int | None = option(
         default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."

@@ -24,6 +24,7 @@ class TorchBackend(LSTMBackend):
     """
 
     name = "torch"
+    framework = "torch"
 
     device: str = textforge.option(
         default="auto",
