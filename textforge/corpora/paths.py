@@ -1,0 +1,120 @@
+"""From a path as it was given to the files it stands for."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from textforge.errors import CorpusError, nearest
+
+STANDARD_INPUT = "-"
+_NAMES_COMPARED = 10_000
+
+
+def files_of(path: str) -> list[str]:
+    """The files a path stands for, sorted: a file itself, a folder's files, or what a pattern matches.
+
+    Hidden files and folders are passed over unless the path names them. Raises `CorpusError` where there are none.
+    """
+    if path == STANDARD_INPUT:
+        return [path]
+    status = status_of(path)
+    if status is None:
+        if is_pattern(path):
+            return _matches(path)
+        raise missing(path)
+    return _files_below(path) if stat.S_ISDIR(status.st_mode) else [path]
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path has the special characters of a pattern: ``*``, ``?`` or ``[``."""
+    return glob.has_magic(path)
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """The status of a file or folder; None where there is none of that path."""
+    try:
+        with reading(path):
+            return Path(path).stat()
+    except (CorpusError, ValueError) as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
+        return None
+
+
+def is_stream(path: str) -> bool:
+    """Whether a path can be read only once: standard input, a pipe, a device."""
+    if path == STANDARD_INPUT:
+        return True
+    status = status_of(path)
+    return status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what the system says of a path into a `CorpusError`."""
+    try:
+        yield
+    except PermissionError as error:
+        raise CorpusError(f"can't read {title(path)}: permission denied; allow it, or leave it out") from error
+    except OSError as error:
+        raise CorpusError(f"can't read {title(path)}: {error.strerror or error}; check the path") from error
+
+
+def title(path: str) -> str:
+    """How messages call a path."""
+    return "standard input" if path == STANDARD_INPUT else repr(path)
+
+
+def missing(path: str) -> CorpusError:
+    """The error for a path that isn't there, with the nearest name that is."""
+    absent = Path(path)
+    while not _is_folder(absent.parent):
+        absent = absent.parent
+    folder = "" if absent == Path(path) else f": there is no folder {str(absent)!r}"
+    hint = nearest(absent.name, _names_in(absent.parent)) or "; check the path"
+    return CorpusError(f"there is no file or folder {path!r}{folder}{hint}")
+
+
+def _is_folder(path: Path) -> bool:
+    return path == path.parent or path.is_dir()
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in itertools.islice(folder.iterdir(), _NAMES_COMPARED)]
+    except OSError:
+        return []
+
+
+def _files_below(folder: str) -> list[str]:
+    with reading(folder):
+        files = sorted(_walk(folder), key=lambda path: path.parts)
+    if not files:
+        raise CorpusError(f"the folder {folder!r} has no files, hidden ones aside; put texts there, or name another")
+    return [str(path) for path in files]
+
+
+def _walk(folder: str) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        visible = (Path(root, name) for name in files if not name.startswith("."))
+        yield from (path for path in visible if path.is_file())
+
+
+def _raise(error: OSError) -> None:
+    raise CorpusError(f"can't read the folder {str(error.filename)!r}: {error.strerror}; allow it, or name its files")
+
+
+def _matches(pattern: str) -> list[str]:
+    # pathlib's patterns would match hidden files too
+    found = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207
+    files = sorted((path for path in found if path.is_file()), key=lambda path: path.parts)
+    if not files:
+        raise CorpusError(f"no file matches {pattern!r}; check the pattern ('**' stands for folders within folders)")
+    return [str(path) for path in files]

@@ -1,0 +1,90 @@
+"""From what a user wrote for a corpus to corpora."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from textforge.corpora.base import Corpus
+from textforge.corpora.files import FilesCorpus
+from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, missing, status_of
+from textforge.errors import CorpusError, UnknownComponent, listed
+from textforge.spec import NAME
+
+if TYPE_CHECKING:
+    from textforge.plugins import Plugins
+
+CorpusArgument = str | os.PathLike[str] | Corpus
+"""A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
+
+
+def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins) -> list[Corpus]:
+    """The corpora that arguments stand for; paths that follow one another become one corpus.
+
+    ``name:`` and what follows is a spec wherever such a corpus is installed. Otherwise what exists is a path.
+    A `Path` is never a spec. Raises `CorpusError` for what is neither, or could be both.
+
+    >>> from textforge.plugins import Plugins
+    >>> resolve_corpora(["python-docs", "-"], Plugins())
+    [PythonDocsCorpus(), FilesCorpus(paths=('-',), ...)]
+    """
+    if isinstance(arguments, (str, os.PathLike, Corpus)):
+        arguments = [arguments]
+    return list(_gathered(_resolve(argument, plugins) for argument in arguments))
+
+
+def _gathered(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
+    paths: list[str] = []
+    for corpus in found:
+        if isinstance(corpus, str):
+            paths.append(corpus)
+            continue
+        if paths:
+            yield FilesCorpus(paths=tuple(paths))
+            paths = []
+        yield corpus
+    if paths:
+        yield FilesCorpus(paths=tuple(paths))
+
+
+def _resolve(argument: CorpusArgument, plugins: Plugins) -> Corpus | str:
+    """A corpus, or a path."""
+    if isinstance(argument, Corpus):
+        return argument
+    if isinstance(argument, os.PathLike):
+        return _path(os.fsdecode(argument))
+    if not isinstance(argument, str):
+        raise CorpusError(f"a corpus is expected, as a path, a spec or an object, got {argument!r}")
+    return argument if argument in (STANDARD_INPUT, "") else _read(argument, plugins)
+
+
+def _path(path: str) -> str:
+    """A path that is one for certain, and there."""
+    path = f"./{path}" if path == STANDARD_INPUT else path
+    files_of(path)
+    return path
+
+
+def _read(text: str, plugins: Plugins) -> Corpus | str:
+    name, colon, _ = text.partition(":")
+    installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
+    if installed and colon:
+        return plugins.corpus(text)
+    exists = status_of(text) is not None
+    if installed and exists:
+        raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
+    if exists:
+        return text
+    if is_pattern(text):
+        return _path(text)
+    if not NAME.fullmatch(name):
+        raise CorpusError(f"{missing(text)} (read as a path; corpora: {listed(plugins.names('corpus'))})")
+    return _named(text, plugins)
+
+
+def _named(text: str, plugins: Plugins) -> Corpus:
+    try:
+        return plugins.corpus(text)
+    except UnknownComponent as unknown:
+        raise CorpusError(f"{missing(text)}; and as a corpus: {unknown}") from None
