@@ -1,11 +1,21 @@
-"""What several tests compare with: the LSTM as textbooks write it, in NumPy and float64."""
+"""What several tests need: one thread, and an LSTM to compare with, as textbooks write it, in float64."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from textforge.backends.base import SavedModel
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Models as small as these gain nothing from more, and wait for each other where processors are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def sigmoid(x):
