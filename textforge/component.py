@@ -25,165 +25,126 @@ import attrs
 
 from textforge import values
 from textforge.errors import OptionError, SpecError, nearest
+from textforge.options import KEY, Option, learned, option
+
+__all__ = ["Component", "Declared", "Option", "build", "learned", "option"]
 
 T = TypeVar("T")
-_KEY = "textforge"
-
-
-@attrs.frozen
-class Option:
-    """What is declared of one option."""
-
-    name: str
-    kind: Any
-    help: str
-    default: Any = attrs.NOTHING
-    gt: float | None = None
-    ge: float | None = None
-    lt: float | None = None
-    le: float | None = None
-    choices: tuple[Any, ...] | None = None
-    runtime: bool = False
-
-    @property
-    def required(self) -> bool:
-        """Whether the option has no default."""
-        return self.default is attrs.NOTHING
-
-    def check(self, value: Any) -> Any:
-        """The value in the form it is kept in.
-
-        Raises `ValueError`, its message without the option's name, where it is refused.
-        """
-        checked = values.check(value, self.kind)
-        if checked is None:
-            return checked
-        if self.choices is not None and checked not in self.choices:
-            choices = [str(choice) for choice in self.choices]
-            hint = nearest(str(value), choices)
-            raise ValueError(f"must be one of {', '.join(choices)}, got {values.shown(value)}{hint}")
-        if isinstance(checked, (int, float)) and not self._in_bounds(checked):
-            raise ValueError(f"must be {self.bounds}, got {values.shown(value)}")
-        return checked
-
-    def _in_bounds(self, value: float) -> bool:
-        return (
-            (self.gt is None or value > self.gt)
-            and (self.ge is None or value >= self.ge)
-            and (self.lt is None or value < self.lt)
-            and (self.le is None or value <= self.le)
-        )
-
-    @property
-    def bounds(self) -> str:
-        """The range in words, such as ``> 0 and <= 1``; empty where there is none."""
-        signs = {">": self.gt, ">=": self.ge, "<": self.lt, "<=": self.le}
-        return " and ".join(f"{sign} {bound}" for sign, bound in signs.items() if bound is not None)
-
-    def write(self, value: Any) -> str:
-        """The value as it stands in a spec."""
-        return values.write(value, self.kind)
-
-
-def option(
-    *,
-    default: T = attrs.NOTHING,  # type: ignore[assignment]
-    help: str,
-    gt: float | None = None,
-    ge: float | None = None,
-    lt: float | None = None,
-    le: float | None = None,
-    choices: Sequence[Any] | None = None,
-    runtime: bool = False,
-) -> T:
-    """Declare an option of a component.
-
-    `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted.
-    An option of a backend is part of the model it makes, unless it is `runtime`: how to run the
-    model, free to change from one run to the next.
-    """
-    declaration = Option(
-        name="",
-        kind=None,
-        help=help,
-        default=default,
-        gt=gt,
-        ge=ge,
-        lt=lt,
-        le=le,
-        choices=None if choices is None else tuple(choices),
-        runtime=runtime,
-    )
-    return attrs.field(default=default, metadata={_KEY: declaration})
-
-
-def learned(*, default: Any = None) -> Any:
-    """Declare what a component learns from data: saved and compared, but no option.
-
-    It is given by keyword, and stands in neither the spec nor the repr.
-    """
-    return attrs.field(default=default, kw_only=True, repr=False, metadata={_KEY: "learned"})
 
 
 def _declared(cls: type) -> list[tuple[str, Any]]:
     fields: Sequence[attrs.Attribute[Any]] = getattr(cls, "__attrs_attrs__", ())
-    return [(field.name, field.metadata[_KEY]) for field in fields]
+    return [(field.name, field.metadata[KEY]) for field in fields]
 
 
-def _refuse_undeclared(cls: type) -> None:
-    for name, annotation in inspect.get_annotations(cls).items():
-        if _is_class_variable(annotation) or _KEY in getattr(cls.__dict__.get(name), "metadata", {}):
-            continue
-        written = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", annotation)
-        raise TypeError(
-            f"{cls.__name__}.{name} is neither an option nor learnt: write "
-            f"`{name}: {written} = textforge.option(default=…, help=…)`, "
-            f"or `{name} = …` without an annotation for a constant of the class"
-        )
-    for name, value in cls.__dict__.items():
-        if _KEY in (getattr(value, "metadata", None) or {}) and name not in inspect.get_annotations(cls):
-            raise TypeError(f"{cls.__name__}.{name} needs its type: write `{name}: int = textforge.option(…)`")
+def _inherited(cls: type) -> list[str]:
+    """The fields of the classes that `cls` derives from, in the order of the constructor."""
+    return list(dict.fromkeys(name for base in cls.__mro__[1:] for name, _ in _declared(base)))
+
+
+def _own_annotations(cls: type) -> dict[str, Any]:
+    """The annotations of the class's own body, read so that one that can't be evaluated yet does no harm."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return inspect.get_annotations(cls)
 
 
 def _is_class_variable(annotation: Any) -> bool:
+    annotation = getattr(annotation, "__forward_arg__", annotation)
     if isinstance(annotation, str):
-        return annotation.split("[")[0].endswith("ClassVar")
+        return annotation.split("[")[0].strip().endswith("ClassVar")
     return annotation is ClassVar or typing.get_origin(annotation) is ClassVar
 
 
-def _declare(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """Give each new field its check, and each overridden one its inherited place."""
-    inherited = [name for name, _ in _declared(cls.__mro__[1])]
-    for base in cls.__mro__[2:]:
-        inherited += [name for name, _ in _declared(base) if name not in inherited]
-    place = {name: index for index, name in enumerate(inherited)}
-    own = inspect.get_annotations(cls)
-    ready = [_with_check(cls, field) if field.name in own else field for field in fields]
-    return sorted(ready, key=lambda field: place.get(field.name, len(place)))
+def _is_field(value: Any) -> bool:
+    return isinstance(value, type(attrs.field()))
 
 
-def _with_check(cls: type, field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
-    found = field.metadata[_KEY]
-    if not isinstance(found, Option):
-        return field
-    declaration = attrs.evolve(found, name=field.name, kind=_resolve(cls, field.type))
-    _check_declaration(cls, declaration)
-    return field.evolve(
-        metadata={_KEY: declaration},
-        converter=attrs.Converter(_converted, takes_self=True, takes_field=True),
+def _check_body(cls: type) -> None:
+    """Refuse, with a `TypeError` that says what to write, a class body that doesn't mean what it seems to."""
+    annotations = {
+        name: annotation for name, annotation in _own_annotations(cls).items() if not _is_class_variable(annotation)
+    }
+    for name, annotation in annotations.items():
+        _refuse_undeclared(cls, name, annotation)
+        _refuse_name(cls, name)
+    inherited = _inherited(cls)
+    for name, value in vars(cls).items():
+        if _is_field(value) and name not in annotations:
+            raise TypeError(f"{cls.__name__}.{name} needs its type: write `{name}: int = textforge.option(…)`")
+        if name in inherited and name not in annotations:
+            raise TypeError(
+                f"{cls.__name__}.{name} would hide the option it inherits: declare it anew, "
+                f"`{name}: … = textforge.option(default=…, help=…)`, or choose another name"
+            )
+    if "__init__" in vars(cls):
+        raise TypeError(
+            f"{cls.__name__} has an __init__, but its options make the constructor: "
+            "write __attrs_post_init__(self) for what is checked after it"
+        )
+
+
+def _refuse_undeclared(cls: type, name: str, annotation: Any) -> None:
+    value: Any = vars(cls).get(name)
+    if _is_field(value) and KEY in value.metadata:
+        return
+    written = getattr(annotation, "__forward_arg__", None) or getattr(annotation, "__name__", annotation)
+    raise TypeError(
+        f"{cls.__name__}.{name} is neither an option nor learnt: write "
+        f"`{name}: {written} = textforge.option(default=…, help=…)`, "
+        f"or `{name} = …` without an annotation for a constant of the class"
     )
 
 
-def _check_declaration(cls: type, declaration: Option) -> None:
-    where = f"{cls.__name__}.{declaration.name}"
-    if not declaration.help.strip():
-        raise TypeError(f"{where} needs a help text: option(help=…)")
+def _refuse_name(cls: type, name: str) -> None:
+    if name.startswith("_") or not name.isascii():
+        raise TypeError(f"{cls.__name__}.{name} can't be written in a spec: use letters, digits and inner '_' only")
+    for base in cls.__mro__[1:]:
+        if name in vars(base) or _is_class_variable(_own_annotations(base).get(name)):
+            raise TypeError(f"{cls.__name__}.{name} would hide {base.__name__}.{name}: choose another name")
+
+
+def _complete(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """Give each new field its check, and each overridden one its inherited place."""
+    place = {name: index for index, name in enumerate(_inherited(cls))}
+    own = _own_annotations(cls)
+    declared = [field for field in fields if KEY in field.metadata]
+    ready = [_with_check(cls, field) if field.name in own else field for field in declared]
+    ready.sort(key=lambda field: place.get(field.name, len(place)))
+    _refuse_required_after_optional(cls, ready)
+    return ready
+
+
+def _refuse_required_after_optional(cls: type, fields: list[attrs.Attribute[Any]]) -> None:
+    optional = None
+    for field in fields:
+        if field.default is not attrs.NOTHING:
+            optional = optional or (None if field.kw_only else field.name)
+        elif optional:
+            raise TypeError(
+                f"{cls.__name__}.{field.name} has no default, but {optional} before it has one: "
+                "give it a default too, or declare it first"
+            )
+
+
+def _with_check(cls: type, field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
+    found = field.metadata[KEY]
+    if not isinstance(found, Option):
+        return field
     try:
-        values.supported(declaration.kind)
-        if not declaration.required:
-            declaration.check(declaration.default)
-    except ValueError as error:
-        raise TypeError(f"the default of {where} {error}") from None
+        declaration = found.completed(field.name, _resolve(cls, field.type))
+    except (TypeError, NameError, SyntaxError) as error:
+        raise TypeError(f"{cls.__name__}.{field.name} {_declaration_error(error, field)}") from None
+    converter = attrs.Converter(_converted, takes_self=True, takes_field=True)
+    return field.evolve(metadata={KEY: declaration}, converter=converter)
+
+
+def _declaration_error(error: Exception, field: attrs.Attribute[Any]) -> str:
+    if isinstance(error, TypeError):
+        return str(error)
+    return f"has a type that can't be read, {field.type!r}: {error}; import what it names at the top of the module"
 
 
 def _converted(value: Any, component: Any, field: attrs.Attribute[Any]) -> Any:
@@ -194,8 +155,7 @@ def _converted(value: Any, component: Any, field: attrs.Attribute[Any]) -> Any:
 
 
 def _resolve(cls: type, annotation: Any) -> Any:
-    if not isinstance(annotation, str):
-        return annotation
+    """The type that an annotation stands for, its quoted parts too."""
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     namespace = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     return typing.get_type_hints(holder, namespace, dict(vars(cls)))["it"]
@@ -207,8 +167,8 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        _refuse_undeclared(cls)
-        attrs.define(cls, frozen=True, slots=False, repr=False, field_transformer=_declare)
+        _check_body(cls)
+        attrs.define(cls, frozen=True, slots=False, repr=False, field_transformer=_complete)
 
     @classmethod
     def options(cls) -> dict[str, Option]:
@@ -229,7 +189,9 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
         return {name: getattr(self, name) for name in self.learned_fields()}
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values, checked as in the constructor."""
+        """A copy with other values, of options or of what is learnt, checked as in the constructor."""
+        for name in changes.keys() - set(self.learned_fields()):
+            self.known_option(name)
         return attrs.evolve(self, **changes)  # type: ignore[misc]
 
     @classmethod

@@ -4,7 +4,12 @@
     spec  = name [ ":" [ first { "," pair } ] ]
     first = pair | value                            a bare first value is the first option's
     pair  = key "=" value                           split at the first "="
+    key   = letters, digits, "_" and "-"
     value = JSON string | JSON array | JSON object | bare
+    bare  = any characters but "," "|" and control characters, not beginning with '"' "[" "{"
+
+A path or URL stands bare, backslashes and all, unless it has a "," or "|", or looks like a pair. In quotes, as JSON
+has it, a backslash is written twice.
 
 >>> [spec.name for spec in parse_chain("top-k:40 | temperature:0.8")]
 ['top-k', 'temperature']
@@ -12,19 +17,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import attrs
 
 from textforge.component import Component, build
 from textforge.errors import SpecError
-from textforge.values import Bare, is_control
+from textforge.values import Bare, is_control, shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]+")
-_KEY = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=")
+_KEY = re.compile(r" *([A-Za-z_][A-Za-z0-9_-]*) *=")
 
 
 @attrs.frozen
@@ -44,7 +49,7 @@ def parse_spec(text: str) -> Spec:
     """One component's spec. Raises `SpecError` where it can't be read, or is a chain."""
     specs = parse_chain(text)
     if len(specs) != 1:
-        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {text!r}")
+        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {shown(text)}")
     return specs[0]
 
 
@@ -77,7 +82,7 @@ class _Scanner:
         name = self.name()
         if not self.next_is(":"):
             self.skip_spaces()
-            self.expect_end(f"after the name {name!r}")
+            self.expect_end(f"after the name {shown(name)}")
             return Spec(name)
         self.at += 1
         first, pairs = self.values(name)
@@ -93,23 +98,28 @@ class _Scanner:
     def values(self, name: str) -> tuple[Any, dict[str, Any]]:
         first: Any = None
         pairs: dict[str, Any] = {}
-        if not self.text[self.at :].split("|")[0].strip():
-            self.at = self.text.find("|", self.at) if "|" in self.text[self.at :] else len(self.text)
+        self.skip_spaces()
+        if self.at == len(self.text) or self.next_is("|"):
             return first, pairs
         while True:
-            key = self.key()
-            value = self.value()
+            start = self.at
+            key, value = self.key(), self.value()
             if key is None and (pairs or first is not None):
-                raise self.error(f"in {name!r}, only the first value may stand without its option's name")
+                raise self.error(
+                    f"in {shown(name)}, only the first value may stand without its option's name; "
+                    "a value with ',' in it stands in quotes",
+                    start,
+                )
             if key is None:
                 first = value
             elif key in pairs:
-                raise self.error(f"in {name!r}, {key!r} is given twice")
+                raise self.error(f"in {shown(name)}, {shown(key)} is given twice", start)
             else:
                 pairs[key] = value
             if not self.next_is(","):
                 return first, pairs
             self.at += 1
+            self.skip_spaces()
 
     def key(self) -> str | None:
         found = _KEY.match(self.text, self.at)
@@ -119,23 +129,32 @@ class _Scanner:
         return found.group(1)
 
     def value(self) -> Any:
-        start = self.at
         self.skip_spaces()
-        if self.at < len(self.text) and self.text[self.at] in '"[{':
-            return self.json()
-        self.at = start
-        return self.bare()
+        return self.json() if self.text[self.at : self.at + 1] in ('"', "[", "{") else self.bare()
 
     def json(self) -> Any:
-        decoder = json.JSONDecoder(object_pairs_hook=self.no_duplicates, parse_constant=self.constant)
-        try:
-            value, self.at = decoder.raw_decode(self.text, self.at)
-        except json.JSONDecodeError as error:
-            raise self.error(f"JSON is expected: {error.msg}") from None
+        value, self.at = self.decoded()
         self.skip_spaces()
         if self.at < len(self.text) and self.text[self.at] not in ",|":
             raise self.error("',' or '|' is expected after a value")
         return value
+
+    def decoded(self) -> tuple[Any, int]:
+        decoder = JSONDecoder(object_pairs_hook=self.no_duplicates, parse_constant=self.constant)
+        try:
+            return decoder.raw_decode(self.text, self.at)
+        except JSONDecodeError as error:
+            raise self.error(f"JSON is expected: {error.msg}{self.advice(error)}", error.pos) from None
+        except SpecError:
+            raise
+        except (RecursionError, ValueError):  # Python's own limits
+            raise self.error("the value is nested too deeply, or has a number of too many digits") from None
+
+    def advice(self, error: JSONDecodeError) -> str:
+        if "escape" in error.msg:
+            return "; in quotes, a backslash is written twice"
+        opening = self.text[self.at]
+        return "" if opening == '"' else f"; a text that begins with {opening!r} stands in quotes"
 
     def no_duplicates(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
@@ -156,7 +175,7 @@ class _Scanner:
             self.at += 1
         text = self.text[start : self.at].strip(" ")
         if not text:
-            raise self.error('a value is expected; an empty text is written ""')
+            raise self.error('a value is expected; an empty text is written ""', start)
         return Bare(text)
 
     def skip_spaces(self) -> None:
@@ -170,5 +189,6 @@ class _Scanner:
         if self.at < len(self.text) and self.text[self.at] != "|":
             raise self.error(f"':', '|' or the end is expected {where}")
 
-    def error(self, message: str) -> SpecError:
-        return SpecError(f"can't read {self.text!r} at character {self.at + 1}: {message}")
+    def error(self, message: str, at: int | None = None) -> SpecError:
+        place = (self.at if at is None else at) + 1
+        return SpecError(f"can't read {shown(self.text)} at character {place}: {message}")

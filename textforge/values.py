@@ -8,11 +8,10 @@ continues a sentence that begins with the option's name: ``must be a number, got
 from __future__ import annotations
 
 import json
-import math
 import numbers
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -30,7 +29,10 @@ def members(kind: Any) -> tuple[Any, ...]:
 
 
 def describe(kind: Any) -> str:
-    """The kind in words, for messages and ``textforge options``."""
+    """The kind in words, for messages and ``textforge options``.
+
+    Raises `TypeError` for an annotation that no option can have.
+    """
     return " or ".join(_describe_one(member) for member in members(kind))
 
 
@@ -44,19 +46,21 @@ _PLAIN_WORDS = {
 
 
 def _describe_one(kind: Any) -> str:
-    if kind in _PLAIN_WORDS:
+    if isinstance(kind, type) and kind in _PLAIN_WORDS:
         return _PLAIN_WORDS[kind]
+    if item_kind(kind) is not None:
+        return f"a list, each {describe(item_kind(kind))}"
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple:
-        return f"a list, each {describe(arguments[0])}"
-    if origin is dict:
+    if origin is dict and len(arguments) == 2 and arguments[0] is str:
         return f"a table from text to {describe(arguments[1])}"
-    raise TypeError(f"an option can't be of type {kind!r}: use bool, int, float, str, tuple[X, ...] or dict[str, X]")
+    raise TypeError(f"can't be of type {kind!r}: use bool, int, float, str, tuple[X, ...] or dict[str, X]")
 
 
-def supported(kind: Any) -> None:
-    """Raise `TypeError` for an annotation that no option can have."""
-    describe(kind)
+def item_kind(kind: Any) -> Any:
+    """What each item of a list must be, or None for a kind that is no list."""
+    arguments = typing.get_args(kind)
+    is_list = typing.get_origin(kind) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
+    return arguments[0] if is_list else None
 
 
 def read(text: Bare, kind: Any) -> Any:
@@ -66,13 +70,15 @@ def read(text: Bare, kind: Any) -> Any:
             return _READERS[typing.get_origin(member) or member](str(text), member)
         except ValueError:
             continue
-    raise ValueError(f"must be {describe(kind)}, got {str(text)!r}")
+    raise ValueError(f"must be {describe(kind)}, got {shown(str(text))}")
 
 
-def _read_none(text: str, kind: Any) -> None:
-    if text != "none":
-        raise ValueError
-    return
+def _refuse(*_: Any) -> Any:
+    raise ValueError
+
+
+def _read_none(text: str, kind: Any) -> Any:
+    return None if text == "none" else _refuse()
 
 
 def _read_bool(text: str, kind: Any) -> bool:
@@ -80,20 +86,16 @@ def _read_bool(text: str, kind: Any) -> bool:
 
 
 def _read_number(text: str, kind: Any) -> Any:
-    if "_" in text:
+    if "_" in text or not text.isascii():  # Python takes both, to nobody's surprise but the user's
         raise ValueError
     return kind(text)
 
 
 def _read_tuple(text: str, kind: Any) -> tuple[Any, ...]:
-    return (read(Bare(text), typing.get_args(kind)[0]),)
+    return (read(Bare(text), item_kind(kind)),)
 
 
-def _refuse(*_: Any) -> Any:
-    raise ValueError
-
-
-_READERS: dict[Any, Any] = {
+_READERS: dict[Any, Callable[[str, Any], Any]] = {
     types.NoneType: _read_none,
     bool: _read_bool,
     int: _read_number,
@@ -113,60 +115,82 @@ def check(value: Any, kind: Any) -> Any:
     if isinstance(value, Bare):
         return check(read(value, kind), kind)
     for member in members(kind):
-        checked = _CHECKERS[typing.get_origin(member) or member](value, member)
-        if checked is not _NO:
-            return checked
+        try:
+            return _CHECKERS[typing.get_origin(member) or member](value, member)
+        except ValueError:
+            continue
     raise ValueError(f"must be {describe(kind)}, got {shown(value)}")
 
 
-_NO: Any = object()
+def _check_float(value: Any, kind: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value:
+        raise ValueError
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError from None
 
 
-def _check_float(value: Any, kind: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return _NO
-    if math.isnan(value):
-        raise ValueError("must be a number, got NaN")
-    return float(value)
-
-
-def _check_int(value: Any, kind: Any) -> Any:
+def _check_int(value: Any, kind: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        return _NO
+        raise ValueError
     return int(value)
 
 
-def _check_tuple(value: Any, kind: Any) -> Any:
+def _check_str(value: Any, kind: Any) -> str:
+    # Not `str(value)`, which of a member of an enumeration gives the name.
+    return str.__str__(value) if isinstance(value, str) else _refuse()
+
+
+def _check_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        return _NO
-    return tuple(check(item, typing.get_args(kind)[0]) for item in value)
+        raise ValueError
+    return tuple(check(item, item_kind(kind)) for item in value)
 
 
-def _check_dict(value: Any, kind: Any) -> Any:
+def _check_dict(value: Any, kind: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        return _NO
-    return {str(key): check(item, typing.get_args(kind)[1]) for key, item in value.items()}
+        raise ValueError
+    return {str.__str__(key): check(item, typing.get_args(kind)[1]) for key, item in value.items()}
 
 
-_CHECKERS: dict[Any, Any] = {
-    types.NoneType: lambda value, kind: None if value is None else _NO,
-    bool: lambda value, kind: value if isinstance(value, bool) else _NO,
+_CHECKERS: dict[Any, Callable[[Any, Any], Any]] = {
+    types.NoneType: lambda value, kind: None if value is None else _refuse(),
+    bool: lambda value, kind: value if isinstance(value, bool) else _refuse(),
     int: _check_int,
     float: _check_float,
-    str: lambda value, kind: str(value) if isinstance(value, str) else _NO,
+    str: _check_str,
     tuple: _check_tuple,
     dict: _check_dict,
 }
 
 
 def shown(value: Any) -> str:
-    """The value as a user wrote it, on one line and not too long."""
-    if isinstance(value, Bare):
-        text = str(value)
-    else:
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, (str, bool)) else repr(value)
-    text = text.replace("\n", " ")
+    r"""The value as a user wrote it, on one line and not too long, for messages.
+
+    >>> shown("two\nlines"), shown(True), shown(Bare("40"))
+    ("'two\\nlines'", 'true', '40')
+    """
+    try:
+        text = _as_written(value)
+    except Exception:  # a stranger's `__repr__` may fail, and numbers of many digits have none
+        text = f"a value of type {type(value).__name__}"
+    text = "".join(character if character.isprintable() else _escaped(character) for character in text)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _as_written(value: Any) -> str:
+    if isinstance(value, Bare):
+        return str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, numbers.Real) and value != value:
+        return "NaN"
+    return " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def write(value: Any, kind: Any) -> str:
@@ -177,13 +201,14 @@ def write(value: Any, kind: Any) -> str:
         return repr(value)
     if isinstance(value, str) and _bare_is_safe(value, kind):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
 def _bare_is_safe(text: str, kind: Any) -> bool:
     if not text or text != text.strip() or text[0] in '"[{' or set(text) & {",", "|", "="}:
         return False
-    return not any(is_control(character) for character in text) and read(Bare(text), kind) == text
+    return text.isprintable() and bool(read(Bare(text), kind) == text)
 
 
 def is_control(character: str) -> bool:
