@@ -178,7 +178,7 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--epochs", "0"], 2, "must be >= 1, got 0"),
     (["{book}", "--epochs", "many"], 2, "must be a whole number or none, got 'many'"),
     (["{book}", "--epochs", "1", "--minutes", "1"], 1, "both given"),
-    (["{book}", "--learning-rate", "-1"], 2, "must be > 0, got -1"),
+    (["{book}", "--learning-rate", "-1"], 2, "must be > 0 and < inf, got -1"),
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
     (["{book}", "--backend", "ngram:ordr=3"], 1, "did you mean 'order'"),
@@ -218,16 +218,15 @@ def test_an_existing_model_is_kept_unless_it_may_be_replaced(book: Path, tmp_pat
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_keeps_what_was_learnt_and_says_how_to_go_on(book: Path, tmp_path: Path) -> None:
     arguments = ["train", book, "-o", tmp_path / "m", "--plugin", PLUGIN, "--backend", "bigram", "--epochs", "1000000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "textforge", *map(str, arguments)], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr
-    for line in process.stderr:
-        if line.startswith("epoch 3"):
-            process.send_signal(signal.SIGINT)
-            break
-    rest = process.stderr.read()
-    assert process.wait(30) == 130
+    command_line = [sys.executable, "-m", "textforge", *map(str, arguments)]
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("epoch 3"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(30) == 130
     assert "Traceback" not in rest
     command = re.search(r"Go on with: textforge (train .*)$", rest, re.M)
     assert command
@@ -294,7 +293,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--max-tokens", "-1"], 2, "-1 is not in the range x>=0"),
     (["{model}", "--prompt", "It is €"], 1, "U+20AC"),
     (["{model}", "--sampler", "top-k:0"], 1, "k must be >= 1, got 0"),
-    (["{model}", "--sampler", "temperature:0"], 1, "temperature must be > 0, got 0"),
+    (["{model}", "--sampler", "temperature:0"], 1, "temperature must be > 0 and < inf, got 0"),
     (["{model}", "--sampler", "temperature:-1"], 1, "got -1"),
     (["{model}", "--sampler", "temperature:hot"], 1, "must be a number, got 'hot'"),
     (["{model}", "--sampler", "topk"], 1, "did you mean 'top-k'"),
@@ -334,7 +333,9 @@ def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
     book.write_text("größer als ein Œuvre — größer\n" * 20, encoding="utf-8")
     run("train", book, "-o", tmp_path / "m", "--backend", "ngram")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
-    done = run_process("generate", tmp_path / "m", "--prompt", "Œuvre — gr", "--echo", "--seed", 1, env=environment)
+    (tmp_path / "prompt").write_text("Œuvre — gr", encoding="utf-8")
+    prompt = ["--prompt-file", tmp_path / "prompt", "--echo"]
+    done = run_process("generate", tmp_path / "m", *prompt, "--seed", 1, env=environment)
     assert done.stdout.startswith("Œuvre — grö")
 
 

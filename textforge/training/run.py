@@ -6,7 +6,8 @@ import importlib.metadata
 import itertools
 import platform
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.encoders.base import Encoder
-from textforge.errors import TrainingError
+from textforge.errors import EncodingError, TrainingError
 from textforge.plugins import Plugins
 from textforge.samplers.base import Sampler
 from textforge.spec import parse_spec
@@ -140,8 +141,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
     """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
     report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
     folder = writer.path if writer else None
-    with token_file(run.corpora, run.encoder, folder, fitted=run.fitted) as tokens:
-        _refuse_other_corpus(run, tokens)
+    with _tokens(run, folder) as tokens:
         for sampler in itertools.chain(*run.chains):
             sampler.check(tokens.encoder)
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
@@ -157,16 +157,24 @@ def _first_model(run: Run, encoder: Encoder) -> Model:
     return run.backend.load(run.checkpoint.model)
 
 
-def _refuse_other_corpus(run: Run, tokens: TokenFile) -> None:
-    if run.checkpoint is None:
-        return
-    before = [record.sha256 for record in run.records]
-    if before != [record.sha256 for record in tokens.corpora]:
-        names = ", ".join(record.spec for record in run.records)
-        raise TrainingError(
-            f"the corpus is not the one that the run began with ({names}); "
-            f"give that one, or train anew with --overwrite"
-        )
+@contextmanager
+def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
+    """The corpus as tokens; raises `TrainingError` where a resumed run is given another corpus than it began with."""
+    with ExitStack() as stack:
+        try:
+            tokens = stack.enter_context(token_file(run.corpora, run.encoder, folder, fitted=run.fitted))
+        except EncodingError as error:
+            raise (_other_corpus(run) if run.checkpoint else error) from None
+        if run.checkpoint and [record.sha256 for record in tokens.corpora] != [record.sha256 for record in run.records]:
+            raise _other_corpus(run)
+        yield tokens
+
+
+def _other_corpus(run: Run) -> TrainingError:
+    names = ", ".join(record.spec for record in run.records)
+    return TrainingError(
+        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with --overwrite"
+    )
 
 
 class Keeper(Report):
