@@ -65,7 +65,7 @@ def item_kind(kind: Any) -> Any:
 
 def read(text: Bare, kind: Any) -> Any:
     """The value a bare text stands for: the first alternative of the kind that can read it."""
-    for member in sorted(members(kind), key=_reading_order):
+    for member in _in_order(kind):
         try:
             return _READERS[typing.get_origin(member) or member](str(text), member)
         except ValueError:
@@ -106,15 +106,17 @@ _READERS: dict[Any, Callable[[str, Any], Any]] = {
 }
 
 
-def _reading_order(kind: Any) -> int:
-    return list(_READERS).index(typing.get_origin(kind) or kind)
+def _in_order(kind: Any) -> list[Any]:
+    """The alternatives of a kind, the most particular first: 1 is a whole number before it is a number."""
+    ranks = list(_READERS)
+    return sorted(members(kind), key=lambda member: ranks.index(typing.get_origin(member) or member))
 
 
 def check(value: Any, kind: Any) -> Any:
     """The value in the form the kind keeps it in: integers become floats, lists tuples."""
     if isinstance(value, Bare):
         return check(read(value, kind), kind)
-    for member in members(kind):
+    for member in _in_order(kind):
         try:
             return _CHECKERS[typing.get_origin(member) or member](value, member)
         except ValueError:

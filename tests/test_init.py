@@ -1,0 +1,103 @@
+"""The exported names, and what may be imported when."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import textforge
+
+NAMES = [
+    "END_OF_TEXT",
+    "Backend",
+    "Component",
+    "Context",
+    "Corpus",
+    "Encoder",
+    "GeneratedText",
+    "GradientBackend",
+    "IncrementalDecoder",
+    "Model",
+    "Optimizer",
+    "Plugins",
+    "Report",
+    "Sampler",
+    "SavedModel",
+    "TextGenerator",
+    "TextforgeError",
+    "TrainableModel",
+    "TrainingSettings",
+    "__version__",
+    "hookimpl",
+    "learned",
+    "load",
+    "option",
+    "train",
+]
+
+
+def test_the_exported_names() -> None:
+    assert textforge.__all__ == NAMES
+    assert set(NAMES) <= set(dir(textforge))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_exported_name_resolves(name: str) -> None:
+    value = getattr(textforge, name)
+    assert getattr(textforge, name) is value
+    if isinstance(value, type):
+        assert value.__name__ == name
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'textforge' has no attribute 'trian'$"):
+        _ = textforge.trian
+
+
+def imported_by(code: str) -> set[str]:
+    """The top-level modules, and those of textforge, that a fresh interpreter has after running `code`."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    names = json.loads(run.stdout.splitlines()[-1])
+    return {name if name.startswith("textforge") else name.split(".")[0] for name in names}
+
+
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax"}
+HEAVY = FRAMEWORKS | {"numpy", "attrs", "attr", "pluggy", "click", "rich", "safetensors"}
+
+
+def test_importing_textforge_imports_nothing_else() -> None:
+    found = imported_by("import textforge; dir(textforge); textforge.__version__")
+    assert not found & HEAVY
+    assert {name for name in found if name.startswith("textforge")} == {"textforge"}
+
+
+def test_the_hook_marker_needs_no_numpy() -> None:
+    assert not imported_by("import textforge; textforge.hookimpl") & (HEAVY - {"pluggy"})
+
+
+def test_the_errors_need_nothing() -> None:
+    assert not imported_by("import textforge; textforge.TextforgeError") & HEAVY
+
+
+def test_making_a_registry_loads_no_plugin() -> None:
+    found = imported_by("import textforge; textforge.Plugins()")
+    assert not found & (FRAMEWORKS | {"numpy"})
+    assert not [name for name in found if name.startswith(("textforge.samplers", "textforge_"))]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "textforge.Plugins().sampler('top-k:3')",
+        "textforge.Plugins().chain('top-k:3 | temperature:0.5')",
+        "[textforge.Plugins().components(kind) for kind in ('corpus', 'encoder', 'backend', 'sampler')]",
+    ],
+)
+def test_looking_up_components_imports_no_framework(code: str) -> None:
+    found = imported_by(f"import textforge; {code}")
+    assert "numpy" in found
+    assert not found & FRAMEWORKS
