@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
@@ -228,6 +229,14 @@ def test_states_share_nothing():
         logits = model.step(ids[:, t], one)
         model.step((ids[:, t] + 1) % 11, other)
         np.testing.assert_array_equal(logits, expected[:, t])
+
+
+def test_one_model_serves_many_threads():
+    model = NumpyLSTM(saved_model(num_layers=2))
+    texts = [some_ids(1, 300, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        for ids, logits in zip(texts, threads.map(lambda ids: steps(model, ids), texts), strict=True):
+            np.testing.assert_array_equal(logits, steps(model, ids))
 
 
 @pytest.mark.parametrize("precision", TOLERANCES)
