@@ -9,7 +9,7 @@ INSTALL := $(PIP) install --quiet -c constraints.txt
 
 demo: $(VENV)/.demo
 	rm -rf demo-model
-	$(BIN)/textforge train python-docs --backend torch --epochs 12 --seed 1 -o demo-model
+	$(BIN)/textforge train python-docs --backend torch --minutes 1 --seed 1 -o demo-model
 	@echo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo

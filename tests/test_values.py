@@ -233,7 +233,7 @@ def test_a_shown_value_is_short_and_printable(value: Any) -> None:
         (0.1, float, "0.1"),
         (2.0, float, "2.0"),
         ((), tuple[str, ...], "[]"),
-        (("a",), tuple[str, ...], '["a"]'),
+        (("a",), tuple[str, ...], "a"),
         ({"é": math.inf}, dict[str, float], '{"é": Infinity}'),
     ],
 )

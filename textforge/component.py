@@ -229,15 +229,19 @@ class Component(Declared):
 
     @property
     def spec(self) -> str:
-        """The text that reads back as this component: its name, and the options that differ."""
+        """The text that reads back as this component: its name, and the options that differ.
+
+        An only option is always there: ``temperature:1.0`` says more than ``temperature``.
+        """
         options = self.options()
+        if len(options) == 1:
+            [(only, value)] = self.option_values().items()
+            return f"{self.name}:{options[only].write(value)}"
         changed = {
             name: options[name].write(value)
             for name, value in self.option_values().items()
             if options[name].required or value != options[name].default
         }
-        if len(options) == 1 and changed:
-            return f"{self.name}:{next(iter(changed.values()))}"
         pairs = ",".join(f"{name}={text}" for name, text in changed.items())
         return f"{self.name}:{pairs}" if pairs else self.name
 

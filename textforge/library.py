@@ -55,7 +55,11 @@ def train(
     else:
         run = new_run(plugins, corpora, encoder, backend, settings)
     writer = None if output is None else BundleWriter.prepare(output, overwrite=overwrite, resume=resume)
-    contents = train_run(run, writer, report or _default_report(progress))
+    try:
+        contents = train_run(run, writer, report or _default_report(progress))
+    finally:
+        if writer:
+            writer.close()
     return _generator(contents, None, plugins)
 
 
@@ -78,5 +82,6 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    runner = choose_runner(plugins, contents.model, backend, parse_spec(contents.backend).name)
+    trained_by = parse_spec(contents.backend).name
+    runner = choose_runner(plugins, contents.model, backend, trained_by, contents.backend_plugin)
     return TextGenerator(runner.load(contents.model), contents.encoder, plugins=plugins, contents=contents)

@@ -201,16 +201,18 @@ def write(value: Any, kind: Any) -> str:
         return str(value).lower()
     if isinstance(value, (int, float)):
         return repr(value)
-    if isinstance(value, str) and _bare_is_safe(value, kind):
-        return value
+    alone = value[0] if isinstance(value, tuple) and len(value) == 1 else value  # one alone reads as a list of one
+    if isinstance(alone, str) and _bare_is_safe(alone) and read(Bare(alone), kind) == value:
+        return alone
     text = json.dumps(value, ensure_ascii=False)
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
-def _bare_is_safe(text: str, kind: Any) -> bool:
+def _bare_is_safe(text: str) -> bool:
+    """Whether a text without quotes ends where it should, wherever in a spec it stands."""
     if not text or text != text.strip() or text[0] in '"[{' or set(text) & {",", "|", "="}:
         return False
-    return text.isprintable() and bool(read(Bare(text), kind) == text)
+    return text.isprintable()
 
 
 def is_control(character: str) -> bool:

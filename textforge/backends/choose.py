@@ -31,15 +31,20 @@ def choose_trainer(plugins: Plugins, spec: str | Backend | None) -> Backend:
     return backend
 
 
-def choose_runner(plugins: Plugins, saved: SavedModel, spec: str | Backend | None, trained_by: str) -> Backend:
+def choose_runner(
+    plugins: Plugins, saved: SavedModel, spec: str | Backend | None, trained_by: str, plugin: str | None = None
+) -> Backend:
     """The backend to run a trained model with: as asked for, else NumPy where it can, else what trained it.
 
-    `spec` takes run-time options only, the others are the model's. Raises `BackendError` for a backend of another
-    architecture, and `OptionError` for an option that is the model's own.
+    `spec` takes run-time options only, the others are the model's. `trained_by` names the backend that trained it, and
+    `plugin` what brought that one. Raises `BackendError` for a backend of another architecture and where there is none,
+    and `OptionError` for an option that is the model's own.
     """
     if isinstance(spec, Backend):
         return _checked(plugins, saved, type(spec), spec)
-    parsed = parse_spec(spec if spec is not None else default_runner(plugins, saved.architecture, trained_by))
+    if spec is None:
+        spec = default_runner(plugins, saved.architecture, trained_by, plugin)
+    parsed = parse_spec(spec)
     cls: type[Backend] = plugins.find("backend", parsed.name)
     runtime = [name for name, found in cls.options().items() if found.runtime]
     for name in [*parsed.pairs, *(list(cls.options())[:1] if parsed.first is not None else [])]:
@@ -52,17 +57,24 @@ def choose_runner(plugins: Plugins, saved: SavedModel, spec: str | Backend | Non
     return build(cls, parsed.first, {**_options_of(cls, saved), **parsed.pairs})
 
 
-def default_runner(plugins: Plugins, architecture: str, trained_by: str | None = None) -> str:
+def default_runner(
+    plugins: Plugins, architecture: str, trained_by: str | None = None, plugin: str | None = None
+) -> str:
     """The name of what runs an architecture unless something else is asked for: NumPy, else what trained the model.
 
     Raises `BackendError` where nothing does.
     """
     able = _able(plugins, architecture)
-    if RUNNER in able:
-        return RUNNER
-    if trained_by is None and not able:
-        raise BackendError(f"no installed backend runs a model of the architecture {architecture!r}")
-    return trained_by or able[0]
+    for name in (RUNNER, trained_by):
+        if name in able:
+            return name
+    if able:
+        return able[0]
+    message = f"no installed backend runs a model of the architecture {architecture!r}"
+    if trained_by:
+        source = f" of the plugin {plugin!r}" if plugin else ""
+        message += f"; it was made by the backend {trained_by!r}{source}: install that, or name its file with --plugin"
+    raise BackendError(message)
 
 
 def _able(plugins: Plugins, architecture: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from textforge.bundle.contents import BundleContents
@@ -44,8 +45,10 @@ class BundleWriter:
     >>> folder.cleanup()
     """
 
-    def __init__(self, path: Path, current: Bundle | None) -> None:
+    def __init__(self, path: Path, current: Bundle | None, made: Sequence[Path] = ()) -> None:
         self.path = path
+        self._made = made
+        """Folders that were made for the bundle, the outermost first."""
         self._files = current.files if current else {}
         self._manifests = {current.data if current else None}
         """The manifests that may stand on disk, unless another program saves here too; None: there is none."""
@@ -65,12 +68,19 @@ class BundleWriter:
                     f"{path} holds a trained model already; go on training it with --resume, replace it with "
                     "--overwrite, or choose another folder"
                 )
+            made = [folder for folder in (*reversed(path.parents), path) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
             probe(path)
         except (OSError, ValueError) as error:
             text = reason(error) if isinstance(error, OSError) else str(error)
             raise bundle_error(f"can't save a model in {path}: {text}; choose another folder") from None
-        return cls(path, current)
+        return cls(path, current, made)
+
+    def close(self) -> None:
+        """Where nothing was saved, remove the folders that were made for it."""
+        with contextlib.suppress(OSError):  # one that isn't empty stays
+            for folder in reversed(self._made):
+                folder.rmdir()
 
     def commit(self, contents: BundleContents) -> None:
         """Save all of it.

@@ -66,11 +66,11 @@ def new_run(
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
         plugins=plugins,
-        corpora=resolve_corpora(corpora, plugins),
         encoder=plugins.encoder(encoder),
         backend=choose_trainer(plugins, backend),
         settings=made,
         chains=[plugins.chain(chain) for chain in made.sample],
+        corpora=resolve_corpora(corpora, plugins),
     )
 
 
@@ -92,7 +92,10 @@ def resumed_run(
     made = _changed_settings(contents.settings, settings)
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
-    trainer = choose_runner(plugins, checkpoint.model, backend or parse_spec(contents.backend).name, contents.backend)
+    trained_by = parse_spec(contents.backend).name
+    if backend is None and trained_by in plugins.names("backend"):
+        backend = plugins.backend(contents.backend)  # with the run-time options it had
+    trainer = choose_runner(plugins, checkpoint.model, backend, trained_by, contents.backend_plugin)
     return Run(
         plugins=plugins,
         corpora=resolve_corpora(list(corpora) or [record.spec for record in contents.corpora], plugins),
