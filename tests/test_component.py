@@ -4,6 +4,8 @@ import copy
 import functools
 import math
 import pickle
+import sys
+import types
 import typing
 import typing as t
 from abc import ABC, abstractmethod
@@ -198,7 +200,7 @@ class TestLearned:
         assert Learner.learned_fields() == ("vocabulary", "counts")
         assert learner.learned_values() == {"vocabulary": "ab", "counts": (1,)}
         assert learner.option_values() == {"lowercase": False}
-        assert (repr(learner), learner.spec) == ("Learner(lowercase=False)", "learner")
+        assert (repr(learner), learner.spec) == ("Learner(lowercase=False)", "learner:false")
 
     def test_learnt_fields_are_given_by_keyword(self) -> None:
         assert Learner(True).lowercase is True
@@ -324,6 +326,19 @@ class TestInheritance:
             Checked(sides=1)
 
 
+MODULE = """
+Size = int
+
+class Late(Component):
+    name = "late"
+    LIMIT: ClassVar[int] = 3
+    size: Size = option(default=1, help="Size.")
+    sizes: tuple["Size", ...] = option(default=(), help="Sizes.")
+    both: "Size | None" = option(default=None, help="Both.")
+    found: str = learned(default="")
+"""
+
+
 class TestAnnotations:
     """The annotations here are text, as everywhere under `from __future__ import annotations`."""
 
@@ -364,6 +379,33 @@ class TestAnnotations:
         cls: Any = type(Component)("Objects", (Component,), body)
         assert list(cls.options()) == ["a", "c", "d"]
         assert cls(1, 2, 3).option_values() == {"a": 1, "c": 2, "d": 3}
+
+    @pytest.mark.parametrize("future", [True, False])
+    def test_a_module_with_and_without_the_future_import(self, future: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines = ["from __future__ import annotations"] if future else []
+        if future or sys.version_info >= (3, 14):  # where annotations aren't evaluated as they stand
+            lines += [
+                "class Early(Component):",
+                "    shared: ClassVar[Late] = ()",
+                "    later: ClassVar[dict[Late, int]]",
+            ]
+        module = types.ModuleType("fake_component_module")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        vars(module).update(Component=Component, option=option, learned=learned, ClassVar=ClassVar)
+        exec(compile("\n".join([*lines, MODULE]), "<module>", "exec", dont_inherit=True), vars(module))
+        late: Any = module.Late  # type: ignore[attr-defined]
+        assert late(1, (2,)).option_values() == {"size": 1, "sizes": (2,), "both": None}
+        assert late.learned_fields() == ("found",)
+        assert [found.kind for found in late.options().values()] == [int, tuple[int, ...], int | None]
+
+    @pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated as they stand")
+    def test_a_type_that_is_nowhere_without_the_future_import(self) -> None:
+        namespace: dict[str, Any] = {"Component": Component, "option": option, "__name__": "fake_component_module"}
+        source = "class Wrong(Component):\n    a: Nowhere | None = option(default=1, help='A.')"
+        with pytest.raises(
+            TypeError, match=r"Wrong\.a has a type that can't be read.*Nowhere.*at the top of the module"
+        ):
+            exec(compile(source, "<module>", "exec", dont_inherit=True), namespace)
 
     def test_a_module_that_is_nowhere(self) -> None:
         namespace: dict[str, Any] = {"Component": Component, "option": option, "__name__": "fake_nowhere"}
