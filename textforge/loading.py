@@ -211,7 +211,8 @@ def _reason(error: BaseException, source: Source) -> str:
     if isinstance(error, PluginError):
         return text
     if isinstance(error, ModuleNotFoundError):
-        text += f"; pip install {source.distribution or error.name} may bring it"
+        # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
+        text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
