@@ -89,7 +89,7 @@ def test_plugins_are_looked_up_only_for_specs(monkeypatch):
     def refuse(**_):
         raise RuntimeError("looked up")
 
-    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
+    monkeypatch.setattr("textforge.plugins.installed_sources", refuse)
     encoder = letters()
     writer = TextGenerator(ScriptedModel(encoder.vocabulary_size, hashed_logits(encoder.vocabulary_size)), encoder)
     assert len(writer.generate("a", samplers=[Temperature(0.5)], max_tokens=3)) == 3
