@@ -25,8 +25,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# NumPy's products are too small here for two threads to share.
 bench: $(VENV)/.bench
-	$(BIN)/python -m tests.benchmarks
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks
 
 clean:
 	rm -rf $(VENV) demo-model build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

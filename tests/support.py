@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pytest
 
 from textforge.backends.base import Model, SavedModel
 from textforge.component import learned
@@ -141,3 +144,11 @@ def reciting(
         return [0.0 if id == wanted else -np.inf for id in range(vocabulary_size)]
 
     return logits
+
+
+def corpus_path(name: str) -> Path:
+    """A well-known corpus, beside the checkout or in the folder that TEXTFORGE_DATA names; skips without it."""
+    folder = Path(os.environ.get("TEXTFORGE_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (folder / name).is_file():
+        pytest.skip(f"{name} is not in {folder}; TEXTFORGE_DATA may name another folder")
+    return folder / name

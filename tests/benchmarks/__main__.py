@@ -122,7 +122,7 @@ def training(corpus: Path) -> list[Row]:
     """The rate of training, beside a bare PyTorch loop."""
     rows = []
     for hidden_size, batch in ((128, 16), (128, 32), (256, 32)):
-        figures = in_process("sides", "training_rates", str(corpus), hidden_size, batch, 64, 150, 7)
+        figures = in_process("sides", "training_rates", str(corpus), hidden_size, batch, 64, 250, 7)
         rows.append(
             (
                 f"training, torch, 1 x {hidden_size}, {batch} x 64, tokens a second",

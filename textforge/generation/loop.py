@@ -63,7 +63,7 @@ def write_one(task: Task) -> Iterator[str]:
 
 def _unwritten(task: Task, count: int) -> Iterator[Text]:
     for number in range(count):
-        text = Text(number, task.encoder, ())
+        text = Text(number, task.encoder)
         text.finish("length")
         yield text
 
@@ -72,7 +72,8 @@ class Batch:
     """Texts written side by side, a row each; a row leaves when its text is finished."""
 
     def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
-        self.texts = tuple(Text(number, task.encoder, task.stops) for number in numbers)
+        self._ended: list[Text] = []
+        self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append) for number in numbers)
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
         self._vocabulary_size = task.model.vocabulary_size
@@ -90,12 +91,11 @@ class Batch:
                 self._take(self._reader.read(self._history))
             ids = self._draw_ids(step)
             self._history.append(ids)
-            yield list(map(Text.push, self._rows, ids.tolist()))
-            left = [row for row, text in enumerate(self._rows) if text.finish_reason is None]
-            if len(left) < len(self._rows):
-                if not left:
+            yield [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+            if self._ended:
+                self._keep([row for row, text in enumerate(self._rows) if text.finish_reason is None])
+                if not self._rows:
                     return
-                self._keep(left)
         yield [text.finish("length") for text in self._rows]
 
     def _draw_ids(self, step: int) -> Ids:
@@ -108,19 +108,24 @@ class Batch:
 
     def _take(self, logits: ModelLogits) -> None:
         """Keep logits, (B, V), in float64, for they are valid only until the model's next call."""
-        if logits.shape != self._kept.shape:
-            raise GenerationError(f"the model must give logits of shape {self._kept.shape}, got {logits.shape}")
+        if logits.shape != self._shape:
+            raise GenerationError(f"the model must give logits of shape {self._shape}, got {logits.shape}")
         self._kept[...] = logits
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all rows but these."""
+        self._ended.clear()
         self._rows = [self._rows[row] for row in rows]
+        if not rows:
+            return
         for part in (self._history, self._chain, self._numbers, self._reader):
             part.keep(rows)
         self._make_buffers()
 
     def _make_buffers(self) -> None:
-        self._kept = np.empty((len(self._rows), self._vocabulary_size))
+        self._pushes = [text.push for text in self._rows]
+        self._shape = (len(self._rows), self._vocabulary_size)
+        self._kept = np.empty(self._shape)
         self._logits = self._kept.view()
         self._logits.flags.writeable = False
         self._draw = Draw(len(self._rows), self._vocabulary_size)

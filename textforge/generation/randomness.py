@@ -79,16 +79,16 @@ class DrawNumbers:
     def __init__(self, seed: int, texts: Sequence[int]) -> None:
         self._streams = RandomStreams(seed, texts, DRAW)
         self._page = -1
-        self._numbers: Uniform = np.empty((len(texts), 0))
+        self._numbers: list[Uniform] = []  # of each step of the page
 
     def at(self, step: int) -> Uniform:
         """The numbers of a step, (B,)."""
         page, place = divmod(step, PAGE)
         if page != self._page:
-            self._page, self._numbers = page, self._streams.page(page, PAGE)
-        return self._numbers[:, place]
+            self._page, self._numbers = page, list(self._streams.page(page, PAGE).T)
+        return self._numbers[place]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all texts but these."""
         self._streams.keep(rows)
-        self._numbers = self._numbers[rows]
+        self._page = -1

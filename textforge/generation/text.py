@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from textforge.encoders.base import Encoder
@@ -15,10 +15,17 @@ FinishReason = Literal["length", "stop", "end"]
 class Text:
     """A text being written, token by token."""
 
-    __slots__ = ("_decoder", "_end_of_text", "_pieces", "_stops", "_tokens", "finish_reason", "number")
+    __slots__ = ("_decoder", "_end_of_text", "_on_end", "_pieces", "_stops", "_tokens", "finish_reason", "number")
 
-    def __init__(self, number: int, encoder: Encoder, stops: Sequence[str]) -> None:
+    def __init__(
+        self,
+        number: int,
+        encoder: Encoder,
+        stops: Sequence[str] = (),
+        on_end: Callable[[Text], None] = lambda text: None,
+    ) -> None:
         self.number = number
+        self._on_end = on_end
         self.finish_reason: FinishReason | None = None
         self._end_of_text = encoder.end_of_text
         self._decoder = encoder.decoder()
@@ -47,7 +54,7 @@ class Text:
         if self._stops is not None:
             piece = self._stops.push(piece)
             if self._stops.found:
-                self.finish_reason = "stop"
+                self._end("stop")
         self._pieces.append(piece)
         return piece
 
@@ -57,6 +64,10 @@ class Text:
         if self._stops is not None:
             rest = self._stops.push(rest) + self._stops.finish()
         stopped = self._stops is not None and self._stops.found
-        self.finish_reason = "stop" if stopped else reason
+        self._end("stop" if stopped else reason)
         self._pieces.append(rest)
         return rest
+
+    def _end(self, reason: FinishReason) -> None:
+        self.finish_reason = reason
+        self._on_end(self)

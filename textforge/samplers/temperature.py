@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from textforge.component import option
 from textforge.samplers.base import Context, Logits, Sampler
@@ -34,8 +36,13 @@ class Temperature(Sampler):
         """(B, V) to (B, V)."""
         if self.temperature < _TINY:
             return self._shifted(logits)
-        scaled: Logits = logits / self.temperature
+        scaled: Logits = logits / self._divisor
         return scaled
+
+    @functools.cached_property
+    def _divisor(self) -> npt.NDArray[np.float64]:
+        """The temperature as NumPy takes it fastest."""
+        return np.array(self.temperature)
 
     def _shifted(self, logits: Logits) -> Logits:
         """The same but for each row's best logit, which becomes 0, so that nothing is too large to divide."""
