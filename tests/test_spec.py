@@ -102,6 +102,13 @@ def test_a_file_name_that_is_no_unicode_reads_back_and_can_be_printed() -> None:
     assert read(component.spec) == [component]
 
 
+@given(text=st.text(alphabet="a\ud83d\udbff\udc00\ude00\U0001f600", max_size=8))
+@example("\ud83d\ude00")
+def test_surrogates_that_json_would_join_read_back_apart(text: str) -> None:
+    for component in (Only(text), Everything(names=(text, "x"), maybe=text)):
+        assert read(component.spec) == [component]
+
+
 @given(text=st.one_of(TEXTS, TEXTS.map(lambda text: f"everything:{text}"), TEXTS.map(lambda text: f"on-ly:{text}")))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     message, chain = "", []

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import enum
+import json
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Optional, Union
@@ -43,6 +45,17 @@ def test_what_is_written_is_printable_and_on_one_line(kind: Any, data: st.DataOb
     written = values.write(values.check(data.draw(strategy(kind)), kind), kind)
     assert written
     assert written.isprintable()
+
+
+SURROGATES = st.text(alphabet='a"\\\ud83d\udbff\udc00\ude00\U0001f600\U000e0001\n,', max_size=8)
+
+
+@given(value=st.one_of(SURROGATES, st.lists(SURROGATES).map(tuple), st.dictionaries(SURROGATES, SURROGATES)))
+def test_surrogates_that_json_would_join_stay_apart(value: Any) -> None:
+    kind = str | tuple[str, ...] | dict[str, str]
+    written = values.write(value, kind)
+    assert re.sub(r"[\ud800-\udbff](?=\\ud[c-f])", "", written).isprintable()
+    assert values.check(json.loads(written) if written[0] in '"[{' else Bare(written), kind) == value
 
 
 @given(text=TEXTS, kind=st.sampled_from(KINDS))

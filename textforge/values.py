@@ -7,6 +7,7 @@ continues a sentence that begins with the option's name: ``must be a number, got
 
 from __future__ import annotations
 
+import itertools
 import json
 import numbers
 import types
@@ -177,7 +178,7 @@ def shown(value: Any) -> str:
         text = _as_written(value)
     except Exception:  # a stranger's `__repr__` may fail, and numbers of many digits have none
         text = f"a value of type {type(value).__name__}"
-    text = "".join(character if character.isprintable() else _escaped(character) for character in text)
+    text = printable(text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -191,12 +192,23 @@ def _as_written(value: Any) -> str:
     return " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+def printable(text: str) -> str:
+    r"""The text with what not every terminal can show escaped, on one line.
+
+    >>> printable("two\nlines")
+    'two\\nlines'
+    """
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 def write(value: Any, kind: Any) -> str:
-    """The shortest text that reads back as the value: bare where that is safe, else JSON."""
+    """The shortest text that reads back as the value: bare where that is safe, else JSON.
+
+    It is printable, but for a high surrogate before a low one: with both escaped, JSON would read one character.
+    """
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
@@ -205,7 +217,13 @@ def write(value: Any, kind: Any) -> str:
     if isinstance(alone, str) and _bare_is_safe(alone) and read(Bare(alone), kind) == value:
         return alone
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
+    return "".join(map(_json_character, text, itertools.chain(text[1:], [""])))
+
+
+def _json_character(character: str, following: str) -> str:
+    """A character of some JSON, escaped unless it is printable or would join with the one that follows."""
+    joins = "\ud800" <= character <= "\udbff" and "\udc00" <= following <= "\udfff"
+    return character if joins or character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _bare_is_safe(text: str) -> bool:

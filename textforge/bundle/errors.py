@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textforge import values
 from textforge.errors import BundleError
 
 
 def bundle_error(message: str) -> BundleError:
     """An error whose message is one line that any terminal can show."""
-    return BundleError("".join(character if character.isprintable() else _escaped(character) for character in message))
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return BundleError(values.printable(message))
 
 
 def damaged(path: Path, error: ValueError) -> BundleError:
