@@ -80,7 +80,7 @@ def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **c
     best = saved(step)
     history = tuple(epoch(number) for number in range(1, step + 1))
     checkpoint = Checkpoint(
-        position=Position(step=step, epoch=step, best_loss=1.5, total_steps=step * 7, seconds=0.1 * step),
+        position=Position(step=step, epoch=step, best_loss=1.5, total_steps=step * 7 or None, seconds=0.1 * step),
         model=saved(step + 1000) if own_weights else best,
         best=best,
         arrays={"adam.first": np.arange(step + 1, dtype=np.float64), "state/0": np.float16([[step]])},
@@ -91,7 +91,7 @@ def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **c
         model=best,
         backend=f"torch:hidden_size={step}",
         corpora=(CorpusRecord("files:a.txt", "ab" * 32, step),),
-        settings={"epochs": step, "sample": ("greedy", "top-k:3"), "clip_norm": None, "validation": 0.1},
+        settings={"seed": step, "sample": ("greedy", "top-k:3"), "clip_norm": None, "validation": 0.1},
         versions={"textforge": "0.1.0", "step": str(step)},
         checkpoint=checkpoint if resumable else None,
         history=history,

@@ -9,6 +9,7 @@ import attrs
 
 from textforge import values
 from textforge.bundle.checked_json import read_as, write_json
+from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
 from textforge.training.checkpoint import Position
 from textforge.training.data import CorpusRecord
@@ -115,6 +116,12 @@ class Manifest:
     position: Position | None
     results: Results
     files: Files
+
+    def __attrs_post_init__(self) -> None:
+        # When it is written too: a bundle that is saved must load.
+        check_window(self.model.window)
+        if self.position is not None:
+            check_position(self.position)
 
     def to_bytes(self) -> bytes:
         """The file's content."""

@@ -18,6 +18,7 @@ import safetensors.numpy
 from textforge import values
 from textforge.backends.base import Array, Arrays, SavedModel
 from textforge.bundle.checked_json import read_as, read_json, write_json
+from textforge.bundle.checks import check_position
 from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
 from textforge.training.checkpoint import Checkpoint, Position
@@ -116,7 +117,7 @@ def write_arrays(arrays: Mapping[str, Array], header: Any = None) -> bytes:
     """A safetensors file; `header` is a JSON value to stand in it beside the arrays."""
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES or name == "__metadata__":
-            raise ValueError(f"the array {name!r} of {array.dtype} can't be saved as safetensors")
+            raise ValueError(f"the array {values.shown(name)} of {array.dtype} can't be saved as safetensors")
     # One key only: several stand in any order, and equal contents would get different names.
     metadata = None if header is None else {_HEADER_KEY: write_json(header, indent=None).decode()}
     # safetensors writes wrong data in silence for other orders.
@@ -172,6 +173,7 @@ def read_checkpoint(data: bytes, best: SavedModel, history: tuple[EpochResult, .
     """The checkpoint that `write_checkpoint` wrote."""
     arrays = read_arrays(data)
     header = read_as(_CheckpointHeader, read_header(data), "")
+    check_position(header.position)
     weights = _under(_WEIGHTS, arrays)
     model = attrs.evolve(best, arrays=weights) if header.own_weights else best
     return Checkpoint(header.position, model, best, _under(_TRAINING, arrays), history)

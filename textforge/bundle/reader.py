@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from textforge import values
 from textforge.backends.base import SavedModel
 from textforge.bundle.checked_json import read_json
+from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
 from textforge.bundle.errors import bundle_error, damaged, unreadable
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
@@ -139,9 +141,11 @@ class Bundle:
         try:
             cls = plugins.find("encoder", name)
         except UnknownComponent as error:
-            source = f" of the plugin {plugin!r}" if plugin else ""
+            source = f" of the plugin {values.shown(plugin)}" if plugin else ""
             advice = "install that plugin, or name its file with --plugin"
-            raise bundle_error(f"{self.path} needs the encoder {name!r}{source}; {advice} ({error})") from None
+            raise bundle_error(
+                f"{self.path} needs the encoder {values.shown(name)}{source}; {advice} ({error})"
+            ) from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
         return self._part(self._manifest.files.encoder, read)
 
@@ -163,8 +167,13 @@ class Bundle:
         return self._part(entry, functools.partial(read_checkpoint, best=self.model(), history=self.history()))
 
     def contents(self, plugins: Plugins, *, resumable: bool = True) -> BundleContents:
-        """All of it, to be saved elsewhere; without what resuming needs unless `resumable`."""
+        """All of it, to be saved elsewhere; without what resuming needs unless `resumable`.
+
+        Raises `BundleError` where a file is missing or damaged, or the settings are none that training goes on with.
+        """
         checkpoint = self.checkpoint() if resumable else None
+        if checkpoint is not None:
+            self._check_settings(checkpoint)
         return BundleContents(
             encoder=self.encoder(plugins),
             model=checkpoint.best if checkpoint else self.model(),
@@ -177,6 +186,12 @@ class Bundle:
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,
         )
+
+    def _check_settings(self, checkpoint: Checkpoint) -> None:
+        try:
+            check_settings(self.settings, checkpoint)
+        except ValueError as error:
+            raise damaged(self.path / MANIFEST, error) from None
 
     def _part(self, entry: FileEntry, read: Callable[[bytes], R]) -> R:
         """What a current file holds, once it is sure to be the one that was saved."""

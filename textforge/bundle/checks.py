@@ -1,0 +1,64 @@
+"""What a manifest's values must be beside their kinds, so that all else may rely on them.
+
+Whatever is wrong raises `ValueError`, its message continuing a sentence that named the file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from textforge import values
+from textforge.training.checkpoint import Checkpoint, Position
+from textforge.training.settings import TrainingSettings
+
+MOST_TOKENS_OF_A_WINDOW = 1 << 20
+"""More would let an edited file ask for any amount of memory."""
+_MOST = (1 << 63) - 1
+
+
+def check_window(window: int | None) -> None:
+    """A model's window is none, or a size that fits in memory."""
+    if window is not None and not 1 <= window <= MOST_TOKENS_OF_A_WINDOW:
+        raise ValueError(
+            f"model.window must be none or between 1 and {MOST_TOKENS_OF_A_WINDOW}, got {values.shown(window)}"
+        )
+
+
+def check_position(position: Position) -> None:
+    """The numbers of a position are ones that training can come to."""
+    for name, value in attrs.asdict(position).items():
+        least = 1 if name == "total_steps" else 0
+        if name in _COUNTED and value is not None and not least <= value <= _MOST:
+            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.shown(value)}")
+    if position.evaluated_step > position.step:
+        raise ValueError(
+            f"position.evaluated_step must be <= step, {values.shown(position.step)}, "
+            f"got {values.shown(position.evaluated_step)}"
+        )
+
+
+_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "finished"}
+
+
+def check_settings(settings: dict[str, Any], checkpoint: Checkpoint) -> None:
+    """The settings are `TrainingSettings`, and those that the checkpoint was trained with."""
+    for name in settings:
+        TrainingSettings.known_option(name)
+    for name, declared in TrainingSettings.options().items():
+        if declared.required and name not in settings:
+            raise ValueError(f"settings.{name} is missing")
+    _check_windows(TrainingSettings(**settings), checkpoint)
+
+
+def _check_windows(settings: TrainingSettings, checkpoint: Checkpoint) -> None:
+    # A backend that learns otherwise, as by counting, leaves no arrays and goes by none of these settings; and a
+    # model of streams may have a window by its nature.
+    if not checkpoint.arrays or settings.sequences != "windows":
+        return
+    if checkpoint.model.window != settings.window:
+        raise ValueError(
+            f"settings.sequences is windows of {settings.window}, but model.window is "
+            f"{values.shown(checkpoint.model.window)}"
+        )
