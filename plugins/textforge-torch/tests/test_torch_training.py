@@ -290,6 +290,15 @@ def test_a_checkpoint_that_does_not_fit_is_refused(name):
         model.restore(arrays)
 
 
+@pytest.mark.parametrize(("name", "rows"), [("state/hidden", "1 rows"), ("state/cell", "4 rows")])
+def test_a_carried_state_whose_rows_differ_is_refused(name, rows):
+    model = make()
+    model.begin(Optimizer(), seed=0)
+    arrays = model.training_arrays(model.start(4))
+    with pytest.raises(BundleError, match=rf"^the checkpoint has {rows} of state/hidden, but . of state/cell: train"):
+        model.restore(arrays | {name: arrays[name][:, :1]})
+
+
 def test_float64_is_not_for_training():
     with pytest.raises(BackendError, match=r"^torch: precision=float64 is for generating and evaluating"):
         make(precision="float64").begin(Optimizer(), seed=0)

@@ -89,7 +89,13 @@ class TorchLSTM(TrainableModel):
 
     def restore(self, arrays: Arrays) -> LSTMState:
         self._begun().restore(arrays)
-        return LSTMState(self._carried("state/hidden", arrays), self._carried("state/cell", arrays))
+        hidden, cell = self._carried("state/hidden", arrays), self._carried("state/cell", arrays)
+        if hidden.shape != cell.shape:
+            raise BundleError(
+                f"the checkpoint has {hidden.shape[1]} rows of state/hidden, but {cell.shape[1]} of state/cell: "
+                "train from the start"
+            )
+        return LSTMState(hidden, cell)
 
     def _begun(self) -> Updates:
         if self._updates is None:
