@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +163,113 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(book: Path, tmp_path: P
     assert [result.validation_loss for result in models[0].history()] == [
         result.validation_loss for result in models[1].history()
     ]
+
+
+class Failing(textforge.Sampler):
+    """Fails at the third token."""
+
+    name = "failing"
+
+    def __call__(self, logits: Any, context: Any) -> Any:
+        if context.step == 3:
+            raise textforge.TextforgeError("enough")
+        return logits
+
+
+class Preset(textforge.Sampler):
+    """Stands for one that refuses every encoder."""
+
+    name = "preset"
+
+    def __call__(self, logits: Any, context: Any) -> Any:
+        return logits
+
+    def expand(self) -> Any:
+        class Picky(Failing):
+            name = "picky"
+
+            def check(self, encoder: Any) -> None:
+                raise textforge.TextforgeError("never")
+
+        return (Picky(),)
+
+
+class Messages(textforge.Report):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+def with_sampler(*classes: type[textforge.Sampler]) -> Plugins:
+    module = types.ModuleType("sampler_plugin")
+
+    @textforge.hookimpl
+    def register_samplers(register: Any) -> None:
+        for cls in classes:
+            register(cls)
+
+    module.register_samplers = register_samplers  # type: ignore[attr-defined]
+    return Plugins([bigram_plugin, module], disabled="all")
+
+
+def test_a_sample_that_fails_costs_no_training(book: Path, tmp_path: Path) -> None:
+    report = Messages()
+    textforge.train(
+        book, backend="bigram", epochs=2, sample="failing", output=tmp_path / "m", report=report,
+        plugins=with_sampler(Failing),
+    )  # fmt: skip
+    assert [text for text in report.messages if "sample" in text] == ["no sample could be written: enough"] * 2
+    assert Bundle.open(tmp_path / "m").results.epochs == 2
+
+
+def test_presets_are_checked_before_training(book: Path, tmp_path: Path) -> None:
+    with pytest.raises(textforge.TextforgeError, match="never"):
+        textforge.train(
+            book, backend="bigram", epochs=2, sample="preset", output=tmp_path / "m", plugins=with_sampler(Preset)
+        )
+    assert not (tmp_path / "m").exists()
+
+
+def test_chains_of_samples_may_be_a_spec_an_object_or_several(book: Path, registry: Plugins) -> None:
+    sampler = registry.sampler("top-k:3")
+    for given, chains in (
+        ("greedy", ["greedy"]),
+        (sampler, ["top-k:3"]),
+        (["greedy", [sampler, "temperature:2"]], ["greedy", "top-k:3 | temperature:2.0"]),
+    ):
+        shown: list[str] = []
+        report = Messages()
+        report.samples = lambda samples: shown.extend(sample.chain for sample in samples)  # type: ignore[method-assign]  # noqa: B023
+        textforge.train(book, backend="bigram", epochs=1, sample=given, seed=None, report=report, plugins=registry)
+        assert shown == chains
+
+
+def test_resuming_takes_the_model_as_it_is(book: Path, tmp_path: Path, registry: Plugins) -> None:
+    textforge.train(book, backend="bigram:speed=4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
+    for wrong in ({"encoder": "char"}, {"overwrite": True}):
+        with pytest.raises(TrainingError, match="neither encoder nor overwrite"):
+            textforge.train(resume=True, output=tmp_path / "m", plugins=registry, **wrong)  # type: ignore[arg-type]
+    textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
+    assert Bundle.open(tmp_path / "m").backend == "bigram:speed=4"
+    book.rename(tmp_path / "moved.txt")
+    with pytest.raises(TrainingError, match=r"the corpus that the run began with: .*book\.txt.*name it anew"):
+        textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=3)
+    textforge.train(tmp_path / "moved.txt", resume=True, output=tmp_path / "m", plugins=registry, epochs=3)
+
+
+def test_what_is_no_corpus_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"a corpus is expected.*got 3"):
+        textforge.train(3)  # type: ignore[arg-type]
+
+
+def test_a_run_from_standard_input_must_be_given_the_text_again(
+    tmp_path: Path, registry: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    textforge.train("-", backend="bigram", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
+    with pytest.raises(TrainingError, match="can't be read a second time: give the same text again"):
+        textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
+    textforge.train("-", resume=True, output=tmp_path / "m", plugins=registry, epochs=2)

@@ -185,7 +185,7 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: in
         loop.fit(model, make_data(), make_settings(), recorder)
     assert recorder.finished == 1
     if at:
-        assert "weights after epoch 1 are kept" in str(error.value)
+        assert "what was saved at step 26 is kept" in str(error.value)
         assert recorder.checkpoints[-1].position.epoch == 0
     else:
         assert "nothing was saved" in str(error.value)
@@ -231,3 +231,49 @@ def test_the_loss_is_read_seldom() -> None:
     loop.fit(model, make_data(), settings, recorder)
     assert Slow.reads == len(model.calls)
     assert recorder.results[0].train_loss == 1.0
+
+
+def test_asked_for_more_a_run_that_ran_out_of_patience_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop.TrainingRun, "_validation_loss", lambda self: float(self.position.step))
+    _, recorder, _ = run(make_settings(epochs=9, patience=2))
+    assert [result.epoch for result in recorder.results] == [1, 2, 3]
+    _, after, _ = run(make_settings(epochs=9, patience=2), checkpoint=recorder.checkpoints[-1])
+    assert [result.epoch for result in after.results] == [4, 5]
+
+
+def test_where_nothing_is_left_to_learn_it_says_so_and_saves_nothing() -> None:
+    _, recorder, _ = run(make_settings(epochs=2))
+    messages: list[str] = []
+    after = Recorder()
+    after.message = messages.append  # type: ignore[method-assign]
+    checkpoint = recorder.checkpoints[-1]
+    saved = loop.fit(BigramBackend().load(checkpoint.model), make_data(), make_settings(epochs=2), after, checkpoint)
+    assert_same_model(saved, checkpoint.best)
+    assert messages == ["nothing is left to learn: 2 epochs are done; ask for more"]
+    assert not after.checkpoints
+
+
+def test_what_a_checkpoint_by_time_saved_is_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model.fail_at = 8
+    with pytest.raises(TrainingError, match="what was saved at step 8 is kept"):
+        loop.fit(model, make_data(), make_settings(), recorder)
+    assert recorder.checkpoints[-1].position.step == 8
+
+
+def test_an_epoch_is_saved_before_it_is_told_of() -> None:
+    class Failing(Recorder):
+        def epoch(self, result: EpochResult, model: Any) -> None:
+            raise ZeroDivisionError
+
+    recorder = Failing()
+    with pytest.raises(ZeroDivisionError):
+        loop.fit(BigramBackend().create(5, 1), make_data(), make_settings(), recorder)
+    assert recorder.checkpoints[-1].history[-1].epoch == 1
+
+
+def test_a_checkpoint_of_other_batches_is_refused() -> None:
+    _, recorder, _ = run(make_settings(epochs=1))
+    with pytest.raises(TrainingError, match="of batches of 4 x 10, but the settings make them 3 x 10"):
+        run(make_settings(epochs=2, batch_size=3), checkpoint=recorder.checkpoints[-1])

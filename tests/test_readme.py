@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -24,7 +25,9 @@ class Block:
     language: str
     text: str
     line: int
-    condition: str
+    needs: str | None
+    """A corpus that must be at hand."""
+    slow: bool
 
     @property
     def commands(self) -> list[str]:
@@ -38,10 +41,14 @@ class Block:
 
 
 def blocks(path: Path = ROOT / "README.md") -> list[Block]:
-    pattern = re.compile(r"(?:<!-- needs (?P<needs>\S+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+    pattern = re.compile(
+        r"(?:<!-- needs (?P<needs>\S+)(?P<slow> slow)? -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S
+    )
     text = path.read_text(encoding="utf-8")
     return [
-        Block(found["language"], found["text"], text[: found.start()].count("\n") + 1, found["needs"] or "")
+        Block(
+            found["language"], found["text"], text[: found.start()].count("\n") + 1, found["needs"], bool(found["slow"])
+        )
         for found in pattern.finditer(text)
     ]
 
@@ -74,10 +81,15 @@ def run(arguments: list[str] | str, folder: Path) -> None:
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("block", blocks(), ids=lambda block: f"line{block.line}")
+def parameters() -> list[Any]:
+    marks = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(block, marks=marks[block.slow], id=f"line{block.line}") for block in blocks()]
+
+
+@pytest.mark.parametrize("block", parameters())
 def test_block(block: Block, folder: Path) -> None:
-    if block.condition:
-        shutil.copy(corpus_path(block.condition), folder)
+    if block.needs:
+        shutil.copy(corpus_path(block.needs), folder)
     if block.file_name:
         folder.joinpath(block.file_name).write_text(block.text, encoding="utf-8")
     elif block.language == "console":
@@ -95,6 +107,6 @@ def test_block(block: Block, folder: Path) -> None:
 def test_there_are_blocks_of_each_kind() -> None:
     found = blocks()
     assert sum(len(block.commands) for block in found) >= 10
-    assert sum(block.language == "python" for block in found) >= 3
+    assert sum(block.language == "python" for block in found) >= 2
     fences = (ROOT / "README.md").read_text(encoding="utf-8").count("\n```")
     assert fences == 2 * len(found), "a block of the README was not recognised"

@@ -30,8 +30,8 @@ def test_cosine_rises_then_falls_to_the_floor(total: int) -> None:
 
 def test_cosine_is_the_formula_after_the_warm_up() -> None:
     values = rates(1000, epochs=1)
-    assert values[:3] == pytest.approx([2 / 50, 4 / 50, 6 / 50])
-    middle = 50 + 475
+    assert values[:3] == pytest.approx([2 / 20, 4 / 20, 6 / 20])
+    middle = 20 + 490
     assert values[middle] == pytest.approx(2 * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi / 2)) / 2))
 
 

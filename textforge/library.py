@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from textforge.backends.base import Backend
 from textforge.backends.choose import choose_runner
 from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.corpora.base import Corpus
+from textforge.corpora.resolve import CorpusArgument
 from textforge.encoders.base import Encoder
 from textforge.errors import TrainingError
 from textforge.generation.generator import TextGenerator
@@ -21,9 +23,9 @@ from textforge.training.run import train as train_run
 
 
 def train(
-    corpus: str | Path | Corpus | Sequence[str | Path | Corpus] = (),
+    corpus: CorpusArgument | Sequence[CorpusArgument] = (),
     *,
-    encoder: str | Encoder = "char",
+    encoder: str | Encoder | None = None,
     backend: str | Backend | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -35,10 +37,11 @@ def train(
 ) -> TextGenerator:
     """Learn a model from a text and give a generator that writes with it.
 
-    `corpus` is a path, a registered corpus's spec, an object, or several of them. `settings` are those of
-    `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are saved there as
-    training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be left out).
-    `progress` shows how it goes on standard error; a `report` is told.
+    `corpus` is a path, a registered corpus's spec, an object, or several of them; `encoder` is ``char`` unless given.
+    `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
+    saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
+    left out); without it, a run that is interrupted is lost. `progress` shows how it goes on
+    standard error; a `report` is told.
 
     Raises `TextforgeError`.
 
@@ -47,20 +50,59 @@ def train(
     CharEncoder()
     """
     plugins = plugins or Plugins()
-    corpora = [corpus] if isinstance(corpus, (str, Path, Corpus)) else list(corpus)
-    if resume:
-        if output is None:
-            raise TrainingError("resume needs output, the folder of the model to go on with")
-        run = resumed_run(plugins, Bundle.open(output), corpora, backend, settings)
-    else:
-        run = new_run(plugins, corpora, encoder, backend, settings)
-    writer = None if output is None else BundleWriter.prepare(output, overwrite=overwrite, resume=resume)
-    try:
-        contents = train_run(run, writer, report or _default_report(progress))
-    finally:
-        if writer:
-            writer.close()
+    report = report or _default_report(progress)
+    contents = train_contents(
+        corpus,
+        encoder=encoder,
+        backend=backend,
+        output=output,
+        overwrite=overwrite,
+        resume=resume,
+        report=report,
+        plugins=plugins,
+        **settings,
+    )
     return _generator(contents, None, plugins)
+
+
+def train_contents(
+    corpus: CorpusArgument | Sequence[CorpusArgument],
+    *,
+    encoder: str | Encoder | None,
+    backend: str | Backend | None,
+    output: str | Path | None,
+    overwrite: bool,
+    resume: bool,
+    report: Report,
+    plugins: Plugins,
+    **settings: Any,
+) -> BundleContents:
+    """As `train`, but gives what a bundle holds of the run; nothing is loaded to run the model."""
+    corpora = [corpus] if isinstance(corpus, (str, os.PathLike, Corpus)) else corpus
+    if not isinstance(corpora, Sequence):
+        raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
+    if not resume:
+        run = new_run(plugins, corpora, encoder or "char", backend, settings)
+    elif output is None or encoder is not None or overwrite:
+        wrong = "needs output" if output is None else "takes neither encoder nor overwrite"
+        raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
+    else:
+        run = resumed_run(plugins, Bundle.open(output), corpora, backend, settings)
+    if backend is None and not resume:
+        _say_what_failed(plugins, report)
+    if output is None:
+        return train_run(run, None, report)
+    writer = BundleWriter.prepare(output, overwrite=overwrite, resume=resume)
+    try:
+        return train_run(run, writer, report)
+    finally:
+        writer.close()
+
+
+def _say_what_failed(plugins: Plugins, report: Report) -> None:
+    """A backend that failed to load is not the one that was chosen, which its user should know."""
+    for plugin in plugins.failures:
+        report.message(f"the plugin {plugin.source.title} is left out, for it failed to load: {plugin.error}")
 
 
 def _default_report(progress: bool) -> Report:

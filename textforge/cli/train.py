@@ -57,7 +57,7 @@ def command(
     try:
         train(
             corpora,
-            encoder=encoder or "char",
+            encoder=encoder,
             backend=backend,
             output=output,
             overwrite=overwrite,

@@ -209,8 +209,12 @@ class TextGenerator:
         """
         from textforge.bundle import BundleWriter, contents_of
 
+        contents = self._contents or contents_of(self.model, self.encoder, self._plugins)
         writer = BundleWriter.prepare(path, overwrite=overwrite)
-        writer.commit(self._contents or contents_of(self.model, self.encoder, self._plugins))
+        try:
+            writer.commit(contents)
+        finally:
+            writer.close()
 
     def _task(
         self,

@@ -32,6 +32,9 @@ class Position:
     total_steps: int | None = None
     """The plan: when training ends, once that is known."""
     seconds: float = 0.0
+    rows: int = 0
+    """The batches' shape, which the carried state and the count of steps are of."""
+    length: int = 0
     finished: bool = False
 
     def to_json(self) -> dict[str, Any]:

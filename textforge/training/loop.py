@@ -67,6 +67,7 @@ class TrainingRun:
         self.position = Position()
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
+        self.saved_step = checkpoint.position.step if checkpoint else None
         self.plan = Plan(settings, self.batches, len(data.validation))
         self._begin(checkpoint)
 
@@ -77,12 +78,27 @@ class TrainingRun:
         if checkpoint is None:
             self.state = self.model.start(self.batches.rows)
         else:
-            self.position = attrs.evolve(checkpoint.position, finished=False)
+            self.position = self._resumed(checkpoint.position)
             self.state = self.model.restore(checkpoint.arrays)
             self.best = checkpoint.best
             self.history = list(checkpoint.history)
             self.losses = Losses(self.position.loss_sum, self.position.loss_count)
-        self._go_to(total_steps=self.plan.total_steps(self.position))
+        shape = {"rows": self.batches.rows, "length": self.batches.length}
+        self._go_to(total_steps=self.plan.total_steps(self.position), **shape)
+
+    def _resumed(self, position: Position) -> Position:
+        """Where to go on. A finished run that is resumed is asked for more, so its patience begins anew.
+
+        Raises `TrainingError` for a position that isn't one of this run's batches.
+        """
+        shape = (self.batches.rows, self.batches.length)
+        if (position.rows, position.length) != shape or position.step_in_epoch > self.batches.steps_per_epoch:
+            raise TrainingError(
+                f"the checkpoint is of batches of {position.rows} x {position.length}, but the settings make them "
+                f"{shape[0]} x {shape[1]}: its config.json was edited; copy the model again, or train it anew"
+            )
+        patience = {"stale_epochs": 0} if position.finished else {}
+        return attrs.evolve(position, finished=False, **patience)
 
     def _go_to(self, **changes: object) -> None:
         self.position = attrs.evolve(self.position, **changes)  # type: ignore[arg-type]
@@ -96,6 +112,9 @@ class TrainingRun:
         """Step after step, until the plan is done or patience is over."""
         self.report.start(self._run_start())
         self.clock.start()
+        if self.position.step and self._is_finished():
+            self.report.message(f"nothing is left to learn: {self.epoch:.4g} epochs are done; ask for more")
+            return self._best()
         while True:
             if self.plan.evaluation_is_due(self.position):
                 self._evaluate()
@@ -106,6 +125,7 @@ class TrainingRun:
                 raise KeyboardInterrupt
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
+                self._measure_plan()
                 self._report_progress()
             if self.clock.is_due("checkpoint", SECONDS_BETWEEN_CHECKPOINTS):
                 self._save()
@@ -132,10 +152,13 @@ class TrainingRun:
         self.clock.count_step()
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
 
-    def _report_progress(self) -> None:
-        loss = self._read_losses()
+    def _measure_plan(self) -> None:
+        """Fix the number of steps of a run limited by time, once it is known how many fit."""
         if self.position.total_steps is None:
             self._go_to(total_steps=self.plan.measured(self.position, self.clock.seconds, self.clock.steps_per_second))
+
+    def _report_progress(self) -> None:
+        loss = self._read_losses()
         total = self.position.total_steps
         left = None if total is None else (total - self.position.step) / max(self.clock.steps_per_second, 1e-9)
         self.report.step(
@@ -160,7 +183,7 @@ class TrainingRun:
 
     def _diverged(self, kind: str, loss: float) -> TrainingError:
         clip = "none" if self.settings.clip_norm is None else f"{self.settings.clip_norm:g}"
-        saved = f"the weights after epoch {self.position.best_epoch:g} are kept" if self.best else "nothing was saved"
+        saved = "nothing was saved" if self.saved_step is None else f"what was saved at step {self.saved_step} is kept"
         return TrainingError(
             f"the {kind} loss became {loss} at step {self.position.step}, so training stopped; lower the learning rate "
             f"(--learning-rate, now {self.settings.peak_learning_rate:g}) or clip gradients (--clip-norm, now {clip}); "
@@ -187,8 +210,8 @@ class TrainingRun:
             result = self._result(train_loss, validation_loss, improved)
             self.losses = Losses()
             self.history.append(result)
+            self._save()  # first: whatever fails in telling, the epoch is kept
             self.report.epoch(result, self.model)
-            self._save()
 
     def _validation_loss(self) -> float | None:
         tokens = self.data.validation
@@ -222,6 +245,7 @@ class TrainingRun:
         checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
         with self.clock.paused():
             self.report.checkpoint(checkpoint)
+        self.saved_step = self.position.step
 
     def _best(self) -> SavedModel:
         return self.best if self.best is not None else self.model.save()

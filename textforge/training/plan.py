@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textforge.training.batches import Batches
 from textforge.training.checkpoint import Position
-from textforge.training.schedule import WARM_UP
+from textforge.training.schedule import MEASURED
 from textforge.training.settings import TrainingSettings
 
 EVALUATIONS_BY_TIME = 50
@@ -30,7 +30,7 @@ class Plan:
     def measured(self, position: Position, seconds: float, steps_per_second: float) -> int | None:
         """The steps that fit into the time, once a twentieth of it has passed; None before that."""
         limit = (self._settings.minutes or 0.0) * 60
-        if seconds < WARM_UP * limit or not steps_per_second:
+        if seconds < MEASURED * limit or not steps_per_second:
             return None
         steps = max(0.0, limit - seconds) * steps_per_second
         return position.step + max(1, round(steps / (1 + self._validation_share(steps))))

@@ -19,12 +19,13 @@ from textforge.backends.base import Backend, Model, SavedModel
 from textforge.backends.choose import choose_runner, choose_trainer
 from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
 from textforge.corpora.base import Corpus
-from textforge.corpora.resolve import resolve_corpora
+from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.encoders.base import Encoder
-from textforge.errors import EncodingError, TrainingError
+from textforge.errors import CorpusError, EncodingError, TrainingError
+from textforge.generation.chain import expanded
 from textforge.plugins import Plugins
 from textforge.samplers.base import Sampler
-from textforge.spec import parse_spec
+from textforge.spec import parse_spec, write_chain
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
 from textforge.training.report import Report, Reports
@@ -51,17 +52,19 @@ class Run:
     checkpoint: Checkpoint | None = None
     records: tuple[CorpusRecord, ...] = ()
     """The corpora that the checkpoint was trained on."""
+    recorded: bool = False
+    """Whether the corpora are those of the records, not given anew."""
 
 
 def new_run(
     plugins: Plugins,
-    corpora: Sequence[str | Path | Corpus],
+    corpora: Sequence[CorpusArgument],
     encoder: str | Encoder,
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
     """A run from the beginning; whatever is wrong with what it was given is said here."""
-    made = make_settings({"seed": secrets.randbits(32), **settings})
+    made = make_settings(_completed(settings, plugins))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
@@ -74,10 +77,26 @@ def new_run(
     )
 
 
+def _completed(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """The settings with a seed, and with chains of samplers as text, however they were given."""
+    completed = dict(settings)
+    if completed.get("seed") is None:
+        completed["seed"] = secrets.randbits(32)
+    return _with_chains(completed, plugins)
+
+
+def _with_chains(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    if "sample" not in settings:
+        return settings
+    given = settings["sample"]
+    chains = [given] if isinstance(given, (str, Sampler)) else given
+    return {**settings, "sample": tuple(write_chain(plugins.chain(chain)) for chain in chains)}
+
+
 def resumed_run(
     plugins: Plugins,
     bundle: Bundle,
-    corpora: Sequence[str | Path | Corpus],
+    corpora: Sequence[CorpusArgument],
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
@@ -89,7 +108,7 @@ def resumed_run(
     checkpoint = contents.checkpoint
     if checkpoint is None:
         raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with --overwrite")
-    made = _changed_settings(contents.settings, settings)
+    made = _changed_settings(contents.settings, _with_chains(settings, plugins))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
     trained_by = parse_spec(contents.backend).name
@@ -98,7 +117,8 @@ def resumed_run(
     trainer = choose_runner(plugins, checkpoint.model, backend, trained_by, contents.backend_plugin)
     return Run(
         plugins=plugins,
-        corpora=resolve_corpora(list(corpora) or [record.spec for record in contents.corpora], plugins),
+        corpora=resolve_corpora(corpora, plugins) if corpora else _recorded_corpora(plugins, contents),
+        recorded=not corpora,
         encoder=contents.encoder,
         backend=choose_trainer(plugins, trainer),
         settings=made,
@@ -107,6 +127,16 @@ def resumed_run(
         checkpoint=checkpoint,
         records=contents.corpora,
     )
+
+
+def _recorded_corpora(plugins: Plugins, contents: BundleContents) -> list[Corpus]:
+    corpora = [plugins.corpus(record.spec) for record in contents.corpora]
+    for corpus in corpora:
+        if not corpus.rereadable:
+            raise TrainingError(
+                f"the run was given {corpus.spec}, which can't be read a second time: give the same text again"
+            )
+    return corpora
 
 
 def make_settings(values: dict[str, Any]) -> TrainingSettings:
@@ -142,11 +172,11 @@ def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingS
 
 def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
     """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
-    report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
-        for sampler in itertools.chain(*run.chains):
+        for sampler in expanded(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
+        report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
         keeper = Keeper(run, tokens, writer)
         reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
@@ -168,6 +198,10 @@ def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
             tokens = stack.enter_context(token_file(run.corpora, run.encoder, folder, fitted=run.fitted))
         except EncodingError as error:
             raise (_other_corpus(run) if run.checkpoint else error) from None
+        except CorpusError as error:
+            if not run.recorded:
+                raise
+            raise TrainingError(f"the corpus that the run began with: {error}; if it moved, name it anew") from None
         if run.checkpoint and [record.sha256 for record in tokens.corpora] != [record.sha256 for record in run.records]:
             raise _other_corpus(run)
         yield tokens

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from textforge.backends.base import Model
+from textforge.errors import TextforgeError
 from textforge.generation.generator import TextGenerator
 from textforge.samplers.base import Sampler
 from textforge.spec import write_chain
@@ -28,12 +29,14 @@ class SampleWriter(Report):
         self._data = data
         self._settings = settings
         self._show = show
-        self._epochs = 0
 
     def epoch(self, result: EpochResult, model: Model) -> None:
-        self._epochs += 1
-        if self._chains and self._epochs % self._settings.sample_every == 0:
+        if not self._chains or int(result.epoch) % self._settings.sample_every:
+            return
+        try:
             self._show.samples(self._write(result, model))
+        except TextforgeError as error:  # what was learnt is worth more than a sample of it
+            self._show.message(f"no sample could be written: {error}")
 
     def _write(self, result: EpochResult, model: Model) -> list[Sample]:
         prompt = self._snippet(result.step, model.window or PROMPT_TOKENS)
@@ -44,7 +47,11 @@ class SampleWriter(Report):
                 chain=write_chain(chain),
                 prompt=prompt,
                 text=generator.generate(
-                    prompt, samplers=chain, max_tokens=SAMPLE_TOKENS, seed=self._settings.seed + result.step
+                    prompt,
+                    samplers=chain,
+                    max_tokens=SAMPLE_TOKENS,
+                    seed=self._settings.seed + result.step,
+                    unknown="skip",
                 ),
             )
             for chain in self._chains

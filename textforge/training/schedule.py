@@ -6,8 +6,10 @@ import math
 
 from textforge.training.settings import TrainingSettings
 
-WARM_UP = 0.05
-"""Share of the steps over which the rate rises; of a run limited by time, in which its speed is measured."""
+WARM_UP = 0.02
+"""Share of the steps over which the rate rises."""
+MEASURED = 0.05
+"""Share of a run limited by time in which its speed is measured; the rate is the highest from the first step."""
 FLOOR = 0.02
 """The last rate, as a share of the highest."""
 
@@ -21,8 +23,9 @@ def learning_rate(settings: TrainingSettings, step: int, total_steps: int | None
     peak = settings.peak_learning_rate
     if settings.schedule == "constant" or total_steps is None:
         return peak
-    warm_up = WARM_UP * total_steps
+    by_time = settings.minutes is not None
+    warm_up = (MEASURED if by_time else WARM_UP) * total_steps
     if step < warm_up:
-        return peak if settings.minutes is not None else peak * (step + 1) / math.ceil(warm_up)
+        return peak if by_time else peak * (step + 1) / math.ceil(warm_up)
     done = min(1.0, (step - warm_up) / max(1.0, total_steps - warm_up))
     return peak * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2)
