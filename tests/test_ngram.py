@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textforge
-from textforge.backends import ngram_counts
-from textforge.backends.ngram import NgramBackend, NgramModel
+from textforge.backends import ngram_counts, ngram_model
+from textforge.backends.ngram import IGNORED, NgramBackend
+from textforge.backends.ngram_beginning import ending_of, occurrences
 from textforge.backends.ngram_counts import count_tables, estimate_discounts, longest_order, token_bits
+from textforge.backends.ngram_model import NgramModel
 from textforge.errors import BackendError, BundleError, OptionError, TrainingError
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
@@ -63,6 +65,17 @@ class Recorder(textforge.Report):
 
 
 SETTINGS = TrainingSettings(seed=0)
+FULL = [
+    0.8347551734949833,
+    0.8064618062813544,
+    0.8830215301003345,
+    0.38497496615703136,
+    0.15685567923169824,
+    0.6151625209030099,
+    0.7347277382943143,
+    0.14392290950545025,
+]
+"""Recorded before short contexts were scored by counts of their own."""
 
 
 def train(tokens: Any, vocabulary_size: int, order: int | None, precision: str = "float64", **keywords: Any) -> Any:
@@ -81,6 +94,7 @@ class Reference:
         for length in range(1, order + 1):
             for start in range(len(tokens) - length + 1):
                 occurrences[length][tuple(tokens[start : start + length])] += 1
+        self.occurrences = [dict(found) for found in occurrences]
         self.counts = [dict(occurrences[order])]
         for length in range(order - 1, 0, -1):
             before: dict[tuple[int, ...], int] = defaultdict(int)
@@ -88,8 +102,17 @@ class Reference:
                 before[longer[1:]] += 1
             self.counts.insert(0, dict(before))
 
-    def discounts(self, length: int) -> list[float]:
-        n = [0] + [list(self.counts[length - 1].values()).count(r) for r in (1, 2, 3, 4)]
+    def longest(self, length: int) -> dict[tuple[int, ...], int]:
+        """What is counted of n-grams where none longer fit: how often each comes."""
+        return self.occurrences[length]
+
+    def backed_off_to(self, length: int) -> dict[tuple[int, ...], int]:
+        """What is counted where a longer context was tried: how many different tokens come before."""
+        return self.counts[length - 1]
+
+    @staticmethod
+    def discounts(counts: dict[tuple[int, ...], int]) -> list[float]:
+        n = [0] + [list(counts.values()).count(r) for r in (1, 2, 3, 4)]
         if n[1] == 0 or n[2] == 0:
             return [0.0, 0.5, 0.5, 0.5]
         y = n[1] / (n[1] + 2 * n[2])
@@ -98,15 +121,15 @@ class Reference:
         d = [0.0, 1 - 2 * y * n[2] / n[1], 2 - 3 * y * n[3] / n[2], 3 - 4 * y * n[4] / n[3]]
         return d if min(d[1:]) > 0 else [0.0, y, y, y]
 
-    def probability(self, token: int, context: tuple[int, ...]) -> float:
+    def probability(self, token: int, context: tuple[int, ...], shortened: bool = False) -> float:
         context = context[max(0, len(context) - self.order + 1) :]
         length = len(context) + 1
-        shorter = self.probability(token, context[1:]) if context else 1 / self.size
-        counts = self.counts[length - 1]
+        shorter = self.probability(token, context[1:], True) if context else 1 / self.size
+        counts = self.backed_off_to(length) if shortened else self.longest(length)
         after = [counts.get((*context, w), 0) for w in range(self.size)]
         if not sum(after):
             return shorter
-        d = self.discounts(length)
+        d = self.discounts(counts)
         numbers = [sum(1 for c in after if c == 1), sum(1 for c in after if c == 2), sum(1 for c in after if c >= 3)]
         gamma = sum(d[i + 1] * numbers[i] for i in range(3)) / sum(after)
         count = after[token]
@@ -143,11 +166,75 @@ def test_a_longer_text_with_three_discounts_agrees_with_the_formula() -> None:
     for _ in range(4000):
         tokens.append(int(tokens[-1] * 2 + random.geometric(0.4)) % 9)
     reference, model = Reference(tokens, 9, 4), train(np.array(tokens, np.uint8), 9, 4)
-    assert len(set(reference.discounts(4)[1:])) == 3
+    assert len(set(reference.discounts(reference.longest(4))[1:])) == 3
     logits = model.forward(np.array([tokens[:40]]), model.start(1))
     for place in range(40):
         expected = [reference.probability(w, tuple(tokens[: place + 1])) for w in range(9)]
         assert np.exp(logits[0, place]) == pytest.approx(expected, rel=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+def test_a_text_that_begins_is_read_by_a_model_of_that_order(case: Any) -> None:
+    size, tokens, order, prompt = case
+    model = train(tokens, size, order)
+    state = model.start(1)
+    for place, token in enumerate([*prompt, *tokens][: order - 1], start=1):
+        shorter = train(tokens, size, place + 1)
+        expected = shorter.forward(np.array([[*prompt, *tokens][:place]]), shorter.start(1))[:, -1]
+        assert model.step(np.array([token]), state) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+def test_occurrences_follow_from_the_longest_ngrams_and_the_ending(case: Any) -> None:
+    size, tokens, order, _ = case
+    bits, reference = token_bits(size), Reference(tokens, size, order)
+    longest = count_tables(np.array(tokens), size, order)[-1]
+    found = occurrences(longest, order, ending_of(np.array(tokens), order), bits)
+    for length, table in enumerate(found, start=2):
+        expected = {
+            sum(token << bits * (length - 1 - place) for place, token in enumerate(ngram)): count
+            for ngram, count in reference.occurrences[length].items()
+        }
+        assert table.keys.tolist() == sorted(expected)
+        assert table.counts.tolist() == [expected[key] for key in sorted(expected)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(case=cases)
+def test_full_contexts_do_not_depend_on_how_a_text_begins(case: Any) -> None:
+    size, tokens, order, prompt = case
+    model = train(tokens, size, order)
+    text = np.array([*tokens[:9], *prompt])[None]
+    smoothed = ngram_counts.KneserNey(model.tables, size)
+    logits, state = model.forward(text, model.start(1)), model.start(1)
+    for place in range(text.shape[1]):
+        model.step(text[:, place], state)
+        if place >= order - 2:
+            expected = np.log(smoothed.probabilities(state.histories, order - 1))
+            assert (logits[:, place] == expected).all()
+
+
+def test_full_contexts_are_as_likely_as_they_ever_were() -> None:
+    ids = np.array(list(b"to be or not to be, that is the question: to bet or to be beaten"), np.uint8) % 32
+    model = train(ids, 32, 3)
+    probabilities = np.exp(model.forward(ids[None, :9], model.start(1)))[0]
+    assert [probabilities[place, ids[place + 1]] for place in range(1, 9)] == pytest.approx(FULL, rel=1e-12)
+
+
+def test_a_short_prompt_goes_on_as_the_text_does() -> None:
+    line = "The quick brown fox jumps over the lazy dog.\n"
+    letters = sorted(set(line))
+    ids = np.array([letters.index(letter) for letter in line * 200], np.uint8)
+    model = train(ids, len(letters), None)
+    for length in (1, 2, 4, 9):
+        state, written = model.start(1), line[:length]
+        token = int(model.forward(ids[None, :length], state, last_only=True)[0, -1].argmax())
+        for _ in range(60):
+            written += letters[token]
+            token = int(model.step(np.array([token]), state)[0].argmax())
+        assert written == (line * 3)[: length + 60]
 
 
 @settings(max_examples=40, deadline=None)
@@ -252,7 +339,7 @@ def test_reading_many_tokens_is_reading_each(case: Any, rows: int, cut: int, las
     stepped, state = model.start(rows), model.start(rows)
     expected = np.stack([model.step(ids[:, t], stepped).copy() for t in range(9)], axis=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(textforge.backends.ngram, "PIECE", piece)
+        patch.setattr(ngram_model, "PIECE", piece)
         parts = [model.forward(part, state, last_only) for part in (ids[:, :cut], ids[:, cut:]) if part.size]
     assert parts[-1].shape == (rows, 1 if last_only else 9 - cut, size)
     got = parts[-1] if last_only else np.concatenate(parts, axis=1)
@@ -271,7 +358,7 @@ def test_its_own_loss_is_that_of_its_logits(case: Any, rows: int, cut: int, piec
     expected = -np.take_along_axis(logits, ids[:, 1:, None], axis=2)[..., 0]
     state = model.start(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(textforge.backends.ngram, "PIECE", piece)
+        patch.setattr(ngram_model, "PIECE", piece)
         first, state = model.loss(ids[:, :cut], ids[:, 1 : cut + 1], state)
         assert float(first) == pytest.approx(expected[:, :cut].mean(), abs=1e-12)
         last, state = model.loss(ids[:, cut:-1], ids[:, -1], state) if cut < 9 else (expected[:, -1].mean(), state)
@@ -323,7 +410,7 @@ def broken(name: str, value: Any) -> Any:
     return change
 
 
-KEYS, COUNTS, DISCOUNTS = "ngram.2.keys", "ngram.2.counts", "ngram.2.discounts"
+KEYS, COUNTS, DISCOUNTS, ENDING = "ngram.2.keys", "ngram.2.counts", "ngram.2.discounts", "ngram.ending"
 
 
 @pytest.mark.parametrize(
@@ -345,6 +432,11 @@ KEYS, COUNTS, DISCOUNTS = "ngram.2.keys", "ngram.2.counts", "ngram.2.discounts"
         (broken(DISCOUNTS, lambda a: a * np.nan), "ngram.2.discounts must be greater than 0"),
         (broken(DISCOUNTS, lambda a: a * 0), "ngram.2.discounts must be greater than 0"),
         (broken(DISCOUNTS, lambda a: a + 9), "at most 1, 2 and 3"),
+        (broken(ENDING, None), "lacks the arrays ngram.ending"),
+        (broken(ENDING, lambda a: a.astype(np.int64)), "ngram.ending must be at most 2 tokens in uint64, got int64"),
+        (broken(ENDING, lambda a: a[None]), "ngram.ending must be at most 2 tokens in uint64"),
+        (broken(ENDING, lambda a: np.append(a, a)), r"ngram.ending must be at most 2 .* shape \(4,\)"),
+        (broken(ENDING, lambda a: a + np.uint64(4)), "ngram.ending has tokens beyond the vocabulary of 5"),
         (lambda saved: attrs.evolve(saved, options={}), "order must be a whole number from 1 to 21"),
         (lambda saved: attrs.evolve(saved, options={"order": 22}), "order must be .*, got 22"),
         (lambda saved: attrs.evolve(saved, options={"order": "3"}), "order must be .*, got '3'"),
@@ -382,6 +474,42 @@ def test_fit_tells_the_report() -> None:
     assert checkpoint.position.finished
     assert Position.from_json(checkpoint.position.to_json()) == checkpoint.position
     assert checkpoint.best.arrays.keys() == model.save().arrays.keys()
+
+
+def test_a_failing_report_does_not_lose_the_model() -> None:
+    class Failing(Recorder):
+        def epoch(self, result: EpochResult, model: Any) -> None:
+            raise RuntimeError("no room on the screen")
+
+    split, report, backend = data(0.1), Failing(), NgramBackend(order=3)
+    with pytest.raises(RuntimeError, match="no room"):
+        backend.fit(backend.create(5, 0), split, SETTINGS, report)
+    saved = report.only(Checkpoint).best
+    assert backend.load(saved).parameters > 0
+    assert report.told[-1] == "finish"
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "told"),
+    [
+        ({"epochs": 3}, "the backend ngram counts the corpus once: epochs is ignored"),
+        (
+            {"learning_rate": 0.1, "epochs": 3, "clip_norm": None},
+            "the backend ngram counts the corpus once: epochs, learning_rate, clip_norm are ignored",
+        ),
+        ({"validation": 0.5, "sample": ("greedy",)}, None),
+        ({"epochs": None, "batch_size": 16, "schedule": "cosine"}, None),
+    ],
+)
+def test_settings_that_mean_nothing_are_named(given_settings: dict[str, Any], told: str | None) -> None:
+    report, backend = Recorder(), NgramBackend(order=3)
+    backend.fit(backend.create(5, 0), data(0.1), TrainingSettings(seed=7, **given_settings), report)
+    messages = [item for item in report.told if isinstance(item, str) and "ignored" in item]
+    assert messages == ([told] if told else [])
+
+
+def test_every_setting_is_either_heeded_or_named() -> None:
+    assert set(TrainingSettings.options()) == {*IGNORED, "seed", "validation", "sample"}
 
 
 def test_the_validation_loss_is_the_references() -> None:

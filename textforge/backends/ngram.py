@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import attrs
 import numpy as np
-import numpy.typing as npt
 
-from textforge.backends.base import Array, Backend, Loss, Model, SavedModel
-from textforge.backends.ngram_counts import (
-    KneserNey,
-    Table,
-    count_tables,
-    empty_tables,
-    longest_order,
-    low_bits,
-    token_bits,
-)
-from textforge.backends.ngram_saved import checked_tables, saved_arrays
+from textforge.backends.base import Backend, Model, SavedModel
+from textforge.backends.ngram_beginning import ending_of
+from textforge.backends.ngram_counts import Keys, Table, count_tables, empty_tables, longest_order
+from textforge.backends.ngram_model import ARCHITECTURE, NgramModel
+from textforge.backends.ngram_saved import checked_tables
 from textforge.component import option
 from textforge.errors import BackendError, OptionError, TrainingError
 from textforge.evaluation import token_loss
@@ -29,114 +20,27 @@ from textforge.training.data import TrainingData
 from textforge.training.report import EpochResult, Report, RunStart
 from textforge.training.settings import TrainingSettings
 
-ARCHITECTURE = "ngram"
 USUAL_ORDER = 7
 """Measured: of the orders 3 to 9 the best on Nietzsche (1.968 bits a character) and Tiny Shakespeare (2.188)."""
-PIECE = 1 << 20
-"""Probabilities computed at once."""
 TRAIN_LOSS_TOKENS = 100_000
 """The training loss is measured on the text's beginning."""
 
-
-@attrs.define(eq=False)
-class NgramState:
-    """The last tokens of each row."""
-
-    histories: npt.NDArray[np.uint64]
-    """(B,): up to order - 1 tokens, packed."""
-    length: int = 0
-    """How many tokens these are."""
-
-
-class NgramModel(Model):
-    """Predicts from the last `order` - 1 tokens, by counts; its logits are log-probabilities.
-
-    At the start of a text the context is as long as what was read so far.
-    """
-
-    def __init__(
-        self, tables: tuple[Table, ...], vocabulary_size: int, dtype: type[np.floating[Any]] = np.float32
-    ) -> None:
-        self.vocabulary_size = vocabulary_size
-        self.tables = tables
-        self._dtype = dtype
-        self._bits = np.uint64(token_bits(vocabulary_size))
-        self._mask = low_bits((self.order - 1) * int(self._bits))
-        self._smoothed = KneserNey(tables, vocabulary_size)
-
-    @property
-    def order(self) -> int:
-        """Tokens of the longest n-grams."""
-        return len(self.tables)
-
-    @property
-    def parameters(self) -> int:
-        """How many n-grams there are, of all lengths."""
-        return sum(len(table.keys) for table in self.tables)
-
-    def start(self, batch_size: int) -> NgramState:
-        return NgramState(np.zeros(batch_size, dtype=np.uint64))
-
-    def _advance(self, ids: Array, state: NgramState) -> None:
-        state.histories = ((state.histories << self._bits) | ids.astype(np.uint64)) & self._mask
-        state.length = min(state.length + 1, self.order - 1)
-
-    def _logits(self, histories: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.floating[Any]]:
-        probabilities = self._smoothed.probabilities(histories, length)
-        return np.log(probabilities, out=probabilities).astype(self._dtype, copy=False)
-
-    def step(self, ids: Array, state: NgramState) -> npt.NDArray[np.floating[Any]]:
-        self._advance(ids, state)
-        return self._logits(state.histories, state.length)
-
-    def forward(self, ids: Array, state: NgramState, last_only: bool = False) -> npt.NDArray[np.floating[Any]]:
-        rows, length = ids.shape
-        kept = min(1, length) if last_only else length
-        spans = self._spans(state.length, length, max(1, PIECE // (self.vocabulary_size * max(1, rows))))
-        histories = self._read(ids, state)[:, length - kept :]
-        logits = np.empty((rows, kept, self.vocabulary_size), dtype=self._dtype)
-        for start, stop, context in [(0, kept, state.length)] if last_only else spans:
-            span = histories[:, start:stop]
-            logits[:, start:stop] = self._logits(span.ravel(), context).reshape(*span.shape, self.vocabulary_size)
-        return logits
-
-    def loss(self, inputs: Array, targets: Array, state: NgramState) -> tuple[Loss, NgramState]:
-        """The mean loss of the targets, (B, T), or (B,) after the last input: much faster than by all the logits."""
-        spans = self._spans(state.length, inputs.shape[1], PIECE)
-        histories = self._read(inputs, state)
-        if targets.ndim == 1:
-            histories, targets, spans = histories[:, -1:], targets[:, None], iter([(0, 1, state.length)])
-        losses = [
-            -np.log(self._smoothed.chosen(histories[:, a:b].ravel(), targets[:, a:b].ravel(), context))
-            for a, b, context in spans
-        ]
-        return float(np.concatenate(losses).mean()), state
-
-    def _read(self, ids: Array, state: NgramState) -> npt.NDArray[np.uint64]:
-        """The history after each token, (B, T); the state is that after the last."""
-        histories = np.empty(ids.shape, dtype=np.uint64)
-        for t in range(ids.shape[1]):
-            self._advance(ids[:, t], state)
-            histories[:, t] = state.histories
-        return histories
-
-    def _spans(self, before: int, count: int, most: int) -> Iterator[tuple[int, int, int]]:
-        """Neighbouring places whose contexts are of one length: where they begin and end, and that length.
-
-        `before` tokens were read already; no span has more than so many places.
-        """
-        longest = self.order - 1
-        growing = min(count, max(0, longest - 1 - before))
-        for place in range(growing):
-            yield place, place + 1, before + place + 1
-        for start in range(growing, count, most):
-            yield start, min(start + most, count), longest
-
-    def select(self, state: NgramState, rows: Array) -> NgramState:
-        return NgramState(state.histories[rows].copy(), state.length)
-
-    def save(self) -> SavedModel:
-        return SavedModel(ARCHITECTURE, {"order": self.order}, self.vocabulary_size, saved_arrays(self.tables))
+IGNORED = (
+    "epochs",
+    "minutes",
+    "batch_size",
+    "sequence_length",
+    "sequences",
+    "window",
+    "stride",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "clip_norm",
+    "patience",
+    "sample_every",
+)
+"""The training settings of models that learn step by step."""
 
 
 class NgramBackend(Backend):
@@ -163,7 +67,7 @@ class NgramBackend(Backend):
 
     def create(self, vocabulary_size: int, seed: int) -> NgramModel:
         """A model that has read nothing: every token is as likely as any other."""
-        return self._model(empty_tables(self._order_for(vocabulary_size)), vocabulary_size)
+        return self._model(empty_tables(self._order_for(vocabulary_size)), np.zeros(0, np.uint64), vocabulary_size)
 
     def _order_for(self, vocabulary_size: int) -> int:
         longest = longest_order(vocabulary_size)
@@ -176,11 +80,11 @@ class NgramBackend(Backend):
             )
         return self.order
 
-    def _model(self, tables: tuple[Table, ...], vocabulary_size: int) -> NgramModel:
-        return NgramModel(tables, vocabulary_size, np.float64 if self.precision == "float64" else np.float32)
+    def _model(self, tables: tuple[Table, ...], ending: Keys, vocabulary_size: int) -> NgramModel:
+        return NgramModel(tables, ending, vocabulary_size, np.float64 if self.precision == "float64" else np.float32)
 
     def load(self, saved: SavedModel) -> NgramModel:
-        return self._model(checked_tables(saved), saved.vocabulary_size)
+        return self._model(*checked_tables(saved), saved.vocabulary_size)
 
     def fit(
         self,
@@ -190,7 +94,7 @@ class NgramBackend(Backend):
         report: Report,
         checkpoint: Checkpoint | None = None,
     ) -> Model:
-        """Count the n-grams of the training tokens: one pass, and the settings of other backends mean nothing.
+        """Count the n-grams of the training tokens in one pass, and say which settings given mean nothing to that.
 
         With a checkpoint there is nothing left to learn. Raises `TrainingError` for a text of a single token.
         """
@@ -201,7 +105,10 @@ class NgramBackend(Backend):
                 f"the corpus is too short: 2 {data.encoder.unit} to train on are needed, got {len(data.train)}"
             )
         try:
-            return self._resumed(report, checkpoint) if checkpoint else self._counted(model, data, report)
+            if checkpoint:
+                return self._resumed(report, checkpoint)
+            self._tell_ignored(settings, report)
+            return self._counted(model, data, report)
         finally:
             report.finish()
 
@@ -210,15 +117,22 @@ class NgramBackend(Backend):
         report.checkpoint(checkpoint)
         return self.load(checkpoint.best)
 
+    def _tell_ignored(self, settings: TrainingSettings, report: Report) -> None:
+        options = settings.options()
+        if names := [name for name in IGNORED if getattr(settings, name) != options[name].default]:
+            verb = "is" if len(names) == 1 else "are"
+            report.message(f"the backend {self.name} counts the corpus once: {', '.join(names)} {verb} ignored")
+
     def _counted(self, model: NgramModel, data: TrainingData, report: Report) -> Model:
         report.message(f"counting n-grams of up to {model.order} {data.encoder.unit}")
         began = time.perf_counter()
-        trained = self._model(count_tables(data.train, model.vocabulary_size, model.order), model.vocabulary_size)
+        tables = count_tables(data.train, model.vocabulary_size, model.order)
+        trained = self._model(tables, ending_of(data.train, model.order), model.vocabulary_size)
         seconds = time.perf_counter() - began
         report.start(_run_start(trained, data))
         result = _result(trained, data, seconds)
+        report.checkpoint(_checkpoint(trained.save(), result))  # first, so that no failing report loses the model
         report.epoch(result, trained)
-        report.checkpoint(_checkpoint(trained.save(), result))
         return trained
 
 

@@ -64,7 +64,7 @@ class Table:
 
 def empty_tables(order: int) -> tuple[Table, ...]:
     """The tables of no text."""
-    return tuple(_table(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for _ in range(order))
+    return tuple(table_of(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for _ in range(order))
 
 
 def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> tuple[Table, ...]:
@@ -74,16 +74,17 @@ def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> 
     """
     bits = token_bits(vocabulary_size)
     keys, counts = _count(tokens, bits, order)
-    tables = [_table(keys, counts)]
+    tables = [table_of(keys, counts)]
     for length in range(order - 1, 0, -1):
         keys, counts = _distinct(np.sort(keys & low_bits(length * bits)))
-        tables.append(_table(keys, counts))
+        tables.append(table_of(keys, counts))
         if len(tokens) >= length:  # nothing comes before the text's beginning, but it is there
             keys = np.union1d(keys, _pack(tokens[:length], bits, length))
     return tuple(reversed(tables))
 
 
-def _table(keys: Keys, counts: npt.NDArray[np.int64]) -> Table:
+def table_of(keys: Keys, counts: npt.NDArray[np.int64]) -> Table:
+    """The table of some n-grams and their counts, with the discounts that these call for."""
     small = len(counts) == 0 or int(counts.max()) <= np.iinfo(np.uint32).max
     return Table(keys, counts.astype(np.uint32 if small else np.uint64), estimate_discounts(counts))
 
@@ -138,6 +139,13 @@ def _merged(
 def _sums(values: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """The sum of each run of values; `np.add.reduceat` refuses that there are none."""
     return np.add.reduceat(values, starts) if len(starts) else values[:0]
+
+
+def summed_by_context(keys: Keys, counts: npt.NDArray[Any], bits: int) -> tuple[Keys, npt.NDArray[Any]]:
+    """The n-grams without their last token, and the sum of the counts of each."""
+    contexts = keys >> np.uint64(bits)
+    starts = _starts(contexts)
+    return contexts[starts], _sums(counts, starts)
 
 
 def estimate_discounts(counts: npt.NDArray[Any]) -> Floats:

@@ -5,6 +5,10 @@ For each length of n-grams from 1 to the order:
     ngram.{length}.keys         (n,) uint64, sorted: the n-grams, packed as `textforge.backends.ngram_counts` says
     ngram.{length}.counts       (n,) uint32 or uint64
     ngram.{length}.discounts    (3,) float64
+
+And once:
+
+    ngram.ending                (m,) uint64: the last tokens of the text, one fewer than the order, or all there are
 """
 
 from __future__ import annotations
@@ -14,17 +18,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from textforge.backends.base import Array, Arrays, SavedModel
-from textforge.backends.ngram_counts import DISCOUNTS, KEY_BITS, Table, longest_order, low_bits, token_bits
+from textforge.backends.ngram_counts import DISCOUNTS, KEY_BITS, Keys, Table, longest_order, low_bits, token_bits
 from textforge.errors import BundleError
+
+ENDING = "ngram.ending"
 
 
 def _names(length: int) -> tuple[str, ...]:
     return tuple(f"ngram.{length}.{part}" for part in ("keys", "counts", "discounts"))
 
 
-def saved_arrays(tables: Sequence[Table]) -> Arrays:
-    """Copies of the tables' arrays under their canonical names."""
-    arrays: Arrays = {}
+def saved_arrays(tables: Sequence[Table], ending: Keys) -> Arrays:
+    """Copies of the tables' arrays, and of the text's ending, under their canonical names."""
+    arrays: Arrays = {ENDING: ending.copy()}
     for length, table in enumerate(tables, start=1):
         arrays.update({name: values.copy() for name, values in zip(_names(length), _values(table), strict=True)})
     return arrays
@@ -34,8 +40,8 @@ def _values(table: Table) -> tuple[Array, ...]:
     return table.keys, table.counts, table.discounts
 
 
-def checked_tables(saved: SavedModel) -> tuple[Table, ...]:
-    """The tables of a saved model.
+def checked_tables(saved: SavedModel) -> tuple[tuple[Table, ...], Keys]:
+    """The tables of a saved model, and its text's ending.
 
     Raises `BundleError` where one is missing, unknown, of the wrong kind or shape, unsorted or out of range.
     """
@@ -46,19 +52,34 @@ def checked_tables(saved: SavedModel) -> tuple[Table, ...]:
             f"got {order!r}"
         )
     lengths = range(1, order + 1)
-    expected = {name for length in lengths for name in _names(length)}
+    expected = {name for length in lengths for name in _names(length)} | {ENDING}
     if missing := sorted(expected - saved.arrays.keys()):
         raise BundleError(f"the model lacks the arrays {', '.join(missing)}; train it again, or copy it again")
     if unknown := sorted(saved.arrays.keys() - expected):
         raise BundleError(f"the model has arrays its order doesn't speak of: {', '.join(unknown)}")
-    return tuple(_checked_table(saved, length) for length in lengths)
+    return tuple(_checked_table(saved, length) for length in lengths), _checked_ending(saved, order)
+
+
+def _checked_ending(saved: SavedModel, order: int) -> Keys:
+    ending = saved.arrays[ENDING]
+    if ending.dtype != np.uint64 or ending.ndim != 1 or len(ending) >= order:
+        wrong = f"must be at most {order - 1} tokens in uint64, got {ending.dtype} of shape {ending.shape}"
+    elif (ending >= saved.vocabulary_size).any():
+        wrong = f"has tokens beyond the vocabulary of {saved.vocabulary_size}"
+    else:
+        return ending
+    raise _damaged(ENDING, wrong)
+
+
+def _damaged(name: str, wrong: str) -> BundleError:
+    return BundleError(f"the array {name} {wrong}; train the model again, or copy it again")
 
 
 def _checked_table(saved: SavedModel, length: int) -> Table:
     table = Table(*(np.ascontiguousarray(saved.arrays[name]) for name in _names(length)))
     for name, wrong in zip(_names(length), _faults(table, length, saved.vocabulary_size), strict=True):
         if wrong:
-            raise BundleError(f"the array {name} {wrong}; train the model again, or copy it again")
+            raise _damaged(name, wrong)
     return table
 
 
