@@ -6,7 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("textforge", deadline=None)  # no test fails on a time
+hypothesis.settings.load_profile("textforge")
 
 Install = Callable[..., Path]
 

@@ -273,3 +273,11 @@ def test_a_run_from_standard_input_must_be_given_the_text_again(
         textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     textforge.train("-", resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
+
+
+def test_a_model_that_is_counted_shows_its_samples_whatever_the_epochs(book: Path) -> None:
+    shown: list[str] = []
+    report = Messages()
+    report.samples = lambda samples: shown.extend(sample.chain for sample in samples)  # type: ignore[method-assign]
+    textforge.train(book, backend="ngram", sample="greedy", sample_every=4, seed=1, report=report)
+    assert shown == ["greedy"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner
+from textforge.backends.choose import choose_runner, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
@@ -126,4 +126,4 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
     trained_by = parse_spec(contents.backend).name
     runner = choose_runner(plugins, contents.model, backend, trained_by, contents.backend_plugin)
-    return TextGenerator(runner.load(contents.model), contents.encoder, plugins=plugins, contents=contents)
+    return TextGenerator(load_model(runner, contents.model), contents.encoder, plugins=plugins, contents=contents)

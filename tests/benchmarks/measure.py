@@ -25,6 +25,11 @@ def in_turn(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, 
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
+def script(name: str) -> str:
+    """A program of this environment."""
+    return str(Path(sys.executable).parent / name)
+
+
 def process_seconds(arguments: list[str]) -> float:
     """How long a whole process takes."""
     began = time.perf_counter()

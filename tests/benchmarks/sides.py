@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import tempfile
@@ -39,7 +40,7 @@ def seconds_to(path: str, loss: float) -> dict[str, Any]:
     textforge.train(f"files:{path},lowercase=true", backend="torch", seed=1, report=watch)
     reached = [number for number, value in enumerate(watch.losses) if value <= loss]
     return {
-        "seconds": watch.seconds[reached[0]] if reached else None,
+        "seconds": watch.seconds[reached[0]] if reached else math.inf,
         "epochs": reached[0] + 1 if reached else None,
         "all_seconds": watch.seconds[-1],
         "losses": watch.losses,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from textforge.backends.base import Backend, SavedModel
+from textforge.backends.base import Backend, Model, SavedModel
 from textforge.component import build
-from textforge.errors import BackendError, OptionError, listed
+from textforge.errors import BackendError, BundleError, OptionError, TextforgeError, listed
 from textforge.plugins import Plugins
 from textforge.spec import parse_spec
 
@@ -55,6 +55,22 @@ def choose_runner(
             )
     _refuse_other_architecture(plugins, saved, cls)
     return build(cls, parsed.first, {**_options_of(cls, saved), **parsed.pairs})
+
+
+def load_model(backend: Backend, saved: SavedModel) -> Model:
+    """The model that was saved, run by a backend.
+
+    Raises `BundleError` also for what a backend didn't foresee: options that were edited, say.
+    """
+    try:
+        return backend.load(saved)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, TextforgeError):
+            raise
+        raise BundleError(
+            f"the backend {backend.name} can't load the model ({type(error).__name__}: {error}): copy it again, or "
+            f"train it again"
+        ) from error
 
 
 def default_runner(

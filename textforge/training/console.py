@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -15,16 +17,59 @@ from textforge.training.checkpoint import Checkpoint
 from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
 
 
-def plain_console(**where: Any) -> Console:
-    """A console that shows text to the letter: it comes from a model, and may look like anything."""
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, **where)
+class Lasting:
+    """A text stream that may be closed at any time: from then on, what is written is lost, and nothing is raised.
+
+    >>> import io
+    >>> stream = io.StringIO()
+    >>> stream.close()
+    >>> Lasting(stream).write("text")
+    4
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._open = True
+
+    def write(self, text: str) -> int:
+        """Write, while that is possible."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, while that is possible."""
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[..., object], *arguments: str) -> None:
+        if self._open:
+            try:
+                action(*arguments)
+            except (OSError, ValueError):  # a pipe nobody reads, a full disk, a terminal that is gone, a closed file
+                self._open = False
+
+    def isatty(self) -> bool:
+        """Whether somebody watches."""
+        return self._open and not self._stream.closed and self._stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def plain_console(file: TextIO | None = None, **where: Any) -> Console:
+    """A console that shows text to the letter: it comes from a model, and may look like anything.
+
+    `file` is standard error unless given. Where it can't be written to, the console is silent.
+    """
+    stream = sys.stderr if file is None else file
+    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(stream))
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, file=lasting, **where)
 
 
 class ConsoleReport(Report):
     """Shows a run on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or plain_console(stderr=True)
+        self._console = console or plain_console()
         self._bar: Bar | None = None
         self.saved = False
         """Whether the run left a checkpoint."""
@@ -41,7 +86,8 @@ class ConsoleReport(Report):
         if run.minutes:
             self.message(f"training for {run.minutes:g} minutes; an epoch is {steps}")
         elif run.epochs:
-            self.message(f"training for {run.epochs} epochs, {steps} each")
+            epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
+            self.message(f"training for {epochs}, {steps} each")
         if run.epoch:
             self.message(f"going on after epoch {run.epoch:.4g}")
         self._show_bar()

@@ -16,7 +16,7 @@ import numpy as np
 
 import textforge
 from textforge.backends.base import Backend, Model, SavedModel
-from textforge.backends.choose import choose_runner, choose_trainer
+from textforge.backends.choose import choose_runner, choose_trainer, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
@@ -187,7 +187,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
 def _first_model(run: Run, encoder: Encoder) -> Model:
     if run.checkpoint is None:
         return run.backend.create(encoder.vocabulary_size, run.settings.seed)
-    return run.backend.load(run.checkpoint.model)
+    return load_model(run.backend, run.checkpoint.model)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from textforge.generation.generator import TextGenerator
 from textforge.samplers.base import Sampler
 from textforge.spec import write_chain
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, Report, Sample
+from textforge.training.report import EpochResult, Report, RunStart, Sample
 from textforge.training.settings import TrainingSettings
 
 PROMPT_TOKENS = 60
@@ -29,9 +29,14 @@ class SampleWriter(Report):
         self._data = data
         self._settings = settings
         self._show = show
+        self._every = settings.sample_every
+
+    def start(self, run: RunStart) -> None:
+        if run.epochs is None and run.minutes is None:
+            self._every = 1  # counted in one epoch, which is the only one to show
 
     def epoch(self, result: EpochResult, model: Model) -> None:
-        if not self._chains or int(result.epoch) % self._settings.sample_every:
+        if not self._chains or int(result.epoch) % self._every:
             return
         try:
             self._show.samples(self._write(result, model))

@@ -25,7 +25,7 @@ class TrainingSettings(Declared):
         choices=("stream", "windows"),
         help="How the corpus is cut: streams that carry the state on, or shuffled windows whose next token is learnt.",
     )
-    window: int = option(default=60, ge=1, help="Tokens of a window.")
+    window: int = option(default=60, ge=1, le=1 << 20, help="Tokens of a window.")
     stride: int = option(default=3, ge=1, help="Tokens from one window to the next.")
     optimizer: str = option(
         default="adam", choices=("adam", "rmsprop", "sgd"), help="Optimizer, as PyTorch defines it."
