@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,6 +54,16 @@ def model(book: Path) -> Path:
     return book.parent / "model"
 
 
+@pytest.fixture
+def install_command(install: Any) -> Any:
+    """Make a distribution look installed that brings the command NAME from MODULE:OBJECT."""
+
+    def install_command(name: str, value: str, **modules: str) -> None:
+        install("fake-serve", f"[textforge.commands]\n{name} = {value}\n", **modules)
+
+    return install_command
+
+
 def one_line(result: Result | subprocess.CompletedProcess[str], status: int) -> str:
     code = result.exit_code if isinstance(result, Result) else result.returncode
     assert code == status, result.stderr
@@ -89,7 +100,53 @@ def test_version() -> None:
 
 
 def test_an_unknown_command_is_named_and_the_nearest_proposed() -> None:
-    assert one_line(run("tran"), 2) == "Error: There is no command 'tran'; did you mean 'train'?."
+    assert one_line(run("tran"), 2) == "Error: There is no command 'tran'; did you mean 'train'?"
+
+
+def test_a_sentence_ends_once() -> None:
+    assert run("train", "book", "-o", "m", "--schedule", "cosin").stderr.endswith("did you mean 'cosine'?\n")
+    assert run("xyz").stderr.endswith("There is no command 'xyz'.\n")
+
+
+# --- commands of plugins ---
+
+
+def test_a_plugins_command_is_listed_from_metadata_and_run(install_command: Any) -> None:
+    module = "import click\n@click.command()\ndef serve():\n    click.echo('serving')\n"
+    install_command("serve", "fake_serve:serve", fake_serve=module)
+    assert re.search(r"^  serve\s+From the plugin fake-serve\.$", run("--help").stdout, re.M)
+    assert "fake_serve" not in sys.modules
+    assert run("serve").stdout == "serving\n"
+
+
+def test_a_plugins_command_whose_distribution_is_unknown_is_listed_without(install: Any) -> None:
+    install("fake-serve", "[textforge.commands]\nserve = fake_serve\n", metadata=False)
+    assert re.search(r"^  serve\s+From a plugin\.$", run("--help").stdout, re.M)
+
+
+def test_a_built_in_command_goes_before_a_plugins(install_command: Any, model: Path) -> None:
+    install_command("info", "fake_serve:serve", fake_serve="1 / 0")
+    assert re.findall(r"^  info .*$", run("--help").stdout, re.M) == [f"  info      {COMMANDS['info']}"]
+    assert run("info", model).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("raise SystemExit('no')", "SystemExit: no"),
+        ("", "AttributeError"),
+        ("serve = 3", "is no click command"),
+    ],
+)
+def test_a_plugins_command_that_fails_to_load_is_laid_at_its_door(
+    install_command: Any, module: str, reason: str
+) -> None:
+    install_command("serve", "fake_serve:serve", fake_serve=module)
+    message = one_line(run("serve"), 1)
+    assert reason in message
+    assert "fake-serve" in message
+    assert "bug" not in message
 
 
 # --- train ---
@@ -180,6 +237,7 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--epochs", "1", "--minutes", "1"], 1, "both given"),
     (["{book}", "--learning-rate", "-1"], 2, "must be > 0 and < inf, got -1"),
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
+    (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
     (["{book}", "--backend", "ngram:ordr=3"], 1, "did you mean 'order'"),
     (["{book}", "--backend", "numpy"], 1, "can't train"),
@@ -230,8 +288,59 @@ def test_ctrl_c_keeps_what_was_learnt_and_says_how_to_go_on(book: Path, tmp_path
     assert "Traceback" not in rest
     command = re.search(r"Go on with: textforge (train .*)$", rest, re.M)
     assert command
-    resumed = run_process(*command.group(1).split(), "--plugin", PLUGIN, "--epochs", 4)
+    resumed = run_process(*shlex.split(command.group(1)), "--epochs", 4)
     assert resumed.returncode == 0, resumed.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="cmd quotes otherwise")
+def test_the_hints_are_commands_as_they_can_be_typed(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my dir" / "it's $m"
+    folder.parent.mkdir()
+    arguments = ["train", book, "-o", folder, "--backend", "bigram", "--plugin", PLUGIN, "--epochs", 1]
+    shown = re.search(r"write with: textforge (.*)$", run(*arguments).stderr, re.M)
+    assert shown
+    assert run(*shlex.split(shown.group(1)), "--seed", 1).exit_code == 0
+
+    def interrupted(*_: Any, report: Any, **__: Any) -> None:
+        report.saved = True
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("textforge.library.train_contents", interrupted)
+    result = run(*arguments)
+    assert result.exit_code == 130
+    again = re.search(r"Go on with: textforge (.*)$", result.stderr, re.M)
+    assert again
+    assert shlex.split(again.group(1)) == ["train", "-o", str(folder), "--resume", "--plugin", PLUGIN]
+
+
+def test_one_epoch_is_said_in_the_singular(book: Path, tmp_path: Path) -> None:
+    result = run("train", book, "-o", tmp_path / "m", "--backend", "bigram", "--plugin", PLUGIN, "--epochs", 1)
+    assert "training for 1 epoch, " in result.stderr
+    assert " 1 epoch, " in run("info", tmp_path / "m").stdout
+
+
+OUT_OF_MEMORY = [
+    MemoryError(),
+    MemoryError("Unable to allocate 17.6 GiB for an array"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=str)
+def test_memory_that_ran_out_is_no_bug(
+    error: Exception, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("textforge.library.train_contents", fail)
+    message = one_line(run("train", book, "-o", tmp_path / "m"), 1)
+    assert message.startswith("Error: memory ran out")
+    assert message.endswith("use a smaller model, batch or text")
+    assert "bug" not in message
 
 
 # --- generate ---
@@ -249,6 +358,20 @@ def test_without_a_seed_one_is_said(model: Path) -> None:
     seed = re.fullmatch(r"seed (\d+)\n", first.stderr)
     assert seed
     assert run("generate", model, "--max-tokens", 50, "--seed", seed.group(1)).stdout == first.stdout
+
+
+@pytest.mark.parametrize("wrong", [["--sampler", "topk"], ["--stop", ""], ["--prompt", "€"]], ids=str)
+@pytest.mark.parametrize("form", [[], ["--count", "2"], ["--json"]], ids=str)
+def test_no_seed_is_said_where_nothing_is_written(model: Path, wrong: list[str], form: list[str]) -> None:
+    result = run("generate", model, *wrong, *form)
+    assert result.stderr.startswith("Error: ")
+    assert one_line(result, 1)
+
+
+def test_compare_says_no_seed_where_nothing_is_written(model: Path) -> None:
+    for wrong in (["--chain", "greedy", "--chain", "topk"], ["--prompt", "€"]):
+        assert run("compare", model, *wrong).stderr.startswith("Error: ")
+    assert re.fullmatch(r"seed \d+\n", run("compare", model, "--max-tokens", 3).stderr)
 
 
 def test_count_echo_and_stop(model: Path) -> None:
@@ -302,6 +425,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--stop", ""], 1, "stop"),
     (["{model}", "--backend", "ngram:order=2"], 1, "part of the trained model"),
     (["{model}", "--prompt", "a", "--prompt-file", "b"], 2, "both given"),
+    (["{model}", "--echo", "--json"], 2, "--json has the prompt already"),
     (["{model}", "--prompt-file", "missing"], 2, "missing"),
     (["{model}", "--prompt", r"\q", "--escapes"], 2, "is no escape"),
     (["missing"], 1, "missing"),
@@ -326,6 +450,64 @@ def test_a_closed_pipe_ends_quietly(model: Path) -> None:
     command = f"{sys.executable} -m textforge generate {model} --max-tokens 200000 --seed 1 | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert (len(done.stdout), done.stderr) == (10, "")
+
+
+def in_shell(line: str, **names: Any) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell, in which $textforge is the command."""
+    names = {"textforge": f"{sys.executable} -m textforge", **{name: str(value) for name, value in names.items()}}
+    environment = {**os.environ, **names}
+    return subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('$textforge generate "$model" --seed 1 >&-', "standard output is closed: "),
+        ('$textforge info "$model" >&-', "standard output is closed: "),
+        ('$textforge generate "$model" --prompt-file - <&-', "standard input is closed: "),
+    ],
+)
+def test_a_stream_closed_from_the_start_is_one_line(line: str, message: str, model: Path) -> None:
+    done = in_shell(line, model=model)
+    assert one_line(done, 1).startswith(f"Error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", ['generate "$model" --seed 1', 'info "$model"', "--help", "info --help"])
+def test_a_full_disk_under_standard_output_is_said(command: str, model: Path) -> None:
+    done = in_shell(f"$textforge {command} >/dev/full", model=model)
+    assert one_line(done, 1) == "Error: standard output could not be written: No space left on device"
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2>&1 | head -n 1"])
+def test_training_goes_on_where_nobody_reads_its_progress(stderr: str, book: Path, tmp_path: Path) -> None:
+    if "/dev/full" in stderr and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    train = '$textforge train "$book" -o "$model" --plugin "$plugin" --backend bigram --epochs 3'
+    names = {"book": book, "model": tmp_path / "m", "plugin": PLUGIN, "status": tmp_path / "status"}
+    done = in_shell(f'{{ {train}; echo $? >"$status"; }} {stderr}', **names)
+    assert (tmp_path / "status").read_text() == "0\n", done.stderr
+    assert len((tmp_path / "m" / "history.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_a_seed_that_cannot_be_said_keeps_no_text_back(stderr: str, model: Path) -> None:
+    if "/dev/full" in stderr and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    done = in_shell(f'$textforge generate "$model" --max-tokens 30 {stderr}', model=model)
+    assert (len(done.stdout), done.returncode) == (30, 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+@pytest.mark.parametrize(("command", "status"), [("generate missing --seed 1", 1), ("generat", 2)])
+def test_an_error_that_cannot_be_said_is_not_said_on_standard_output(command: str, status: int) -> None:
+    done = in_shell(f"$textforge {command} 2>&-")
+    assert (done.stdout, done.returncode) == ("", status)
 
 
 def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
@@ -378,6 +560,17 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     assert any(plugin["components"].get("corpus") == ["files", "python-docs"] for plugin in found)
 
 
+def test_plugins_shows_what_was_left_out(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("fake-plugin", {"fake": "fake_plugin"}, fake_plugin="import nowhere_to_be_found")
+    monkeypatch.setenv("TEXTFORGE_DISABLE_PLUGINS", "fake-plugin")
+    result = run("plugins")
+    assert "\nfake-plugin (fake) 1.0\n    left out by TEXTFORGE_DISABLE_PLUGINS\n" in result.stdout
+    found = {entry["distribution"]: entry for entry in json.loads(run("plugins", "--json").stdout)}
+    assert found["fake-plugin"]["left_out_by"] == "TEXTFORGE_DISABLE_PLUGINS"
+    assert found["fake-plugin"]["components"] == {}
+    assert found["textforge"]["left_out_by"] is None
+
+
 def test_options_shows_declarations(tmp_path: Path) -> None:
     everything = run("options").stdout
     assert "sampler top-k:" in everything
@@ -422,3 +615,15 @@ def test_generating_imports_no_framework_and_no_rich(model: Path) -> None:
     modules = imported("generate", model, "--seed", 1)
     assert "numpy" in modules
     assert not modules & {"torch", "tensorflow", "keras", "rich", "hypothesis", "textforge.training.loop"}
+
+
+def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
+    book: Path, tmp_path: Path, install: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXTFORGE_DISABLE_PLUGINS", "textforge-torch")
+    install("fake-plugin", {"fake": "fake_plugin"}, fake_plugin="import nowhere_to_be_found")
+    result = run("train", book, "-o", tmp_path / "m")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
+    assert "backend ngram" in result.stderr
+    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--backend", "ngram").stderr

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from typing import Any
+
+import pytest
 
 from textforge.training.console import ConsoleReport, plain_console
 from textforge.training.report import EpochResult, Progress, RunStart, Sample
@@ -86,3 +89,50 @@ def test_texts_are_shown_to_the_letter() -> None:
     report, stream = report_to(terminal=False)
     report.samples([Sample(1.0, "temperature:0.5", "a [bold]\n", "b[/bold] :smile: " * 20)])
     assert stream.getvalue() == "\nfrom 'a [bold]\\n':\n--- temperature:0.5 ---\n" + "b[/bold] :smile: " * 20 + "\n\n"
+
+
+class Breaking(io.StringIO):
+    """A stream that breaks once it has two lines."""
+
+    def __init__(self, error: Exception, terminal: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        if self.getvalue().count("\n") >= 2:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")], ids=str
+)
+def test_goes_on_in_silence_where_the_stream_breaks(error: Exception, terminal: bool) -> None:
+    stream = Breaking(error, terminal)
+    report = ConsoleReport(plain_console(file=stream, force_terminal=terminal))
+    report.start(start())
+    report.step(PROGRESS)
+    for _ in range(3):
+        report.epoch(result(), None)  # type: ignore[arg-type]
+    report.finish()
+    assert "training for 3 epochs" in stream.getvalue()
+    assert "validation" not in stream.getvalue()
+
+
+def test_without_standard_error_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    report = ConsoleReport()
+    report.start(start())
+    report.epoch(result(), None)  # type: ignore[arg-type]
+    report.finish()
+
+
+def test_one_epoch_is_said_in_the_singular() -> None:
+    report, stream = report_to(terminal=False)
+    report.start(start(epochs=1))
+    assert "training for 1 epoch, 12 steps" in stream.getvalue()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from textforge.cli.generate import said_seed
+from textforge.cli.generate import drawn_seed
 from textforge.cli.group import Session
-from textforge.cli.output import TextOutput
+from textforge.cli.output import TextOutput, say
 from textforge.cli.parameters import backend_option, model_argument, seed_option, unknown_option
 
 if TYPE_CHECKING:
@@ -62,10 +63,13 @@ def command(
     plugins = session.plugins()
     parsed = [plugins.chain(chain) for chain in chains or DEFAULT_CHAINS]
     generator = load(model, backend=backend, plugins=plugins)
-    seed = said_seed(seed)
+    used = drawn_seed() if seed is None else seed
+    request = partial(generator.stream, prompt, max_tokens=max_tokens, seed=used, unknown=unknown)
+    texts = [request(samplers=chain) for chain in parsed]  # checked before anything is said
     with TextOutput() as output:
-        for chain in parsed:
-            text = generator.stream(prompt, samplers=chain, max_tokens=max_tokens, seed=seed, unknown=unknown)
+        if seed is None:
+            say(f"seed {used}")
+        for chain, text in zip(parsed, texts, strict=True):
             output.write(f"--- {write_chain(chain)} ---\n{prompt}")
             for piece in text:
                 output.write(piece)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textforge.cli.group import Session
+from textforge.cli.output import show
 from textforge.cli.parameters import backend_option, model_argument, unknown_option
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def command(
     generator = load(model, backend=backend, plugins=session.plugins())
     result = generator.evaluate(corpora, unknown=unknown)
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        show(json.dumps(result.to_json()))
         return
-    click.echo(f"loss                {result.loss:.4f} nats a token")
-    click.echo(f"perplexity          {result.perplexity:.3f}")
-    click.echo(f"bits a character    {result.bits_per_character:.4f}")
-    click.echo(f"bits a byte         {result.bits_per_byte:.4f}")
-    click.echo(f"predicted           {result.tokens:,} {generator.encoder.unit} of {result.characters:,} characters")
+    show(f"loss                {result.loss:.4f} nats a token")
+    show(f"perplexity          {result.perplexity:.3f}")
+    show(f"bits a character    {result.bits_per_character:.4f}")
+    show(f"bits a byte         {result.bits_per_byte:.4f}")
+    show(f"predicted           {result.tokens:,} {generator.encoder.unit} of {result.characters:,} characters")
     if result.skipped:
-        click.echo(f"skipped             {result.skipped:,} characters that the vocabulary lacks")
+        show(f"skipped             {result.skipped:,} characters that the vocabulary lacks")

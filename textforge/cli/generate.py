@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import TextOutput
+from textforge.cli.output import TextOutput, say
 from textforge.cli.parameters import backend_option, model_argument, seed_option, unescape, unknown_option
 
 if TYPE_CHECKING:
@@ -66,37 +67,42 @@ def command(
 
     The text goes to standard output as it is made, and everything else to standard error.
     """
+    if echo and as_json:
+        raise click.UsageError("--json has the prompt already: leave out --echo.")
     prompt = read_prompt(prompt, prompt_file, escapes)
     from textforge.library import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
     request = dict(limits, prompt=prompt, stop=[unescape(text) if escapes else text for text in stop])
-    request["seed"] = said_seed(seed)
+    request["seed"] = drawn_seed() if seed is None else seed
     if samplers:
         request["samplers"] = samplers
+    pieces = _as_json(generator, request, count) if as_json else _as_text(generator, request, count, echo)
     with TextOutput() as output:
-        if as_json:
-            _write_json(generator, output, request, count)
-        elif count is None:
-            _write_one(generator, output, request, prompt if echo else "")
-        else:
-            for text in generator.complete(**request, count=count):
-                output.write((prompt if echo else "") + text.text + "\n")
+        if seed is None:
+            say(f"seed {request['seed']}")
+        for piece in pieces:
+            output.write(piece)
+        output.end_on_terminal()
 
 
-def _write_one(generator: TextGenerator, output: TextOutput, request: dict[str, Any], before: str) -> None:
-    pieces: Iterator[str] = generator.stream(**request)
-    output.write(before)
-    for piece in pieces:
-        output.write(piece)
-    output.end_on_terminal()
+def _as_text(generator: TextGenerator, request: dict[str, Any], count: int | None, echo: bool) -> Iterator[str]:
+    """What to write; the request is checked at once, and run piece by piece."""
+    before: str = request["prompt"] if echo else ""
+    if count is None:
+        return itertools.chain([before], generator.stream(**request))
+    return (f"{before}{text.text}\n" for text in generator.complete(**request, count=count))
 
 
-def _write_json(generator: TextGenerator, output: TextOutput, request: dict[str, Any], count: int | None) -> None:
+def _as_json(generator: TextGenerator, request: dict[str, Any], count: int | None) -> Iterator[str]:
+    """As `_as_text`, a line of JSON a text."""
     import attrs
 
-    for number, text in enumerate(generator.complete(**request, count=1 if count is None else count)):
-        output.write(json.dumps({"number": number, **attrs.asdict(text)}, ensure_ascii=False) + "\n")
+    texts = generator.complete(**request, count=1 if count is None else count)
+    return (
+        json.dumps({"number": number, **attrs.asdict(text)}, ensure_ascii=False) + "\n"
+        for number, text in enumerate(texts)
+    )
 
 
 def read_prompt(prompt: str | None, prompt_file: str | None, escapes: bool) -> str:
@@ -110,7 +116,7 @@ def read_prompt(prompt: str | None, prompt_file: str | None, escapes: bool) -> s
 
 def _read_file(name: str) -> str:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = _standard_input() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8")
     except OSError as error:
         raise click.UsageError(f"--prompt-file {name}: {error.strerror}.") from None
@@ -118,11 +124,14 @@ def _read_file(name: str) -> str:
         raise click.UsageError(f"--prompt-file {name}: not UTF-8 at byte {error.start}.") from None
 
 
-def said_seed(seed: int | None) -> int:
-    """The seed, or one that is drawn and said."""
-    if seed is None:
-        import secrets
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise click.ClickException("standard input is closed: name a file, or give the prompt by --prompt")
+    return sys.stdin.buffer.read()
 
-        seed = secrets.randbits(32)
-        click.echo(f"seed {seed}", err=True)
-    return seed
+
+def drawn_seed() -> int:
+    """A seed for who gave none; to be said."""
+    import secrets
+
+    return secrets.randbits(32)

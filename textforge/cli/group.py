@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
 import click
 
 from textforge import __version__
+from textforge.cli.foreign import foreign_commands, load_foreign, origin
+from textforge.cli.messages import OneLineError, one_line, sentence
+from textforge.cli.output import is_broken, let_go, say
 
 COMMANDS = {
     "train": "Learn a model from a text.",
@@ -27,9 +31,6 @@ HELP = """Learn a language model from a text, and write with it.
     textforge train book.txt -o model/
     textforge generate model/ --prompt "It is "
 """
-
-COMMAND_GROUP = "textforge.commands"
-"""The entry-point group of commands that plugins bring."""
 
 
 class Session:
@@ -67,13 +68,13 @@ class CommandGroup(click.Group):
     """Lists commands without importing them, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(_foreign_commands())]
+        return [*COMMANDS, *sorted(foreign_commands().keys() - COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             command: click.Command = importlib.import_module(f"textforge.cli.{cmd_name}").command
-        elif cmd_name in (foreign := _foreign_commands()):
-            command = foreign[cmd_name].load()
+        elif cmd_name in (foreign := foreign_commands()):
+            command = load_foreign(foreign[cmd_name])
         else:
             return None
         if not any(parameter.name == "plugin" for parameter in command.params):
@@ -91,12 +92,25 @@ class CommandGroup(click.Group):
             if not args or args[0] in self.list_commands(ctx):
                 raise
             hint = nearest(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"There is no command {args[0]!r}{hint}.", ctx) from error
+            raise click.UsageError(sentence(f"There is no command {args[0]!r}{hint}"), ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        foreign = {name: f"From the plugin {point.dist.name}." for name, point in _foreign_commands().items()}
+        summaries = {name: f"From {origin(point)}." for name, point in sorted(foreign_commands().items())} | COMMANDS
         with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items(), *sorted(foreign.items())])
+            formatter.write_dl([(name, summaries[name]) for name in self.list_commands(ctx)])
+
+    def main(self, *args: Any, **keywords: Any) -> Any:
+        if sys.stderr is None:
+            sys.stderr = io.StringIO()  # else click writes errors to standard output
+        try:
+            return super().main(*args, **keywords)
+        except OSError as error:  # of a help text or a message itself: those of commands end in `invoke`
+            say(f"Error: {one_line(error)}")
+            sys.exit(1)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                if is_broken(stream):
+                    let_go(stream)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -104,51 +118,14 @@ class CommandGroup(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
-            _end_line()
+            say()
             ctx.exit(130)
         except BrokenPipeError:
-            _let_go_of_stdout()
             ctx.exit(0)
         except Exception as error:
             if ctx.ensure_object(Session).debug:
                 raise
             raise OneLineError(error) from error
-
-
-class OneLineError(click.ClickException):
-    """An error shown as one line, ``Error: …``, with exit status 1."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(_message(error))
-
-
-def _message(error: Exception) -> str:
-    from textforge.errors import TextforgeError
-
-    text = " ".join(str(error).split())
-    if isinstance(error, TextforgeError):
-        return text
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    kind = type(error).__name__
-    return f"unexpected {kind}: {text}; this is a bug in textforge or a plugin: see it with textforge --debug …"
-
-
-def _end_line() -> None:
-    click.echo(err=True)
-
-
-def _let_go_of_stdout() -> None:
-    """Keep the interpreter from writing, at its end, to a pipe that nobody reads."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _foreign_commands() -> dict[str, Any]:
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=COMMAND_GROUP)}
 
 
 def make_main() -> CommandGroup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from textforge.cli.output import show
 from textforge.cli.parameters import model_argument
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def command(model: Path, as_json: bool) -> None:
 
     bundle = Bundle.open(model)
     if as_json:
-        click.echo(json.dumps(bundle.manifest, ensure_ascii=False, indent=2))
+        show(json.dumps(bundle.manifest, indent=2))
         return
     for name, value in _rows(bundle):
-        click.echo(f"{name:<16}{value}")
+        show(f"{name:<16}{value}")
 
 
 def _rows(bundle: Bundle) -> list[tuple[str, str]]:
@@ -52,7 +53,8 @@ def _training(bundle: Bundle) -> str:
     results, position = bundle.results, bundle.position
     if results.epochs is None:
         return ""
-    done = f"{results.epochs:.4g} epochs, {results.steps:,} steps, {results.seconds or 0:,.1f} s"
+    epochs = "1 epoch" if results.epochs == 1 else f"{results.epochs:.4g} epochs"
+    done = f"{epochs}, {results.steps:,} steps, {results.seconds or 0:,.1f} s"
     return done if position is None or position.finished else f"{done}; interrupted, to be resumed"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from textforge.cli.group import Session
+from textforge.cli.output import show
 
 if TYPE_CHECKING:
     from textforge.component import Component, Option
@@ -34,9 +35,9 @@ def command(session: Session, kind: str | None, name: str | None) -> None:
 
 def _show(kind: str, cls: type[Component]) -> None:
     summary = (cls.__doc__ or "").strip().splitlines()
-    click.echo(f"{kind} {cls.name}: {summary[0] if summary else 'no description'}")
+    show(f"{kind} {cls.name}: {summary[0] if summary else 'no description'}")
     for declared in cls.options().values():
-        click.echo(f"    {declared.name:<16} {declared.help}  [{_facts(declared)}]")
+        show(f"    {declared.name:<16} {declared.help}  [{_facts(declared)}]")
 
 
 def _facts(declared: Option) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from textforge import values
+from textforge.cli.messages import sentence
 from textforge.component import Declared, Option
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,7 +44,7 @@ class DeclaredValue(_ParamType):
         try:
             return self.declared.check(values.Bare(value))
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(sentence(str(error)), param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         if self.declared.choices:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from textforge.cli.group import Session
+from textforge.cli.output import command_line, say
 from textforge.cli.parameters import declared_options, given
 from textforge.training.settings import TrainingSettings
 
@@ -44,18 +45,13 @@ def command(
     CORPUS is a file, a folder, a glob, - for standard input, or the spec of a registered corpus such as python-docs
     or files:book.txt,encoding=latin-1. Ctrl-C stops and keeps what was learnt.
     """
-    if resume and (encoder or overwrite):
-        raise click.UsageError(
-            f"--resume goes on with the model as it is: leave out --{'encoder' if encoder else 'overwrite'}."
-        )
-    if not (corpora or resume):
-        raise click.UsageError("Missing argument 'CORPUS...': a file, a folder, or a corpus such as python-docs.")
-    from textforge.library import train
+    _check_usage(corpora, encoder, resume, overwrite)
+    from textforge.library import train_contents
     from textforge.training.console import ConsoleReport
 
     report = ConsoleReport()
     try:
-        train(
+        train_contents(
             corpora,
             encoder=encoder,
             backend=backend,
@@ -67,13 +63,28 @@ def command(
             **given(settings),
         )
     except KeyboardInterrupt:
-        _say_how_to_go_on(output, report.saved)
+        _say_how_to_go_on(session, output, report.saved)
         raise
-    click.echo(f"saved in {output}; write with: textforge generate {output}", err=True)
+    say(f"saved in {output}; write with: {_command(session, 'generate', output)}")
 
 
-def _say_how_to_go_on(output: Path, saved: bool) -> None:
+def _check_usage(corpora: tuple[str, ...], encoder: str | None, resume: bool, overwrite: bool) -> None:
+    if resume and (encoder or overwrite):
+        raise click.UsageError(
+            f"--resume goes on with the model as it is: leave out --{'encoder' if encoder else 'overwrite'}."
+        )
+    if not (corpora or resume):
+        raise click.UsageError("Missing argument 'CORPUS...': a file, a folder, or a corpus such as python-docs.")
+
+
+def _say_how_to_go_on(session: Session, output: Path, saved: bool) -> None:
     if saved:
-        click.echo(f"\nstopped; what was learnt is saved. Go on with: textforge train -o {output} --resume", err=True)
+        again = _command(session, "train", "-o", output, "--resume")
+        say(f"\nstopped; what was learnt is saved. Go on with: {again}")
     else:
-        click.echo("\nstopped before anything was learnt; nothing was saved", err=True)
+        say("\nstopped before anything was learnt; nothing was saved")
+
+
+def _command(session: Session, *words: object) -> str:
+    plugins = [word for name in session.plugin_names for word in ("--plugin", name)]
+    return command_line("textforge", *words, *plugins)
