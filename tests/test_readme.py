@@ -110,3 +110,17 @@ def test_there_are_blocks_of_each_kind() -> None:
     assert sum(block.language == "python" for block in found) >= 2
     fences = (ROOT / "README.md").read_text(encoding="utf-8").count("\n```")
     assert fences == 2 * len(found), "a block of the README was not recognised"
+
+
+def test_the_text_from_nietzsche_is_long_enough_to_judge() -> None:
+    found = blocks()
+    places = [place for place, block in enumerate(found) if "generate nietzsche/" in block.text]
+    assert len(places) == 1
+    shown = found[places[0] + 1]
+    assert shown.language == "text"
+    assert len(shown.text) >= 400
+    assert shown.text.startswith("it is ")
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "@@" not in (ROOT / "README.md").read_text(encoding="utf-8")

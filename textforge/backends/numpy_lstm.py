@@ -152,7 +152,9 @@ class NumpyLSTM(Model):
         return LSTMState(batch_size, self._matrices, self.vocabulary_size)
 
     def step(self, ids: Array, state: LSTMState) -> Numbers:
-        inputs = self._inputs(ids if state.rows != 1 else ids.item())
+        inputs = self._table[ids if state.rows != 1 else ids.item()]
+        if self._projection is not None:
+            inputs = inputs @ self._projection
         for recurrent, upward, hidden, matrix, product, cell in state.layers:
             _advance(recurrent, inputs, cell)
             hidden.dot(matrix, product)

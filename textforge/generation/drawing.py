@@ -35,20 +35,19 @@ class Draw:
         self._ids = np.zeros(rows, dtype=np.int64)
         self._sums = np.empty((rows, vocabulary_size))
         self._only_sums = self._sums[0]
+        self._draw = self._draw_rows if rows > 1 else self._draw_one
 
     def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
         """Token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
 
         Raises `UndrawableRow`.
         """
-        if len(self._ids) == 1:
-            self._ids[0] = self._draw_one(logits[0], uniform.item())
-        else:
-            self._draw_rows(logits, uniform)
+        self._draw(logits, uniform)
         return self._ids
 
-    def _draw_one(self, logits: Logits, uniform: float) -> int:
+    def _draw_one(self, logits: Logits, uniform: Uniform) -> None:
         """As `_draw_rows`, with the calls that cost least for a single row."""
+        logits = logits[0]
         place = logits.argmax()
         best = logits.item(place)
         if not -math.inf < best < math.inf:
@@ -57,7 +56,7 @@ class Draw:
         np.subtract(logits, logits[place, ...], sums)  # an array of no axes: half the cost of a number
         np.exp(sums, sums)
         np.add.accumulate(sums, 0, None, sums)
-        return int(sums.searchsorted(uniform * sums.item(-1), "right"))
+        self._ids[0] = sums.searchsorted(uniform.item() * sums.item(-1), "right")
 
     def _draw_rows(self, logits: Logits, uniform: Uniform) -> None:
         best = logits.max(axis=-1, keepdims=True)  # (B, 1); NaN where there is one

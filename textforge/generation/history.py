@@ -15,6 +15,8 @@ _ROOM = 1024
 class History:
     """The prompt and what was generated so far, a row a text, in a buffer that grows.
 
+    The buffer has time first, (t, B), so that what belongs to a step lies together.
+
     >>> history = History(np.array([5, 6]), rows=2)
     >>> history.append(np.array([1, 2]))
     >>> history.tokens
@@ -23,37 +25,38 @@ class History:
 
     def __init__(self, prompt: Ids, rows: int) -> None:
         self._length = len(prompt)
-        self._tokens = np.empty((rows, self._length + _ROOM), dtype=np.int64)
-        self._tokens[:, : self._length] = prompt
+        self._tokens = np.empty((self._length + _ROOM, rows), dtype=np.int64)
+        self._tokens[: self._length] = prompt[:, np.newaxis]
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
         """All tokens, (B, t): a read-only view."""
-        view = self._tokens[:, : self._length]
+        view = self._tokens[: self._length].T
         view.flags.writeable = False
         return view
 
     @property
     def newest(self) -> Ids:
         """The last token of each row, (B,), in a place that is never written to again."""
-        return self._tokens[:, self._length - 1]
+        newest: Ids = self._tokens[self._length - 1]
+        return newest
 
     def append(self, ids: Ids) -> None:
         """Add a token a row, (B,)."""
-        if self._length == self._tokens.shape[1]:
+        if self._length == len(self._tokens):
             self._grow()
-        self._tokens[:, self._length] = ids
+        self._tokens[self._length] = ids
         self._length += 1
 
     def last(self, count: int) -> npt.NDArray[np.int64]:
         """A copy of the last tokens, (B, count), or of all where there are fewer."""
-        return self._tokens[:, max(0, self._length - count) : self._length].copy()
+        return self._tokens[max(0, self._length - count) : self._length].T.copy()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all texts but these."""
-        self._tokens = self._tokens[rows]
+        self._tokens = self._tokens[:, rows]
 
     def _grow(self) -> None:
-        larger = np.empty((len(self._tokens), 2 * self._length), dtype=np.int64)
-        larger[:, : self._length] = self._tokens
+        larger = np.empty((2 * self._length, self._tokens.shape[1]), dtype=np.int64)
+        larger[: self._length] = self._tokens
         self._tokens = larger

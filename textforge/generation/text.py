@@ -15,7 +15,17 @@ FinishReason = Literal["length", "stop", "end"]
 class Text:
     """A text being written, token by token."""
 
-    __slots__ = ("_decoder", "_end_of_text", "_on_end", "_pieces", "_stops", "_tokens", "finish_reason", "number")
+    __slots__ = (
+        "_decode",
+        "_decoder",
+        "_end_of_text",
+        "_on_end",
+        "_pieces",
+        "_stops",
+        "_tokens",
+        "finish_reason",
+        "number",
+    )
 
     def __init__(
         self,
@@ -29,6 +39,7 @@ class Text:
         self.finish_reason: FinishReason | None = None
         self._end_of_text = encoder.end_of_text
         self._decoder = encoder.decoder()
+        self._decode = self._decoder.push
         self._stops = StopFilter(stops) if stops else None
         self._pieces: list[str] = []
         self._tokens = 0
@@ -50,7 +61,7 @@ class Text:
         if id == self._end_of_text:
             return self.finish("end")
         self._tokens += 1
-        piece = self._decoder.push((id,))
+        piece = self._decode((id,))
         if self._stops is not None:
             piece = self._stops.push(piece)
             if self._stops.found:
