@@ -84,7 +84,9 @@ class ConsoleReport(Report):
         )
         steps = f"{run.steps_per_epoch:,} steps of {run.batch_size} x {run.sequence_length} {run.unit}"
         if run.minutes:
-            self.message(f"training for {run.minutes:g} minutes; an epoch is {steps}")
+            self.message(
+                f"training for {run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}; an epoch is {steps}"
+            )
         elif run.epochs:
             epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
             self.message(f"training for {epochs}, {steps} each")
