@@ -615,3 +615,11 @@ def test_a_plugin_passes_mypy_strict_and_its_mistakes_do_not(tmp_path: Path) -> 
     wanted = list(MISTAKES.values())
     assert [place for place, _ in found] == [f"bad.py:{number}" for number in range(3, 3 + len(wanted))], run.stdout
     assert [text.rsplit("[", 1)[1].rstrip("]") for _, text in found] == wanted
+
+
+def test_what_an_own_plugin_would_bring_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(UnknownComponent, match=r"\(textforge-torch brings it: pip install textforge-torch\)$"):
+        Plugins(sources=[]).backend("torch")
+    with pytest.raises(UnknownComponent, match="is left out by TEXTFORGE_DISABLE_PLUGINS") as error:
+        Plugins(disabled="textforge-torch").backend("torch")
+    assert "pip install" not in str(error.value)

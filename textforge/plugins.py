@@ -39,6 +39,10 @@ __all__ = ["DISABLE_VARIABLE", "KINDS", "Plugin", "Plugins", "Registered", "Sour
 DISABLE_VARIABLE = "TEXTFORGE_DISABLE_PLUGINS"
 
 
+OWN_DISTRIBUTIONS = {("backend", "torch"): "textforge-torch"}
+"""What textforge's own plugins bring that are installed by themselves."""
+
+
 class Plugins:
     """The plugins of one run.
 
@@ -119,10 +123,17 @@ class Plugins:
 
     def _unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
-        notes = [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
+        brings = OWN_DISTRIBUTIONS.get((kind, name))
+        notes = [f"{brings} brings it: pip install {brings}"] if brings and not self._knows(brings) else []
+        notes += [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
         notes += [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
         message = f"there is no {kind} {shown(name)}; installed: {listed(names)}{nearest(name, names)}"
         return f"{message} ({'; '.join(notes)})" if notes else message
+
+    def _knows(self, distribution: str) -> bool:
+        """Whether a distribution is installed, if only to fail or to be left out."""
+        sources = [*(plugin.source for plugin in self.found), *self.disabled]
+        return any(source.distribution == distribution for source in sources)
 
     def corpus(self, spec: str | Corpus) -> Corpus:
         """The corpus a spec names."""
