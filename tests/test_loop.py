@@ -277,3 +277,16 @@ def test_a_checkpoint_of_other_batches_is_refused() -> None:
     _, recorder, _ = run(make_settings(epochs=1))
     with pytest.raises(TrainingError, match="of batches of 4 x 10, but the settings make them 3 x 10"):
         run(make_settings(epochs=2, batch_size=3), checkpoint=recorder.checkpoints[-1])
+
+
+def test_a_run_killed_between_its_last_step_and_its_validation_is_still_validated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    whole, recorder, model = run(make_settings(epochs=1))
+    last = len(model.calls)
+    stopped = next(c for c in recorder.checkpoints if c.position.step == last and c.position.evaluated_step < last)
+    resumed, after, _ = run(make_settings(epochs=1), checkpoint=stopped)
+    assert_same_model(resumed, whole)
+    assert without_times(after.results) == without_times(recorder.results)
+    assert after.checkpoints[-1].position.finished

@@ -112,7 +112,7 @@ class TrainingRun:
         """Step after step, until the plan is done or patience is over."""
         self.report.start(self._run_start())
         self.clock.start()
-        if self.position.step and self._is_finished():
+        if 0 < self.position.step == self.position.evaluated_step and self._is_finished():
             self.report.message(f"nothing is left to learn: {self.epoch:.4g} epochs are done; ask for more")
             return self._best()
         while True:
@@ -139,13 +139,13 @@ class TrainingRun:
         return out_of_patience or (total is not None and self.position.step >= total)
 
     def _step(self) -> None:
-        if self.position.step_in_epoch == self.batches.steps_per_epoch:
+        epoch_ends = self.position.step_in_epoch == self.batches.steps_per_epoch
+        if epoch_ends:
             self._go_to(epoch=self.position.epoch + 1, step_in_epoch=0)
+        if epoch_ends or not self.batches.carries_state:
             self.state = self.model.start(self.batches.rows)
         at = self.position
         inputs, targets = self.batches.batch(at.epoch, at.step_in_epoch)
-        if not self.batches.carries_state:
-            self.state = self.model.start(self.batches.rows)
         rate = learning_rate(self.settings, at.step, at.total_steps)
         loss, self.state = self.model.train_step(inputs, targets, self.state, learning_rate=rate, step=at.step)
         self.losses.add(loss)
