@@ -140,8 +140,8 @@ class Backend(Component):
 
     architecture: ClassVar[str]
     """``lstm``, ``ngram``, …: backends that share it read each other's models."""
-    framework: ClassVar[str | None] = None
-    """The distribution that computes, such as ``torch``: a bundle records its version."""
+    frameworks: ClassVar[tuple[str, ...]] = ()
+    """The distributions that compute, such as ``torch``: a bundle records their versions."""
     trains: ClassVar[bool] = True
     """Whether the backend can train, or only run what others have trained."""
 

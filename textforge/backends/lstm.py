@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from textforge.backends.base import Array, Arrays, GradientBackend, Model, SavedModel
+from textforge.backends.training_arrays import Shape
 from textforge.component import option
 from textforge.errors import BundleError
 
@@ -70,6 +71,11 @@ def weight_shapes(
     shapes["output.weight"] = (vocabulary_size, hidden_size)
     shapes["output.bias"] = (vocabulary_size,)
     return shapes
+
+
+def state_shapes(num_layers: int, hidden_size: int) -> dict[str, Shape]:
+    """What an LSTM carries from token to token, by canonical name: (L, rows, H) each."""
+    return dict.fromkeys(("hidden", "cell"), (num_layers, None, hidden_size))
 
 
 def checked_arrays(saved: SavedModel) -> Arrays:

@@ -130,9 +130,9 @@ def test_logits_are_plain_arrays():
 def test_the_state_is_advanced_in_place():
     model = make()
     state = model.start(1)
-    before = state.hidden.clone()
+    before = state["hidden"].clone()
     first = model.step(np.array([3]), state).copy()
-    assert not np.array_equal(state.hidden, before)
+    assert not np.array_equal(state["hidden"], before)
     assert not np.array_equal(model.step(np.array([3]), state), first)
 
 
@@ -152,12 +152,12 @@ def test_selected_rows_are_a_copy_in_that_order(rows):
     state = model.start(3)
     model.forward(ids, state)
     chosen = model.select(state, np.array(rows, dtype=np.intp))
-    assert chosen.hidden.shape == (2, len(rows), 128)
-    np.testing.assert_array_equal(chosen.cell, state.cell[:, rows])
+    assert chosen["hidden"].shape == (2, len(rows), 128)
+    np.testing.assert_array_equal(chosen["cell"], state["cell"][:, rows])
     if rows:
-        kept = state.hidden.clone()
+        kept = state["hidden"].clone()
         model.step(some_ids(len(rows)), chosen)
-        np.testing.assert_array_equal(state.hidden, kept)
+        np.testing.assert_array_equal(state["hidden"], kept)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32, np.int64])

@@ -59,7 +59,7 @@ def test_the_loss_is_the_textbook_s(options, windows, loss_by_the_book):
     model = make(**options, dropout=0.5)
     loss, state = model.loss(*batch(0, windows), model.start(ROWS))
     assert float(loss) == pytest.approx(loss_by_the_book(model.save(), *batch(0, windows)), abs=1e-6)
-    assert state.hidden.shape == (options.get("num_layers", 1), ROWS, 16)
+    assert state["hidden"].shape == (options.get("num_layers", 1), ROWS, 16)
 
 
 def test_the_loss_is_that_of_the_logits_and_carries_the_state_on():
@@ -210,9 +210,9 @@ def test_the_state_before_a_step_is_left_as_it_was():
     model.begin(Optimizer(), seed=0)
     state = model.start(ROWS)
     _, after = model.train_step(*batch(0), state, learning_rate=0.1, step=0)
-    assert not state.hidden.any()
-    assert not after.hidden.requires_grad
-    assert after.hidden.grad_fn is None
+    assert not state["hidden"].any()
+    assert not after["hidden"].requires_grad
+    assert after["hidden"].grad_fn is None
 
 
 def test_the_loss_can_wait():
@@ -319,7 +319,7 @@ def test_mixed_precision_is_for_training_alone():
     for model in (mixed, plain):
         model.begin(Optimizer(), seed=0)
         state = train(model, range(2))
-        assert state.hidden.dtype == torch.float32
+        assert state["hidden"].dtype == torch.float32
     assert not same(mixed.save().arrays, plain.save().arrays)
     for name, array in mixed.save().arrays.items():
         np.testing.assert_allclose(array, plain.save().arrays[name], atol=0.05)

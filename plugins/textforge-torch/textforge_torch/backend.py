@@ -1,4 +1,4 @@
-"""The backend ``torch``: its run-time options, and the way to PyTorch."""
+"""The backends on PyTorch: their run-time options, and the way to PyTorch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import re
 
 import textforge
-from textforge.backends.base import Model, SavedModel
+from textforge.backends.base import GradientBackend, Model, SavedModel
 from textforge.backends.lstm import LSTMBackend
 from textforge.errors import BackendError, OptionError
 
@@ -15,16 +15,10 @@ INSTALL = "pip install textforge-torch"
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
-class TorchBackend(LSTMBackend):
-    """Trains and runs the LSTM with PyTorch.
+class TorchRuntime(GradientBackend):
+    """What every backend on PyTorch is told beside its architecture's options."""
 
-    >>> model = TorchBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
-    >>> model.step([3, 4], model.start(batch_size=2)).shape
-    (2, 5)
-    """
-
-    name = "torch"
-    framework = "torch"
+    frameworks = ("torch",)
 
     device: str = textforge.option(
         default="auto",
@@ -50,28 +44,41 @@ class TorchBackend(LSTMBackend):
 
         Raises `BackendError` where PyTorch or the device is missing, `BundleError` for weights that don't fit.
         """
-        require_torch()
+        require_torch(self.name)
         from textforge_torch._devices import find_device
-        from textforge_torch._model import TorchLSTM
+        from textforge_torch._model import TorchModel
+        from textforge_torch._networks import NETWORKS
 
-        return TorchLSTM(saved, find_device(self.device, self.precision), self.precision)
+        device = find_device(self.device, self.precision)
+        return TorchModel(saved, NETWORKS[saved.architecture], device, self.precision)
 
 
-def require_torch() -> None:
+class TorchBackend(LSTMBackend, TorchRuntime):
+    """Trains and runs the LSTM with PyTorch.
+
+    >>> model = TorchBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "torch"
+
+
+def require_torch(backend: str) -> None:
     """Import PyTorch, or raise `BackendError`, saying which command installs it."""
     try:
         version = str(importlib.import_module("torch").__version__)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise _broken(error) from error
-        raise BackendError(f"the backend torch needs PyTorch, which is not installed: run `{INSTALL}`") from error
+        raise BackendError(f"the backend {backend} needs PyTorch, which is not installed: run `{INSTALL}`") from error
     except (ImportError, OSError, AttributeError) as error:
         raise _broken(error) from error
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None or tuple(map(int, found.groups())) < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
         raise BackendError(
-            f"the backend torch needs PyTorch {oldest} or newer, but {version} is installed: "
+            f"the backend {backend} needs PyTorch {oldest} or newer, but {version} is installed: "
             f"run `{INSTALL} 'torch>={oldest}'`"
         )
 
