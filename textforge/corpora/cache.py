@@ -30,10 +30,11 @@ def cache_folder() -> Path:
 
 
 def cached_file(url: str, sha256: str) -> Path:
-    """The file published at an address, downloaded unless it is in the cache; under its own name, it may be put there.
+    """The file published at an address, from the cache, into which it is downloaded unless it is there already.
 
-    It appears there whole or not at all, also where several processes ask for it at once. A file that is there is
-    never replaced. Raises `CorpusError` for one with other contents, and where there is no connection or no room.
+    It appears there whole or not at all, also where several processes ask for it at once. It may also be put there by
+    hand, under its own name: what is there is never replaced. Raises `CorpusError` where that has another sha256, and
+    where there is no connection or no room.
     """
     path = cache_folder() / url.rpartition("/")[2]
     if status_of(str(path)) is None:
