@@ -97,7 +97,8 @@ class KerasModel(TrainableModel):
         rates = self._begun().rates(learning_rate)
         handed: tuple[Array, ...] = ()
         if self._dropout is not None:
-            shapes = self._network.dropout_shapes(*inputs.shape, last_only=targets.ndim == 1)
+            rows, length = inputs.shape
+            shapes = self._network.dropout_shapes(rows, length, targets.ndim == 1)
             handed = self._dropout.handed(step, shapes)
         with tf.device(self._device):
             loss, after = self._train(inputs.astype(np.int32), targets.astype(np.int32), state, handed, rates)
