@@ -179,10 +179,10 @@ def _run(layer: _Layer, values: Numbers, needed: int, before: int, after: int) -
     """Take a layer from a position to another, given its last inputs, (T, ·, C); its last outputs, (needed, ·, C)."""
     read = np.concatenate([_earlier(layer, before), values])
     _keep(layer, read[len(values) :], after)
-    size, dilation = values.shape[-1], len(layer.views)
+    size, places, dilation = values.shape[-1], (len(layer.matrix) - 1) // values.shape[-1], len(layer.views)
     windows = np.ones((needed, *values.shape[1:-1], len(layer.matrix)), values.dtype)
-    for place in range(len(layer.matrix) // size):
-        end = len(read) - (len(layer.matrix) // size - 1 - place) * dilation
+    for place in range(places):
+        end = len(read) - (places - 1 - place) * dilation
         windows[..., place * size : (place + 1) * size] = read[end - needed : end]
     product = (windows.reshape(-1, windows.shape[-1]) @ layer.matrix).reshape(*windows.shape[:-1], 2 * size)
     gates = np.tanh(product[..., size:])
@@ -197,7 +197,8 @@ def _earlier(layer: _Layer, position: int) -> Numbers:
     size = layer.values.shape[-1]
     windows = np.roll(layer.windows, -position, axis=0)[..., size:-1]
     places = windows.reshape(*windows.shape[:-1], windows.shape[-1] // size, size)
-    return np.moveaxis(places, -2, 0).reshape(-1, *places.shape[1:-2], size)
+    in_order = np.moveaxis(places, -2, 0)
+    return in_order.reshape(in_order.shape[0] * in_order.shape[1], *in_order.shape[2:])
 
 
 def _keep(layer: _Layer, inputs: Numbers, position: int) -> None:
