@@ -27,16 +27,15 @@ _MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LS
 class NumpyBackend(Backend):
     """Runs what other backends have trained.
 
-        >>> import numpy as np
-        >>> from textforge.backends.conv import ARCHITECTURE as CONV
-    from textforge.backends.lstm import LSTMBackend
-        >>> class Untrained(LSTMBackend):
-        ...     name = "untrained"
-        ...     def load(self, saved):
-        ...         return NumpyBackend().load(saved)
-        >>> model = Untrained(hidden_size=8).create(vocabulary_size=5, seed=1)
-        >>> model.forward(np.array([[0, 4, 2]]), model.start(1)).shape
-        (1, 3, 5)
+    >>> import numpy as np
+    >>> from textforge.backends.lstm import LSTMBackend
+    >>> class Untrained(LSTMBackend):
+    ...     name = "untrained"
+    ...     def load(self, saved):
+    ...         return NumpyBackend().load(saved)
+    >>> model = Untrained(hidden_size=8).create(vocabulary_size=5, seed=1)
+    >>> model.forward(np.array([[0, 4, 2]]), model.start(1)).shape
+    (1, 3, 5)
     """
 
     name = "numpy"
