@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 
 import textforge
 from textforge.backends.base import GradientBackend, Model, SavedModel
 from textforge.backends.conv import ConvBackend
+from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import LSTMBackend
-from textforge.errors import BackendError, OptionError
+from textforge.errors import OptionError
 
-OLDEST_TORCH = (2, 4)
-INSTALL = "pip install textforge-torch"
+TORCH = Framework("torch", "PyTorch", oldest=(2, 4), brought_by="textforge-torch")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -46,7 +45,7 @@ class TorchRuntime(GradientBackend):
 
         Raises `BackendError` where PyTorch or the device is missing, `BundleError` for weights that don't fit.
         """
-        require_torch(self.name)
+        TORCH.require(self.name)
         from textforge_torch._devices import find_device
         from textforge_torch._model import TorchModel
         from textforge_torch._networks import NETWORKS
@@ -75,30 +74,3 @@ class TorchConvBackend(ConvBackend, TorchRuntime):
     """
 
     name = "torch-conv"
-
-
-def require_torch(backend: str) -> None:
-    """Import PyTorch, or raise `BackendError`, saying which command installs it."""
-    try:
-        version = str(importlib.import_module("torch").__version__)
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise _broken(error) from error
-        raise BackendError(f"the backend {backend} needs PyTorch, which is not installed: run `{INSTALL}`") from error
-    except (ImportError, OSError, AttributeError) as error:
-        raise _broken(error) from error
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found is None or tuple(map(int, found.groups())) < OLDEST_TORCH:
-        oldest = ".".join(map(str, OLDEST_TORCH))
-        raise BackendError(
-            f"the backend {backend} needs PyTorch {oldest} or newer, but {version} is installed: "
-            f"run `{INSTALL} 'torch>={oldest}'`"
-        )
-
-
-def _broken(error: Exception) -> BackendError:
-    reason = " ".join(str(error).split())
-    return BackendError(
-        f"PyTorch is installed but can't be imported ({type(error).__name__}: {reason}): "
-        "run `pip install --force-reinstall torch`"
-    )

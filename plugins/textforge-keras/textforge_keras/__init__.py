@@ -1,0 +1,23 @@
+"""The LSTM of textforge on Keras, with TensorFlow underneath.
+
+This module is light: TensorFlow and Keras are imported only when a model is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import textforge
+from textforge_keras.backend import KerasBackend
+
+if TYPE_CHECKING:
+    from textforge.backends.base import Backend
+
+__all__ = ["KerasBackend", "register_backends"]
+
+
+@textforge.hookimpl
+def register_backends(register: Callable[[type[Backend]], None]) -> None:
+    """Register the backend ``keras``."""
+    register(KerasBackend)
