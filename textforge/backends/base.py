@@ -145,6 +145,9 @@ class Backend(Component):
     trains: ClassVar[bool] = True
     """Whether the backend can train, or only run what others have trained."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse options that don't go together; one that does so calls `super()`'s, for the others it inherits."""
+
     @classmethod
     def runs(cls, architecture: str) -> bool:
         """Whether the backend loads models of that architecture."""
