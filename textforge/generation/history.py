@@ -24,9 +24,17 @@ class History:
     """
 
     def __init__(self, prompt: Ids, rows: int) -> None:
-        self._length = len(prompt)
+        self.prompt_length = self._length = len(prompt)
         self._tokens = np.empty((self._length + _ROOM, rows), dtype=np.int64)
         self._tokens[: self._length] = prompt[:, np.newaxis]
+
+    @classmethod
+    def of(cls, tokens: npt.NDArray[np.int64], prompt_length: int) -> History:
+        """The history of texts under way, (B, t), whose first `prompt_length` tokens are the prompt's."""
+        history = cls(np.zeros(tokens.shape[1], dtype=np.int64), rows=len(tokens))
+        history._tokens[: history._length] = tokens.T
+        history.prompt_length = prompt_length
+        return history
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
