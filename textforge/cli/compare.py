@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from textforge.cli.generate import drawn_seed
+from textforge.cli.files import ResultFile, result_file_option
+from textforge.cli.generate import drawn_seed, read_prompt
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput, say
-from textforge.cli.parameters import backend_option, model_argument, seed_option, unknown_option
+from textforge.cli.parameters import (
+    backend_option,
+    model_argument,
+    prompt_file_option,
+    prompt_option,
+    seed_option,
+    unknown_option,
+)
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Unknown
@@ -22,7 +30,9 @@ DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temp
 
 @click.command("compare")
 @model_argument
-@click.option("--prompt", default="", metavar="TEXT", help="Text to go on from; none: a new beginning.")
+@prompt_option
+@prompt_file_option
+@click.option("--escapes", is_flag=True, help=r"Read \n, \t, \\ and \uXXXX in --prompt.")
 @click.option(
     "--chain",
     "chains",
@@ -41,36 +51,50 @@ DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temp
 @seed_option
 @backend_option
 @unknown_option
+@result_file_option("--html", "Write the comparison as a page too, its tokens shaded by how likely they were.")
 @click.pass_obj
 def command(
     session: Session,
     /,
     model: Path,
-    prompt: str,
+    prompt: str | None,
+    prompt_file: str | None,
+    escapes: bool,
     chains: tuple[str, ...],
     max_tokens: int,
     seed: int | None,
     backend: str | None,
     unknown: Unknown,
+    html: Path | None,
 ) -> None:
     """Write from one prompt under several chains of samplers.
 
-    All texts use the same seed, so that what differs comes from the chains.
+    All texts use the same seed, so that what differs comes from the chains. They stand side by side where the
+    terminal has room, else one under another.
+
+    Each has its entropy, the mean over the tokens drawn of how open the choice was, in bits: after the chain, and
+    before it, as the model left it in the same places. Repetition is the share of the text's 4-grams of tokens that
+    stand earlier in it too.
     """
+    prompt = read_prompt(prompt, prompt_file, escapes)
+    from textforge.cli.compare_page import comparison_page
+    from textforge.cli.compare_terminal import shown, terminal_width
+    from textforge.generation.comparing import ComparedText
     from textforge.library import load
-    from textforge.spec import write_chain
 
     plugins = session.plugins()
     parsed = [plugins.chain(chain) for chain in chains or DEFAULT_CHAINS]
     generator = load(model, backend=backend, plugins=plugins)
     used = drawn_seed() if seed is None else seed
-    request = partial(generator.stream, prompt, max_tokens=max_tokens, seed=used, unknown=unknown)
-    texts = [request(samplers=chain) for chain in parsed]  # checked before anything is said
-    with TextOutput() as output:
-        if seed is None:
-            say(f"seed {used}")
-        for chain, text in zip(parsed, texts, strict=True):
-            output.write(f"--- {write_chain(chain)} ---\n{prompt}")
-            for piece in text:
+    request = {"max_tokens": max_tokens, "seed": used, "unknown": unknown}
+    texts = [ComparedText(generator, chain, prompt, **request) for chain in parsed]  # checked before anything is said
+    page = ResultFile("--html", html) if html else None
+    with page or contextlib.nullcontext():
+        with TextOutput() as output:
+            if seed is None:
+                say(f"seed {used}")
+            for piece in shown(texts, prompt, terminal_width()):
                 output.write(piece)
-            output.write("\n\n")
+        if page:
+            facts = {"model": model, "prompt": prompt or "(none)", "seed": used}
+            page.write(comparison_page(texts, prompt, facts))

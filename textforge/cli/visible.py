@@ -1,0 +1,39 @@
+"""Text of a model, shown where control characters would do harm."""
+
+from __future__ import annotations
+
+import re
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for the tab and the newline
+    "\u202a-\u202e\u2066-\u2069"  # those that turn the direction of all that follows
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"  # what is no character, and can't be written
+)
+_NAMED = {" ": "␣", "\n": "↵", "\t": "⇥"}
+_LONGEST = 24
+
+
+def visible(text: str) -> str:
+    r"""The text with a sign in the place of each character that would act instead of showing.
+
+    >>> visible("a\x1b[1mb"), visible("a\x85")
+    ('a␛[1mb', 'a⟨U+0085⟩')
+    """
+    return _HIDDEN.sub(_sign, text)
+
+
+def visible_token(text: str) -> str:
+    r"""A token by itself, its spaces and newlines shown as well; shortened where it is long.
+
+    >>> visible_token(" the\n")
+    '␣the↵'
+    """
+    shown = "".join(_NAMED.get(character, character) for character in visible(text[: _LONGEST + 1]))
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
