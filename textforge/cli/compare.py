@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +23,7 @@ from textforge.cli.parameters import (
 )
 
 if TYPE_CHECKING:
-    from textforge.encoders.base import Unknown
+    from textforge.generation.comparing import ComparedText
 
 DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temperature:1.2")
 """The temperatures that *Deep Learning with Python* compares."""
@@ -61,11 +62,10 @@ def command(
     prompt_file: str | None,
     escapes: bool,
     chains: tuple[str, ...],
-    max_tokens: int,
     seed: int | None,
     backend: str | None,
-    unknown: Unknown,
     html: Path | None,
+    **request: Any,
 ) -> None:
     """Write from one prompt under several chains of samplers.
 
@@ -77,24 +77,33 @@ def command(
     stand earlier in it too.
     """
     prompt = read_prompt(prompt, prompt_file, escapes)
-    from textforge.cli.compare_page import comparison_page
-    from textforge.cli.compare_terminal import shown, terminal_width
     from textforge.generation.comparing import ComparedText
     from textforge.library import load
 
     plugins = session.plugins()
     parsed = [plugins.chain(chain) for chain in chains or DEFAULT_CHAINS]
     generator = load(model, backend=backend, plugins=plugins)
-    used = drawn_seed() if seed is None else seed
-    request = {"max_tokens": max_tokens, "seed": used, "unknown": unknown}
+    request["seed"] = drawn_seed() if seed is None else seed
     texts = [ComparedText(generator, chain, prompt, **request) for chain in parsed]  # checked before anything is said
     page = ResultFile("--html", html) if html else None
     with page or contextlib.nullcontext():
-        with TextOutput() as output:
-            if seed is None:
-                say(f"seed {used}")
-            for piece in shown(texts, prompt, terminal_width()):
-                output.write(piece)
+        _write(texts, prompt, None if seed is not None else f"seed {request['seed']}")
         if page:
-            facts = {"model": model, "prompt": prompt or "(none)", "seed": used}
-            page.write(comparison_page(texts, prompt, facts))
+            page.write(_page(texts, prompt, {"model": model, "seed": request["seed"]}))
+
+
+def _write(texts: Sequence[ComparedText], prompt: str, message: str | None) -> None:
+    """Write the texts, with what is to be said first."""
+    from textforge.cli.compare_terminal import shown, terminal_width
+
+    with TextOutput() as output:
+        if message:
+            say(message)
+        for piece in shown(texts, prompt, terminal_width()):
+            output.write(piece)
+
+
+def _page(texts: Sequence[ComparedText], prompt: str, facts: dict[str, object]) -> str:
+    from textforge.cli.compare_page import comparison_page
+
+    return comparison_page(texts, prompt, {**facts, "prompt": prompt or "(none)"})

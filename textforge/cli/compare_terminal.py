@@ -34,11 +34,22 @@ def shown(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iter
     if width is None or columns == 1:
         yield from _one_under_another(texts, prompt)
         return
-    for text in texts:
-        for _ in text.run():
-            pass
+    _write(texts)
     for start in range(0, len(texts), columns):
         yield _side_by_side(texts[start : start + columns], prompt, width, columns)
+
+
+def _write(texts: Sequence[ComparedText]) -> None:
+    """Write all texts, saying on standard error which one it is at: a large model takes its time."""
+    from rich.text import Text
+
+    from textforge.training.console import plain_console
+
+    with plain_console().status("") as status:
+        for place, text in enumerate(texts, 1):
+            status.update(Text(f"{place} of {len(texts)}: {text.chain}"))
+            for _ in text.run():
+                pass
 
 
 def _columns(count: int, width: int) -> int:
@@ -77,9 +88,9 @@ def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, column
     from rich.console import Console
     from rich.table import Table
 
-    table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False, expand=True)
+    table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
     for _ in range(columns):
-        table.add_column(ratio=1, overflow="fold")
+        table.add_column(width=(width + GAP) // columns - GAP, overflow="fold")
     table.add_row(*(_head(text) for text in texts))
     table.add_row(*(_body(text, prompt) for text in texts))
     stream = io.StringIO()
@@ -92,9 +103,8 @@ def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, column
 def _head(text: ComparedText) -> Text:
     from rich.text import Text
 
-    figures = (
-        f"entropy {bits(text.entropy)} (model {bits(text.model_entropy)})\nrepetition {percent(text.repetition)}\n"
-    )
+    entropy = f"entropy {bits(text.entropy)}, model’s {bits(text.model_entropy).removesuffix(' bits')}"
+    figures = f"{entropy}\nrepetition {percent(text.repetition)}\n"
     return Text.assemble((text.chain, "bold"), "\n", (figures, "cyan"))
 
 

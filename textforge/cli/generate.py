@@ -29,7 +29,7 @@ from textforge.cli.parameters import (
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder
     from textforge.generation.generator import GeneratedText, TextGenerator
-    from textforge.generation.watching import DrawnToken, Watcher
+    from textforge.generation.watching import DrawnToken
 
 
 @click.command("generate")
@@ -102,11 +102,9 @@ def command(
     request |= {"prompt": prompt, "seed": used, "stop": [unescape(text) if escapes else text for text in stop]}
     if samplers:
         request["samplers"] = samplers
-    traced = ResultFile("--trace", trace) if trace else None
-    if traced:
-        request["watch"] = _tracer(traced, generator.encoder)
+    file = _traced(request, trace, generator.encoder) if trace else contextlib.nullcontext()
     pieces = _as_json(generator, request, count) if as_json else _as_text(generator, request, count, echo)
-    with traced or contextlib.nullcontext(), TextOutput() as output:
+    with file, TextOutput() as output:
         if seed is None:
             say(f"seed {used}")
         for piece in pieces:
@@ -114,14 +112,17 @@ def command(
         output.end_on_terminal()
 
 
-def _tracer(file: ResultFile, encoder: Encoder) -> Watcher:
-    """Writes a line of the trace for each token."""
+def _traced(request: dict[str, Any], path: Path, encoder: Encoder) -> ResultFile:
+    """The file of the trace; the request then writes a line into it for each token."""
     from textforge.generation.tracing import trace
+
+    file = ResultFile("--trace", path)
 
     def write(drawn: DrawnToken) -> None:
         file.write(json.dumps(trace(drawn, encoder), ensure_ascii=False) + "\n")
 
-    return write
+    request["watch"] = write
+    return file
 
 
 def _as_text(generator: TextGenerator, request: dict[str, Any], count: int | None, echo: bool) -> Iterator[str]:
