@@ -144,8 +144,8 @@ def test_a_text_that_ended_says_so_and_one_without_tokens_has_dashes():
 
 
 def test_what_would_act_is_made_visible():
-    assert visible("a\tb\nc\x00\x7f\u202e\ud800") == "a\tb\nc␀␡⟨U+202E⟩⟨U+D800⟩"
-    assert visible_token(" \n\t\x1b") == "␣↵⇥␛"
+    assert visible("a\tb\nc\x00\x7f\u202e\ud800") == "a\tb\nc⟨U+0000⟩⟨U+007F⟩⟨U+202E⟩⟨U+D800⟩"
+    assert visible_token(" \n\t\x1b") == "␣↵⇥⟨U+001B⟩"
     assert visible_token("x" * 24) == "x" * 24
     assert visible_token("x" * 25) == "x" * 23 + "…"
-    assert len(visible_token("x" * 10_000)) == 24
+    assert len(visible_token("x" * 10_000)) == len(visible_token("\x1b" * 10_000)) == 24

@@ -265,7 +265,7 @@ def test_control_characters_don_t_reach_the_columns(tmp_path: Path) -> None:
     ]  # fmt: skip
     written = plain("".join(shown(texts, "", 100)))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", written)
-    assert "␛[2J" in written
+    assert "⟨U+001B⟩[2J" in written
     assert "[red]" in "".join(text.text for text in texts)
     assert "[red]" in written
 

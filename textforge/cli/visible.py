@@ -14,10 +14,10 @@ _LONGEST = 24
 
 
 def visible(text: str) -> str:
-    r"""The text with a sign in the place of each character that would act instead of showing.
+    r"""The text with the code in the place of each character that would act instead of showing.
 
-    >>> visible("a\x1b[1mb"), visible("a\x85")
-    ('a␛[1mb', 'a⟨U+0085⟩')
+    >>> visible("a\x1b[1mb")
+    'a⟨U+001B⟩[1mb'
     """
     return _HIDDEN.sub(_sign, text)
 
@@ -33,7 +33,4 @@ def visible_token(text: str) -> str:
 
 
 def _sign(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match[0]):04X}⟩"
