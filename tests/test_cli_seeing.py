@@ -205,6 +205,17 @@ def test_compare_writes_a_page_beside_the_text(model: Path, tmp_path: Path) -> N
     assert all(f"<dd>{each}</dd>" in page for each in entropy)
 
 
+def test_a_long_prompt_heads_the_page_by_its_beginning(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompt").write_text("It is so.\n" * 100, encoding="utf-8", newline="")
+    arguments = ["compare", model, "--prompt-file", tmp_path / "prompt", "--chain", "greedy", "--seed", 1]
+    assert run(*arguments, "--html", tmp_path / "page.html").exit_code == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    title = re.search("<title>(.*)</title>", page)
+    assert title
+    assert title[1] == "It is so. " * 5 + "It is so.… – textforge compare"
+    assert page.count("It is so.") == 6 + 20 + 100
+
+
 def test_a_page_that_can_t_be_written_is_one_line_before_any_text(model: Path, tmp_path: Path) -> None:
     result = run("compare", model, "--html", tmp_path / "missing" / "page.html")
     assert error_of(result, 1).endswith("can't be written: No such file or directory; name another file")

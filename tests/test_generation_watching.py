@@ -137,6 +137,19 @@ def test_watching_changes_no_text(seed, window, stop):
     assert all(text.logprobs is None for text in plain)
 
 
+def test_nothing_is_noted_where_nobody_watches(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("noted")
+
+    for name in ("WatchedBatch.__init__", "WatchedChain.__init__", "DrawnToken.__init__"):
+        monkeypatch.setattr(f"textforge.generation.loop.{name}", refuse)
+    writer = generator()
+    assert len(writer.generate("a", seed=1, max_tokens=5)) == 5
+    assert len("".join(writer.stream("a", seed=1, max_tokens=5))) == 5
+    with pytest.raises(RuntimeError, match="noted"):
+        list(writer.complete("a", seed=1, max_tokens=5, logprobs=True))
+
+
 def test_watching_computes_what_a_chain_does_bit_for_bit():
     seen = []
     writer = generator()

@@ -105,5 +105,6 @@ def _write(texts: Sequence[ComparedText], prompt: str, message: str | None) -> N
 
 def _page(texts: Sequence[ComparedText], prompt: str, facts: dict[str, object]) -> str:
     from textforge.cli.compare_page import comparison_page
+    from textforge.cli.visible import shortened
 
-    return comparison_page(texts, prompt, {**facts, "prompt": prompt or "(none)"})
+    return comparison_page(texts, prompt, {**facts, "prompt": shortened(prompt, 200) or "(none)"})

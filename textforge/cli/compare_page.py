@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textforge import __version__
 from textforge.cli.compare_terminal import bits, percent
-from textforge.cli.visible import visible, visible_token
+from textforge.cli.visible import shortened, visible, visible_token
 
 if TYPE_CHECKING:
     from textforge.generation.comparing import Choice, ComparedText, ComparedToken, Piece
@@ -23,7 +23,7 @@ _BAR = 16
 
 def comparison_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
     """The page, as one text. `facts` says how it came about: the model, the seed."""
-    title = f"{prompt.strip() or 'A new beginning'} – textforge compare"
+    title = f"{shortened(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
     shown_facts = "".join(f"<div><dt>{_safe(name)}</dt><dd>{_safe(value)}</dd></div>" for name, value in facts.items())
     most = max((text.model_entropy or 0 for text in texts), default=0)
     most = max([most, *(text.entropy or 0 for text in texts)])
@@ -35,7 +35,7 @@ def comparison_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[s
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="generator" content="textforge {__version__}">
-<title>{_safe(" ".join(title.split()))}</title>
+<title>{_safe(title)}</title>
 <style>
 {files("textforge.cli").joinpath("compare.css").read_text(encoding="utf-8")}</style>
 </head>

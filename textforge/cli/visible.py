@@ -29,7 +29,16 @@ def visible_token(text: str) -> str:
     '␣the↵'
     """
     shown = "".join(_NAMED.get(character, character) for character in visible(text[: _LONGEST + 1]))
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return shortened(shown, _LONGEST)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text's beginning, where it is longer than so many characters.
+
+    >>> shortened("textforge", 5)
+    'text…'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _sign(match: re.Match[str]) -> str:
