@@ -18,7 +18,10 @@ from parity.side import Side
 from textforge.backends.base import Arrays
 from textforge.generation.randomness import DrawNumbers
 
-ARCHITECTURES: Mapping[str, Mapping[str, str]] = {"lstm": {"torch": "torch", "keras": "keras"}}
+ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
+    "lstm": {"torch": "torch", "keras": "keras"},
+    "conv": {"torch": "torch-conv", "keras": "keras-conv"},
+}
 """The backends of each architecture, by framework; NumPy runs them all."""
 OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "lstm": {
@@ -28,6 +31,15 @@ OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
             "embedding_size": embedding,
         }
         for layers, embedding in itertools.product((1, 2, 3), (16, None))
+    },
+    "conv": {
+        f"{layers} x {'one-hot' if embedding is None else 'embedding'}": {
+            "channels": 32,
+            "num_layers": layers,
+            "kernel_size": kernel_size,
+            "embedding_size": embedding,
+        }
+        for (layers, kernel_size), embedding in itertools.product(((1, 2), (2, 3), (3, 3)), (16, None))
     },
 }
 TAME = {"adam": {"rate": 0.005}, "rmsprop": {"rate": 0.001}, "sgd": {"rate": 0.1}}
