@@ -42,9 +42,10 @@ OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
         for (layers, kernel_size), embedding in itertools.product(((1, 2), (2, 3), (3, 3)), (16, None))
     },
 }
+SMALLER: Mapping[str, dict[str, Any]] = {"lstm": {"hidden_size": 64}, "conv": {"channels": 48}}
+"""The model that writes the texts, and the one whose training changes its backend."""
 TAME = {"adam": {"rate": 0.005}, "rmsprop": {"rate": 0.001}, "sgd": {"rate": 0.1}}
 """Rates at which fifty steps amplify no rounding."""
-RUNTIME = {"float32": "float32", "float64": "float64"}
 TEXTS = {
     "prompt": "the ",
     "samplers": "top-k:30 | temperature:0.8",
@@ -55,7 +56,7 @@ TEXTS = {
 }
 BOUNDARY = 1e-4
 """How near to the boundary between two tokens a draw falls at which texts may part."""
-SWAP = {"epochs": 4, "characters": 120_000}
+SWAP = {"epochs": 4, "characters": 80_000}
 
 
 @attrs.frozen
@@ -110,7 +111,7 @@ class Parity:
         for name, options in OPTIONS[self.architecture].items():
             for kind, steps in (("fresh", 0), ("trained", 150)):
                 yield {**base, "steps": steps, "options": options, "model": f"{name} {kind}", "key": f"{name} {kind}"}
-        yield {**base, "steps": 600, "options": {}, "model": "writer", "key": "writer"}
+        yield {**base, "steps": 400, "options": SMALLER[self.architecture], "model": "writer", "key": "writer"}
 
     def _losses(self) -> Iterator[dict[str, Any]]:
         for optimizer in TAME:
@@ -130,7 +131,7 @@ class Parity:
             yield {"kind": "texts", "precision": precision, "key": f"texts {precision}", **self.texts_job}
 
     def _runs(self, framework: str) -> list[dict[str, Any]]:
-        run = {"kind": "run", **SWAP}
+        run = {"kind": "run", "options": SMALLER[self.architecture], **SWAP}
         return [
             {**run, "output": f"{framework}-whole", "key": "whole"},
             {**run, "output": f"{framework}-half", "stop": 2, "key": "half"},

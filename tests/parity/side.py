@@ -126,14 +126,15 @@ class Side:
         watch = Losses()
         corpus = self.folder / "corpus.txt"
         corpus.write_text(self.text()[: job["characters"]], encoding="utf-8")
-        settings = {"seed": 1, "epochs": job["epochs"], "backend": job["backend"]}
+        settings = {"seed": 1, "epochs": job["epochs"]}
         output = self.folder / job["output"]
         if job.get("resume"):
             textforge.train(output=output, resume=True, backend=job["backend"], report=watch)
         else:
             stop = Stop(job["stop"]) if "stop" in job else textforge.Report()
+            backend = self.backend(job["backend"], **job["options"])
             with contextlib.suppress(KeyboardInterrupt):
-                textforge.train(corpus, output=output, report=Reports([watch, stop]), **settings)
+                textforge.train(corpus, backend=backend, output=output, report=Reports([watch, stop]), **settings)
         return {"losses": np.array(watch.losses)}
 
 
