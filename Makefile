@@ -42,7 +42,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(INSTALL) hypothesis mypy pytest ruff
+	$(INSTALL) hypothesis mypy onnx onnxruntime pytest ruff
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
