@@ -68,7 +68,7 @@ def _model(graph: StepGraph, vocabulary_size: int, about: Mapping[str, Any]) -> 
             helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, ["rows", vocabulary_size]),
             *(_state_info(NEXT + name, shape) for name, shape in graph.state.items()),
         ],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in graph.constants.items()],
+        [numpy_helper.from_array(np.asarray(array, order="C"), name) for name, array in graph.constants.items()],
     )
     model = helper.make_model(
         made,

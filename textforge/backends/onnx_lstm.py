@@ -60,7 +60,7 @@ def _constants(weights: Arrays, layers: int, vocabulary_size: int) -> Arrays:
     if "embedding.weight" in weights:
         constants["embedding.weight"] = weights["embedding.weight"]
     else:
-        constants["vocabulary_size"] = np.array([vocabulary_size], np.int64)
+        constants["vocabulary_size"] = np.array(vocabulary_size, np.int64)
         constants["off_and_on"] = np.array([0, 1], np.float32)
     for layer in range(layers):
         constants[NUMBER.format(layer)] = np.array([layer], np.int64)
