@@ -31,6 +31,7 @@ NAMES = [
     "TrainableModel",
     "TrainingSettings",
     "__version__",
+    "apply_samplers",
     "hookimpl",
     "learned",
     "load",

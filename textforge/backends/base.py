@@ -151,6 +151,9 @@ class Backend(Component):
     formats: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """What `export` writes the models in that the backend runs: names, and what each is."""
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse options that don't go together; one that does so calls `super()`'s, for the others it inherits."""
+
     @classmethod
     def runs(cls, architecture: str) -> bool:
         """Whether the backend loads models of that architecture."""

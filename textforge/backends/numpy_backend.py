@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from textforge.backends.base import Backend, Model, ReadBack, SavedModel
+from textforge.backends.conv import ARCHITECTURE as CONV
 from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import ARCHITECTURE as LSTM
+from textforge.backends.numpy_conv import NumpyConv
 from textforge.backends.numpy_lstm import NumpyLSTM
 from textforge.component import option
 from textforge.errors import BackendError, listed
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from textforge.training.settings import TrainingSettings
 
 ONNX = Framework("onnx", "ONNX", oldest=(1, 16), brought_by="'textforge[onnx]'", needed_by="format")
-_MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LSTM: NumpyLSTM})
+_MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LSTM: NumpyLSTM, CONV: NumpyConv})
 """What runs each architecture."""
 
 

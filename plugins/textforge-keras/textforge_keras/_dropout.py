@@ -49,5 +49,5 @@ class SeededDropout:
 
 
 def _rows_first(mask: tf.Tensor) -> tf.Tensor:
-    """(T, B, ·) -> (B, T, ·)"""
+    """(T, B, ·) -> (B, T, ·)."""
     return tf.transpose(mask, (1, 0, 2))

@@ -5,9 +5,9 @@ Shapes: B rows, T tokens, V the vocabulary's size.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -67,8 +67,9 @@ class KerasModel(TrainableModel):
         return _own_array(logits)
 
     def forward(self, ids: Array, state: State, last_only: bool = False) -> Array:
+        forward = self._forward_last if last_only else self._forward_all
         with tf.device(self._device):
-            logits, after = self._forward(last_only)(ids.astype(np.int32), state)
+            logits, after = forward(ids.astype(np.int32), state)
         state.update(after)
         return _own_array(logits)
 
@@ -97,7 +98,8 @@ class KerasModel(TrainableModel):
         rates = self._begun().rates(learning_rate)
         handed: tuple[Array, ...] = ()
         if self._dropout is not None:
-            shapes = self._network.dropout_shapes(*inputs.shape, last_only=targets.ndim == 1)
+            rows, length = inputs.shape
+            shapes = self._network.dropout_shapes(rows, length, targets.ndim == 1)
             handed = self._dropout.handed(step, shapes)
         with tf.device(self._device):
             loss, after = self._train(inputs.astype(np.int32), targets.astype(np.int32), state, handed, rates)
@@ -156,26 +158,32 @@ class KerasModel(TrainableModel):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(expected, tf.cast(logits, self._network.dtype))
         return tf.reduce_mean(losses), after
 
-    @functools.cached_property
+    @cached_property
     def _step(self) -> Compiled:
         """One token a row, compiled for any number of rows."""
         return self._compiled(self._network.step, tf.TensorSpec([None], tf.int32))
 
-    @functools.cache  # noqa: B019 -- two functions at most, which belong to the model
-    def _forward(self, last_only: bool) -> Compiled:
+    @cached_property
+    def _forward_all(self) -> Compiled:
         """Many tokens a row, compiled for any number of both."""
-        return self._compiled(
-            lambda ids, state: self._network(ids, state, last_only), tf.TensorSpec([None, None], tf.int32)
-        )
+        return self._compiled(self._network.__call__, tf.TensorSpec([None, None], tf.int32))
+
+    @cached_property
+    def _forward_last(self) -> Compiled:
+        """The same, for the last token's logits."""
+        return self._compiled(partial(self._network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
 
     def _compiled(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
-        return tf.function(function, (ids, self._state_spec()), autograph=False)  # type: ignore[no-any-return]
+        def compiled(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            return function(ids, state)  # type: ignore[no-any-return]
+
+        return tf.function(compiled, (ids, self._state_spec()), autograph=False)  # type: ignore[no-any-return]
 
     def _state_spec(self) -> dict[str, tf.TensorSpec]:
         shapes = self._network.state_shapes()
         return {name: tf.TensorSpec(shape, self._network.dtype) for name, shape in shapes.items()}
 
-    @functools.cached_property
+    @cached_property
     def _loss(self) -> Compiled:
         def loss(inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             return self._mean_loss(inputs, targets, state, None)

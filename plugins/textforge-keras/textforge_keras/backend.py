@@ -10,6 +10,7 @@ from typing import Any
 
 import textforge
 from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
+from textforge.backends.conv import ConvBackend
 from textforge.backends.lstm import LSTMBackend
 from textforge.errors import OptionError
 
@@ -40,6 +41,7 @@ class KerasRuntime(GradientBackend):
 
     def __attrs_post_init__(self) -> None:
         """Refuse a device that can't be one."""
+        super().__attrs_post_init__()
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(f"{self.title()}device must be auto, cpu, gpu or gpu:N (N from 0), got {self.device!r}")
 
@@ -77,3 +79,14 @@ class KerasBackend(LSTMBackend, KerasRuntime):
     """
 
     name = "keras"
+
+
+class KerasConvBackend(ConvBackend, KerasRuntime):
+    """Trains and runs the causal convolutional network with Keras.
+
+    >>> model = KerasConvBackend(channels=8, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "keras-conv"

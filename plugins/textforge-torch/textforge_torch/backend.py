@@ -10,6 +10,7 @@ from typing import Any
 
 import textforge
 from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
+from textforge.backends.conv import ConvBackend
 from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import LSTMBackend
 from textforge.errors import OptionError
@@ -38,6 +39,7 @@ class TorchRuntime(GradientBackend):
 
     def __attrs_post_init__(self) -> None:
         """Refuse a device that can't be one."""
+        super().__attrs_post_init__()
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(
                 f"{self.title()}device must be auto, cpu, cuda, cuda:N (N from 0) or mps, got {self.device!r}"
@@ -72,3 +74,14 @@ class TorchBackend(LSTMBackend, TorchRuntime):
     """
 
     name = "torch"
+
+
+class TorchConvBackend(ConvBackend, TorchRuntime):
+    """Trains and runs the causal convolutional network with PyTorch.
+
+    >>> model = TorchConvBackend(channels=16, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "torch-conv"
