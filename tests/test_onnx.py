@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from export_samples import LSTMS, exact_logits, saved_lstm, some_ids
+from export_samples import SAVED, exact_logits, saved_conv, saved_lstm, some_ids
 from onnx.reference import ReferenceEvaluator
 
 from textforge.backends.base import SavedModel
@@ -23,6 +24,7 @@ from textforge.encoders.char import CharEncoder
 from textforge.errors import BackendError, BundleError, ExportError
 from textforge.exporting import export
 
+Make = Callable[[], SavedModel]
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
 
 
@@ -34,24 +36,26 @@ def by_steps(run: Any, ids: np.ndarray, state: dict[str, np.ndarray]) -> np.ndar
     """As someone would who has nothing but the file and what it says of itself."""
     logits = []
     for t in range(ids.shape[1]):
-        step, hidden, cell = run(["logits", "next_hidden", "next_cell"], {"ids": ids[:, t], **state})
-        state = {"hidden": hidden, "cell": cell}
+        step, *after = run(["logits", *(f"next_{name}" for name in state)], {"ids": ids[:, t], **state})
+        state = dict(zip(state, after, strict=True))
         logits.append(step)
     return np.stack(logits, axis=1)
 
 
-def zeros(saved: SavedModel, rows: int) -> dict[str, np.ndarray]:
-    shape = (saved.options["num_layers"], rows, saved.options["hidden_size"])
-    return {"hidden": np.zeros(shape, np.float32), "cell": np.zeros(shape, np.float32)}
+def zeros(path: Path, rows: int) -> dict[str, np.ndarray]:
+    parts = session(path).get_inputs()[1:]
+    return {
+        part.name: np.zeros([rows if size == "rows" else size for size in part.shape], np.float32) for part in parts
+    }
 
 
 @pytest.mark.parametrize("rows", [1, 16])
-@pytest.mark.parametrize("options", LSTMS.values(), ids=LSTMS)
-def test_onnxruntime_gives_the_same_logits(options: dict[str, Any], rows: int, tmp_path: Path) -> None:
-    saved = saved_lstm(**options)
-    export(saved, ENCODER, "onnx", tmp_path / "model.onnx")
+@pytest.mark.parametrize("make", SAVED.values(), ids=SAVED)
+def test_onnxruntime_gives_the_same_logits(make: Make, rows: int, tmp_path: Path) -> None:
+    saved, path = make(), tmp_path / "model.onnx"
+    export(saved, ENCODER, "onnx", path)
     ids = some_ids(rows, 1000 // rows)
-    logits = by_steps(session(tmp_path / "model.onnx").run, ids, zeros(saved, rows))
+    logits = by_steps(session(path).run, ids, zeros(path, rows))
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, exact_logits(saved, ids), rtol=0, atol=1e-5)
 
@@ -61,18 +65,18 @@ def test_weights_as_large_as_trained_ones_agree_too(tmp_path: Path) -> None:
     made = export(saved, ENCODER, "onnx", tmp_path / "model.onnx")
     ids = some_ids(1, 1000)
     exact = exact_logits(saved, ids)
-    logits = by_steps(session(tmp_path / "model.onnx").run, ids, zeros(saved, 1))
+    logits = by_steps(session(made.path).run, ids, zeros(made.path, 1))
     np.testing.assert_allclose(logits, exact, rtol=0, atol=1e-4)
     assert 0 < made.distance < 1e-4
 
 
-@pytest.mark.parametrize("options", LSTMS.values(), ids=LSTMS)
-def test_the_graph_keeps_the_standard(options: dict[str, Any], tmp_path: Path) -> None:
-    saved = saved_lstm(**options)
-    export(saved, ENCODER, "onnx", tmp_path / "model.onnx")
-    onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
+@pytest.mark.parametrize("make", SAVED.values(), ids=SAVED)
+def test_the_graph_keeps_the_standard(make: Make, tmp_path: Path) -> None:
+    saved, path = make(), tmp_path / "model.onnx"
+    export(saved, ENCODER, "onnx", path)
+    onnx.checker.check_model(path, full_check=True)
     ids = some_ids(2, 20)
-    logits = by_steps(ReferenceEvaluator(str(tmp_path / "model.onnx")).run, ids, zeros(saved, 2))
+    logits = by_steps(ReferenceEvaluator(str(path)).run, ids, zeros(path, 2))
     np.testing.assert_allclose(logits, exact_logits(saved, ids), rtol=0, atol=1e-5)
 
 
@@ -97,6 +101,13 @@ def test_inputs_and_outputs_say_what_they_are(tmp_path: Path) -> None:
         ("next_hidden", [2, "rows", 7]),
         ("next_cell", [2, "rows", 7]),
     ]
+
+
+def test_the_state_of_a_convolutional_network_is_what_its_layers_look_back_on(tmp_path: Path) -> None:
+    export(saved_conv(num_layers=2, kernel_size=3, channels=7), ENCODER, "onnx", tmp_path / "model.onnx")
+    opened = session(tmp_path / "model.onnx")
+    shapes = {given.name: given.shape for given in opened.get_inputs()}
+    assert shapes == {"ids": ["rows"], "conv.0": ["rows", 2, 7], "conv.1": ["rows", 4, 7]}
 
 
 def test_the_file_says_what_its_tokens_are(tmp_path: Path) -> None:

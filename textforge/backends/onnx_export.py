@@ -22,12 +22,14 @@ from onnx import helper, numpy_helper
 
 from textforge import __version__
 from textforge.backends.base import Array, Arrays, ReadBack, SavedModel
+from textforge.backends.conv import ARCHITECTURE as CONV
 from textforge.backends.lstm import ARCHITECTURE as LSTM
+from textforge.backends.onnx_conv import conv_graph
 from textforge.backends.onnx_graph import LOGITS, NEXT, StepGraph
 from textforge.backends.onnx_lstm import lstm_graph
 from textforge.errors import ExportError, listed
 
-GRAPHS: Mapping[str, Callable[[SavedModel], StepGraph]] = MappingProxyType({LSTM: lstm_graph})
+GRAPHS: Mapping[str, Callable[[SavedModel], StepGraph]] = MappingProxyType({LSTM: lstm_graph, CONV: conv_graph})
 """The graph of each architecture."""
 OPSET, IR_VERSION = 17, 8
 """Of 2022, and so read by whatever runs ONNX."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 import onnx
+from onnx import helper
 
 from textforge.backends.base import Arrays
 from textforge.backends.training_arrays import Shape
@@ -24,3 +25,10 @@ class StepGraph:
     """The weights, and what else doesn't change, under the names that nodes read them by."""
     state: Mapping[str, Shape]
     """The shapes of what is carried on, by canonical name; None: the rows."""
+
+
+def node(operator: str, inputs: Sequence[str], output: str, **attributes: int) -> onnx.NodeProto:
+    """A node with one output, called as that is."""
+    made = helper.make_node(operator, inputs, [output], output)
+    made.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+    return made

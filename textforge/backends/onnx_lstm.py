@@ -11,7 +11,7 @@ from onnx import helper
 
 from textforge.backends.base import Array, Arrays, SavedModel
 from textforge.backends.lstm import checked_arrays, state_shapes
-from textforge.backends.onnx_graph import LOGITS, NEXT, StepGraph
+from textforge.backends.onnx_graph import LOGITS, NEXT, StepGraph, node
 
 NUMBER = "layer.{}"
 """A layer's number as a tensor, (1,): which part of the state is its own."""
@@ -23,14 +23,14 @@ def lstm_graph(saved: SavedModel) -> StepGraph:
     """The graph of a saved LSTM; raises `textforge.errors.BundleError` for weights that don't fit the options."""
     weights = checked_arrays(saved)
     layers, size = saved.options["num_layers"], saved.options["hidden_size"]
-    nodes = [*_input(weights), _node("Unsqueeze", ["vectors", "first"], "input")]  # (B, E) -> (1, B, E)
+    nodes = [*_input(weights), node("Unsqueeze", ["vectors", "first"], "input")]  # (B, E) -> (1, B, E)
     for layer in range(layers):
         nodes += _layer(layer, size)
     nodes += [
-        _node("Squeeze", [f"hidden.{layers - 1}", "first"], "top"),  # (1, B, H) -> (B, H)
-        _node("MatMul", ["top", "output.weight"], "products"),
-        _node("Add", ["products", "output.bias"], LOGITS),
-        *(_state_after(part, layers) for part in STATE),
+        node("Squeeze", [f"hidden.{layers - 1}", "first"], "top"),  # (1, B, H) -> (B, H)
+        node("MatMul", ["top", "output.weight"], "products"),
+        node("Add", ["products", "output.bias"], LOGITS),
+        *(node("Concat", [f"{part}.{n}" for n in range(layers)], NEXT + part, axis=0) for part in STATE),
     ]
     return StepGraph(nodes, _constants(weights, layers, saved.vocabulary_size), state_shapes(layers, size))
 
@@ -38,14 +38,14 @@ def lstm_graph(saved: SavedModel) -> StepGraph:
 def _input(weights: Arrays) -> list[onnx.NodeProto]:
     """Tokens as vectors, (B,) -> (B, E) or, one-hot, (B, V)."""
     if "embedding.weight" in weights:
-        return [_node("Gather", ["embedding.weight", "ids"], "vectors")]
-    return [_node("OneHot", ["ids", "vocabulary_size", "off_and_on"], "vectors")]
+        return [node("Gather", ["embedding.weight", "ids"], "vectors")]
+    return [node("OneHot", ["ids", "vocabulary_size", "off_and_on"], "vectors")]
 
 
 def _layer(layer: int, size: int) -> list[onnx.NodeProto]:
     """A layer's part of the state before and after, (1, B, H) each; it reads the vectors, or the layer below."""
     before = [f"{part}_before.{layer}" for part in STATE]
-    own = [_node("Gather", [part, NUMBER.format(layer)], name) for part, name in zip(STATE, before, strict=True)]
+    own = [node("Gather", [part, NUMBER.format(layer)], name) for part, name in zip(STATE, before, strict=True)]
     given = f"hidden.{layer - 1}" if layer else "input"
     weights = [f"lstm.{layer}.{kind}" for kind in KINDS]
     after = [f"{part}.{layer}" for part in STATE]
@@ -76,12 +76,3 @@ def _in_order(weights: Array) -> Array:
     """Gates in ONNX's order, input, output, forget, cell, and an axis for the direction: (4H, ·) -> (1, 4H, ·)."""
     input, forget, cell, output = np.split(weights, 4)
     return np.concatenate([input, output, forget, cell])[np.newaxis]
-
-
-def _state_after(part: str, layers: int) -> onnx.NodeProto:
-    """A part of the state of all layers, (L, B, H)."""
-    return helper.make_node("Concat", [f"{part}.{n}" for n in range(layers)], [NEXT + part], NEXT + part, axis=0)
-
-
-def _node(operator: str, inputs: list[str], output: str) -> onnx.NodeProto:
-    return helper.make_node(operator, inputs, [output], output)

@@ -14,17 +14,23 @@ import attrs
 import numpy as np
 import pytest
 
-from textforge.backends.numpy_lstm import NumpyLSTM
+from textforge.backends.numpy_backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
 from textforge.exporting import export
-from textforge_keras import KerasBackend
+from textforge_keras import KerasBackend, KerasConvBackend
 
-MODELS = {
+LSTMS = {
     "default": {},
     "three-layers": {"num_layers": 3, "hidden_size": 12, "dropout": 0.0},
     "one-hot": {"embedding_size": None, "num_layers": 2, "hidden_size": 9},
     "tiny": {"hidden_size": 1, "embedding_size": 1},
+}
+CONVS = {
+    "default": {},
+    "wide": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 3, "channels": 10, "dropout": 0.0},
+    "one-hot": {"embedding_size": None, "num_layers": 4, "channels": 9, "dilation_growth": 1},
+    "tiny": {"embedding_size": 1, "num_layers": 1, "channels": 1},
 }
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
 README = Path(__file__).parents[1] / "README.md"
@@ -34,9 +40,17 @@ WITHOUT_TEXTFORGE = "import sys\nsys.modules['textforge'] = sys.modules['textfor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def saved_lstm(scale=1, **options):
-    """An LSTM whose biases are no zeros, its weights `scale` times as large as fresh ones."""
-    made = KerasBackend(**options).initial(11, seed=3)
+def saved_lstm(**options):
+    return saved_model(KerasBackend, **options)
+
+
+def saved_conv(**options):
+    return saved_model(KerasConvBackend, **options)
+
+
+def saved_model(backend, scale=1, **options):
+    """A model whose biases are no zeros, its weights `scale` times as large as fresh ones."""
+    made = backend(**options).initial(11, seed=3)
     generator = np.random.default_rng(3)
     arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
     for name in arrays:
@@ -50,7 +64,7 @@ def some_ids(rows, length):
 
 
 def exact_logits(saved, ids):
-    model = NumpyLSTM(saved, "float64")
+    model = NumpyBackend(precision="float64").load(saved)
     return model.forward(ids, model.start(len(ids)))
 
 
@@ -68,9 +82,17 @@ def run_without_textforge(code, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("options", LSTMS.values(), ids=LSTMS)
 def test_keras_gives_the_same_logits(options, tmp_path):
-    saved = saved_lstm(**options)
+    check_logits(saved_lstm(**options), tmp_path)
+
+
+@pytest.mark.parametrize("options", CONVS.values(), ids=CONVS)
+def test_a_convolutional_network_s_are_the_same_too(options, tmp_path):
+    check_logits(saved_conv(**options), tmp_path)
+
+
+def check_logits(saved, tmp_path):
     export(saved, ENCODER, "keras", tmp_path / "model.keras")
     model = load(tmp_path / "model.keras")
     for rows in (1, 16):
@@ -88,17 +110,20 @@ def test_weights_as_large_as_trained_ones_agree_too(tmp_path):
 
 
 def test_a_process_without_textforge_loads_it(tmp_path):
-    saved = saved_lstm(num_layers=2, hidden_size=12)
-    export(saved, ENCODER, "keras", tmp_path / "model.keras")
     ids = some_ids(2, 30)
     np.save(tmp_path / "ids.npy", ids)
+    saved = {"lstm": saved_lstm(num_layers=2, hidden_size=12), "conv": saved_conv(num_layers=2)}
+    for name, one in saved.items():
+        export(one, ENCODER, "keras", tmp_path / f"{name}.keras")
     run_without_textforge(
         "import keras, numpy as np\n"
-        "model = keras.models.load_model('model.keras', safe_mode=True)\n"
-        "np.save('logits.npy', model.predict(np.load('ids.npy'), verbose=0))\n",
+        "for name in ('lstm', 'conv'):\n"
+        "    model = keras.models.load_model(name + '.keras', safe_mode=True)\n"
+        "    np.save(name + '.npy', model.predict(np.load('ids.npy'), verbose=0))\n",
         tmp_path,
     )
-    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), exact_logits(saved, ids), rtol=0, atol=1e-5)
+    for name, one in saved.items():
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), exact_logits(one, ids), rtol=0, atol=1e-5)
 
 
 def test_its_layers_are_keras_s_own_and_named_as_the_weights_are(tmp_path):
@@ -118,6 +143,23 @@ def test_its_layers_are_keras_s_own_and_named_as_the_weights_are(tmp_path):
     assert (model.input_shape, model.output_shape) == ((None, None), (None, None, 11))
 
 
+def test_a_convolutional_network_s_layers_are_keras_s_own_too(tmp_path):
+    export(saved_conv(num_layers=1, kernel_size=3, channels=7), ENCODER, "keras", tmp_path / "model.keras")
+    model = load(tmp_path / "model.keras")
+    assert {layer.name: type(layer).__name__ for layer in model.layers} == {
+        "ids": "InputLayer",
+        "embedding": "Embedding",
+        "input": "Dense",
+        "conv.0.value": "Conv1D",
+        "conv.0.gate": "Conv1D",
+        "gated.0": "Multiply",
+        "dropout.0": "Dropout",
+        "values.0": "Add",
+        "output": "Dense",
+    }
+    assert all(type(layer).__module__.startswith("keras.") for layer in model.layers)
+
+
 def test_one_hot_input_is_no_weight(tmp_path):
     export(saved_lstm(embedding_size=None), ENCODER, "keras", tmp_path / "model.keras")
     layer = load(tmp_path / "model.keras").get_layer("one_hot")
@@ -134,7 +176,8 @@ def test_the_file_says_what_the_model_is(tmp_path):
     assert "".join(about["tokens"]) == ENCODER.vocabulary
 
 
-def test_no_random_number_is_used(tmp_path):
+@pytest.mark.parametrize("make", [saved_lstm, saved_conv])
+def test_no_random_number_is_used(make, tmp_path):
     import keras
 
     random.seed(1)
@@ -142,22 +185,30 @@ def test_no_random_number_is_used(tmp_path):
     before = random.getstate(), np.random.get_state()[1].tolist()
     first = keras.random.uniform((3,)).numpy()
     keras.utils.set_random_seed(2)
-    export(saved_lstm(num_layers=2), ENCODER, "keras", tmp_path / "model.keras")
+    export(make(num_layers=2), ENCODER, "keras", tmp_path / "model.keras")
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
     np.testing.assert_array_equal(keras.random.uniform((3,)).numpy(), first)
 
 
-@pytest.mark.parametrize("options", [{}, {"embedding_size": None}], ids=["embedding", "one-hot"])
-def test_it_can_be_trained_on(options, tmp_path):
+TRAINED = {
+    "lstm": lambda: saved_lstm(hidden_size=16),
+    "one-hot": lambda: saved_lstm(hidden_size=16, embedding_size=None),
+    "conv": lambda: saved_conv(channels=16, num_layers=2),
+}
+
+
+@pytest.mark.parametrize("make", TRAINED.values(), ids=TRAINED)
+def test_it_can_be_trained_on(make, tmp_path):
     import keras
 
-    export(saved_lstm(hidden_size=16, **options), ENCODER, "keras", tmp_path / "model.keras")
+    saved = make()
+    export(saved, ENCODER, "keras", tmp_path / "model.keras")
     model = load(tmp_path / "model.keras")
     ids = np.tile(np.arange(11), 12)[:128].reshape(8, 16)
     model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     losses = model.fit(ids[:, :-1], ids[:, 1:], epochs=15, batch_size=4, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
-    if "embedding_size" in options:
+    if saved.options["embedding_size"] is None:
         np.testing.assert_array_equal(model.get_layer("one_hot").get_weights()[0], np.eye(11))
 
 
@@ -171,8 +222,8 @@ def test_a_clone_starts_from_weights_that_can_learn(tmp_path):
 
 
 def test_a_name_that_keras_would_not_load_is_refused(tmp_path):
-    for name, ending in (("model.h5", "'.h5'"), ("model", "'nothing'")):
-        with pytest.raises(ExportError, match=f"^Keras loads files whose names end in .keras, not in {ending}: add it"):
+    for name, ending in (("model.h5", "'.h5'"), ("model", "''")):
+        with pytest.raises(ExportError, match=f"^Keras loads only files whose names end in .keras, not in {ending}: "):
             export(saved_lstm(), ENCODER, "keras", tmp_path / name)
     assert not list(tmp_path.iterdir())
 

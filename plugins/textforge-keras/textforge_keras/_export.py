@@ -1,6 +1,6 @@
 """The format ``keras``: a functional model of Keras's own layers, from token ids to logits.
 
-Shapes: B rows, T tokens, E embedding size, H hidden size, V the vocabulary's size.
+Shapes: B rows, T tokens, E embedding size, H hidden size, C channels, V the vocabulary's size.
 """
 
 from __future__ import annotations
@@ -16,27 +16,29 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from textforge.backends import conv
 from textforge.backends.base import Array, Arrays, ReadBack, SavedModel
+from textforge.backends.conv import ARCHITECTURE as CONV
 from textforge.backends.lstm import ARCHITECTURE as LSTM
 from textforge.backends.lstm import EMBEDDING_DEVIATION, checked_arrays
 from textforge.errors import ExportError, listed
 
 ABOUT = "textforge.json"
 """The file within the .keras file that says what the model is."""
+HALVES = ("value", "gate")
+"""What a convolution gives: rows of its weights come in this order."""
 
 
 def write_keras(saved: SavedModel, path: Path, about: Mapping[str, Any]) -> ReadBack:
     """Write the file, and give the logits of the model that Keras loads from it.
 
-    Raises `ExportError` for an architecture there is no such model of, and for a name that Keras would not load.
+    Raises `ExportError` for an architecture there is no such model of.
     """
     if saved.architecture not in MODELS:
         raise ExportError(
             f"a model of the architecture {saved.architecture!r} can't be written as 'keras': there are models for "
             f"{listed(MODELS)}"
         )
-    if path.suffix != ".keras":
-        raise ExportError(f"Keras loads files whose names end in .keras, not in {path.suffix or 'nothing'!r}: add it")
     with tf.device("/CPU:0"):
         MODELS[saved.architecture](saved).save(path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -54,14 +56,41 @@ def lstm_model(saved: SavedModel) -> keras.Model:
         values = _lstm_layer(layer, size)(values)  # (B, T, H)
         if dropout:
             values = keras.layers.Dropout(dropout, seed=layer, name=f"dropout.{layer}")(values)
-    kernel = keras.initializers.GlorotUniform(seed=0)
-    logits = keras.layers.Dense(saved.vocabulary_size, kernel_initializer=kernel, name="output")(values)
+    logits = keras.layers.Dense(saved.vocabulary_size, kernel_initializer=_glorot(0), name="output")(values)
     model = keras.Model(ids, logits, name="textforge_lstm")
-    _set_weights(model, arrays, saved.options["num_layers"])
+    _set_outer_weights(model, arrays)
+    for layer in range(saved.options["num_layers"]):
+        weights = (arrays[f"lstm.{layer}.{kind}"] for kind in ("input_weight", "recurrent_weight", "bias"))
+        _set_weights(model.get_layer(f"lstm.{layer}"), *weights)
     return model
 
 
-MODELS: Mapping[str, Callable[[SavedModel], keras.Model]] = MappingProxyType({LSTM: lstm_model})
+def conv_model(saved: SavedModel) -> keras.Model:
+    """The convolutional network; a layer's values and its gates are a convolution each."""
+    arrays = conv.checked_arrays(saved)
+    channels, layers, kernel_size, growth, _ = (saved.options[name] for name in conv.SIZES)
+    dropout = saved.options.get("dropout", 0.0)
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    vectors = _input_layer(arrays, saved.vocabulary_size)(ids)  # (B, T, E) or (B, T, V)
+    values = keras.layers.Dense(channels, kernel_initializer=_glorot(0), name="input")(vectors)  # (B, T, C)
+    for layer in range(layers):
+        value, gate = (_convolution(layer, kind, channels, kernel_size, growth**layer)(values) for kind in HALVES)
+        added = keras.layers.Multiply(name=f"gated.{layer}")([value, gate])
+        if dropout:
+            added = keras.layers.Dropout(dropout, seed=layer, name=f"dropout.{layer}")(added)
+        values = keras.layers.Add(name=f"values.{layer}")([values, added])
+    logits = keras.layers.Dense(saved.vocabulary_size, kernel_initializer=_glorot(0), name="output")(values)
+    model = keras.Model(ids, logits, name="textforge_conv")
+    _set_outer_weights(model, arrays)
+    _set_weights(model.get_layer("input"), arrays["input.weight"], arrays["input.bias"])
+    for layer in range(layers):
+        halves = (np.split(arrays[f"conv.{layer}.{kind}"], 2) for kind in ("weight", "bias"))
+        for kind, weight, bias in zip(HALVES, *halves, strict=True):
+            _set_weights(model.get_layer(f"conv.{layer}.{kind}"), weight, bias)
+    return model
+
+
+MODELS: Mapping[str, Callable[[SavedModel], keras.Model]] = MappingProxyType({LSTM: lstm_model, CONV: conv_model})
 """The model of each architecture."""
 
 
@@ -75,26 +104,44 @@ def _input_layer(arrays: Arrays, vocabulary_size: int) -> keras.Layer:
 
 
 def _lstm_layer(layer: int, size: int) -> keras.layers.LSTM:
-    # Seeded, so that making it neither uses nor changes Keras's or Python's random numbers.
+    recurrent = keras.initializers.Orthogonal(seed=layer)
     return keras.layers.LSTM(
         size,
         return_sequences=True,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=layer),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=layer),
+        kernel_initializer=_glorot(layer),
+        recurrent_initializer=recurrent,
         seed=layer,
         name=f"lstm.{layer}",
     )
 
 
-def _set_weights(model: keras.Model, arrays: Arrays, layers: int) -> None:
+def _convolution(layer: int, kind: str, channels: int, kernel_size: int, dilation: int) -> keras.layers.Conv1D:
+    return keras.layers.Conv1D(
+        channels,
+        kernel_size,
+        padding="causal",
+        dilation_rate=dilation,
+        activation="sigmoid" if kind == "gate" else None,
+        kernel_initializer=_glorot(2 * layer + (kind == "gate")),
+        name=f"conv.{layer}.{kind}",
+    )
+
+
+def _glorot(seed: int) -> keras.initializers.Initializer:
+    """Seeded, as all are here, so that making a layer neither uses nor changes Keras's or Python's random numbers."""
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def _set_outer_weights(model: keras.Model, arrays: Arrays) -> None:
+    """Those of the layers that every architecture has."""
     if "embedding.weight" in arrays:
         model.get_layer("embedding").set_weights([arrays["embedding.weight"]])
-    for layer in range(layers):
-        kernels = [arrays[f"lstm.{layer}.{kind}_weight"].T for kind in ("input", "recurrent")]
-        model.get_layer(f"lstm.{layer}").set_weights(
-            [*map(np.ascontiguousarray, kernels), arrays[f"lstm.{layer}.bias"]]
-        )
-    model.get_layer("output").set_weights([np.ascontiguousarray(arrays["output.weight"].T), arrays["output.bias"]])
+    _set_weights(model.get_layer("output"), arrays["output.weight"], arrays["output.bias"])
+
+
+def _set_weights(layer: keras.Layer, *weights: Array) -> None:
+    """Give a layer weights whose axes lie the other way round in Keras."""
+    layer.set_weights([np.ascontiguousarray(weight.T) for weight in weights])
 
 
 def _read_back(path: Path) -> ReadBack:

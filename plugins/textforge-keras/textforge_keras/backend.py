@@ -12,7 +12,7 @@ import textforge
 from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
 from textforge.backends.conv import ConvBackend
 from textforge.backends.lstm import LSTMBackend
-from textforge.errors import OptionError
+from textforge.errors import ExportError, OptionError
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
@@ -64,6 +64,8 @@ class KerasRuntime(GradientBackend):
     def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
         from textforge_keras._framework import require_keras
 
+        if path.suffix != ".keras":
+            raise ExportError(f"Keras loads only files whose names end in .keras, not in {path.suffix!r}: add that")
         require_keras(self.name)
         from textforge_keras._export import write_keras
 

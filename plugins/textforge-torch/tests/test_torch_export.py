@@ -16,11 +16,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from textforge.backends.numpy_backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
 from textforge.exporting import export
-from textforge.generation.generator import TextGenerator
-from textforge_torch import TorchBackend
+from textforge_torch import TorchBackend, TorchConvBackend
 from textforge_torch._export import write_state_dict
 
 MODELS = {
@@ -33,9 +33,17 @@ ENCODER = CharEncoder().fit(["abcdefghij\n"])
 README = Path(__file__).parents[1] / "README.md"
 
 
-def saved_lstm(scale=1, **options):
-    """An LSTM whose biases are no zeros, its weights `scale` times as large as fresh ones."""
-    made = TorchBackend(**options).initial(11, seed=3)
+def saved_lstm(**options):
+    return saved_model(TorchBackend, **options)
+
+
+def saved_conv(**options):
+    return saved_model(TorchConvBackend, **options)
+
+
+def saved_model(backend, scale=1, **options):
+    """A model whose biases are no zeros, its weights `scale` times as large as fresh ones."""
+    made = backend(**options).initial(11, seed=3)
     random = np.random.default_rng(3)
     arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
     for name in arrays:
@@ -80,6 +88,45 @@ def test_a_plain_module_gives_the_textbook_s_logits(options, rows, tmp_path, log
     with torch.no_grad():
         logits = plain(tmp_path / "model.safetensors", saved)(torch.tensor(ids)).numpy()
     np.testing.assert_allclose(logits, logits_by_the_book(saved, ids), rtol=0, atol=1e-5)
+
+
+CONVS = {
+    "default": {},
+    "wide": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 3, "channels": 10},
+    "one-hot": {"embedding_size": None, "num_layers": 4, "channels": 9, "dilation_growth": 1},
+    "tiny": {"embedding_size": 1, "num_layers": 1, "channels": 1},
+}
+
+
+@pytest.mark.parametrize("options", CONVS.values(), ids=CONVS)
+def test_a_plain_convolutional_module_agrees_too(options, tmp_path):
+    saved = saved_conv(**options)
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    ids = some_ids(16, 60)
+    known, sizes = load_file(tmp_path / "model.safetensors"), saved.options
+    vectors = known["embedding.weight"] if "embedding.weight" in known else torch.eye(11)
+    values = nn.functional.linear(vectors[ids], known["input.weight"], known["input.bias"]).transpose(1, 2)
+    for layer in range(sizes["num_layers"]):
+        dilation = sizes["dilation_growth"] ** layer
+        padded = nn.functional.pad(values, ((sizes["kernel_size"] - 1) * dilation, 0))
+        weights = known[f"conv.{layer}.weight"], known[f"conv.{layer}.bias"]
+        values = values + nn.functional.glu(nn.functional.conv1d(padded, *weights, dilation=dilation), 1)
+    logits = nn.functional.linear(values.transpose(1, 2), known["output.weight"], known["output.bias"])
+    model = NumpyBackend(precision="float64").load(saved)
+    np.testing.assert_allclose(logits.numpy(), model.forward(ids, model.start(16)), rtol=0, atol=1e-5)
+
+
+def test_a_convolutional_network_s_names_are_pytorch_s(tmp_path):
+    export(saved_conv(num_layers=2, channels=5, embedding_size=3), ENCODER, "torch", tmp_path / "model.safetensors")
+    plain = nn.ModuleDict(
+        {
+            "embedding": nn.Embedding(11, 3),
+            "input": nn.Linear(3, 5),
+            "conv": nn.ModuleList([nn.Conv1d(5, 10, 2), nn.Conv1d(5, 10, 2, dilation=2)]),
+            "output": nn.Linear(5, 11),
+        }
+    )
+    plain.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=True)
 
 
 def test_weights_as_large_as_trained_ones_agree_too(tmp_path, logits_by_the_book):
@@ -153,12 +200,11 @@ def test_an_architecture_without_a_module_is_refused(tmp_path):
         write_state_dict(other, tmp_path / "model.safetensors", {})
 
 
-def test_the_readme_s_lines_load_it(tmp_path):
+@pytest.mark.parametrize(("place", "make"), [(0, saved_lstm), (1, saved_conv)], ids=["lstm", "conv"])
+def test_the_readme_s_lines_load_it(place, make, tmp_path):
     """As they stand, in a process that has no textforge."""
-    TextGenerator(TorchBackend(hidden_size=8).load(saved_lstm(hidden_size=8)), ENCODER).export(
-        tmp_path / "model.safetensors", format="torch"
-    )
-    [block] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    export(make(), ENCODER, "torch", tmp_path / "model.safetensors")
+    block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)[place]
     before = "import sys\nsys.modules['textforge'] = sys.modules['textforge_torch'] = None\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", before + block],
