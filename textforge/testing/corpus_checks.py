@@ -8,6 +8,7 @@ from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
 from textforge.testing.cases import CorpusCase
 from textforge.testing.failures import NotApplicable, fail
+from textforge.testing.isolation import undisturbed
 from textforge.values import shown
 
 _REPLACEMENT = "\ufffd"
@@ -73,12 +74,14 @@ def check_chunking(case: CorpusCase) -> None:
     """Pauses between chunks, and another reader in them, change nothing of the text."""
     if not case.component.rereadable:
         raise NotApplicable("it says that it can be read only once")
-    expected = _text(case)
-    slow, parts = iter(case.component.read()), []
-    for chunk in slow:
-        parts.append(str(chunk))
-        if len(parts) <= 3:
-            next(iter(case.component.read()), None)  # begun, and left
+    with undisturbed():
+        expected = _text(case)
+    parts = []
+    with undisturbed():
+        for chunk in case.component.read():
+            parts.append(str(chunk))
+            if len(parts) <= 3:
+                next(iter(case.component.read()), None)  # begun, and left
     if "".join(parts) != expected:
         fail(
             "each reader to read the whole text, however others read beside it",

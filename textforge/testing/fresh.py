@@ -69,11 +69,11 @@ def _imports(job: Mapping[str, Any]) -> list[str]:
 
 
 def _vocabulary(job: Mapping[str, Any]) -> str:
-    """The digest of the encoder fitted to a text."""
-    from textforge.bundle.parts import write_encoder
-
+    """The digest of what the encoder learns from texts, and of their ids."""
     encoder: Any = _component(job)
-    return hashlib.sha256(write_encoder(encoder.fit(job["texts"]))).hexdigest()
+    fitted = encoder.fit(job["texts"])
+    ids = [fitted.encode(text).tolist() for text in job["texts"]]
+    return hashlib.sha256(ascii([fitted.learned_values(), ids]).encode()).hexdigest()
 
 
 QUESTIONS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = MappingProxyType(

@@ -11,14 +11,21 @@ import numpy as np
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def silenced() -> Iterator[None]:
+    """Warnings say nothing."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def undisturbed(seed: int = 0) -> Iterator[None]:
     """Warnings say nothing, and the global generators, which nobody should use, give the same numbers each time."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
-    np.random.seed(0)
-    random.seed(0)
+    np.random.seed(seed)
+    random.seed(seed)
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with silenced():
             yield
     finally:
         np.random.set_state(numpy_state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from textforge.samplers.base import Logits
 from textforge.testing import component_checks
 from textforge.testing.cases import SamplerCase
 from textforge.testing.failures import CheckFailure, fail
-from textforge.testing.isolation import undisturbed
+from textforge.testing.isolation import silenced
 from textforge.testing.sampler_runs import SamplerRun
 
 TEXTS = (0, 1, 2, 3)
@@ -21,10 +22,9 @@ HUGE = 1e30
 
 def check_shape(case: SamplerCase) -> None:
     """The result has a row for each row, and a column for each token."""
-    with undisturbed():
-        run = SamplerRun(case, TEXTS)
-        logits = run.logits()
-        found = run(logits)
+    run = SamplerRun(case, TEXTS)
+    logits = run.logits()
+    found = run(logits)
     if not isinstance(found, np.ndarray):
         fail("an array of logits", type(found).__name__, "return a NumPy array")
     if found.shape != logits.shape:
@@ -37,9 +37,8 @@ def check_shape(case: SamplerCase) -> None:
 
 def check_dtype(case: SamplerCase) -> None:
     """The result is float64."""
-    with undisturbed():
-        run = SamplerRun(case, TEXTS)
-        found = np.asarray(run(run.logits()))
+    run = SamplerRun(case, TEXTS)
+    found = np.asarray(run(run.logits()))
     if found.dtype != np.float64:
         fail("logits in float64", str(found.dtype), "don't convert them, or end with .astype(np.float64)")
 
@@ -47,19 +46,17 @@ def check_dtype(case: SamplerCase) -> None:
 def check_input_untouched(case: SamplerCase) -> None:
     """The logits it is given, which are read-only, are left as they are."""
     mend = "work on a copy, logits.copy(), or with functions that make a new array, such as np.where"
-    with undisturbed():
-        run = SamplerRun(case, TEXTS)
-        try:
-            run(run.logits(), read_only=True)
-        except CheckFailure as error:
-            raise CheckFailure("read-only logits to be left alone", error.got, mend) from error
+    run = SamplerRun(case, TEXTS)
+    try:
+        run(run.logits(), read_only=True)
+    except CheckFailure as error:
+        raise CheckFailure("read-only logits to be left alone", error.got, mend) from error
 
 
 def check_no_nan(case: SamplerCase) -> None:
     """No logit is NaN or plus infinity, however large or small the logits are."""
-    with undisturbed():
-        run = SamplerRun(case, range(len(_extremes(case))))
-        found = _by_row(run(_extremes(case)))
+    run = SamplerRun(case, range(len(_extremes(case))))
+    found = _by_row(run(_extremes(case)))
     bad = np.isnan(found) | np.isposinf(found)
     if bad.any():
         row = int(bad.any(axis=-1).argmax())
@@ -72,9 +69,8 @@ def check_no_nan(case: SamplerCase) -> None:
 
 def check_one_finite(case: SamplerCase) -> None:
     """Each row keeps a token that can be drawn."""
-    with undisturbed():
-        rows = _plain_rows(case)
-        found = _by_row(SamplerRun(case, range(len(rows)))(rows))
+    rows = _plain_rows(case)
+    found = _by_row(SamplerRun(case, range(len(rows)))(rows))
     empty = ~np.isfinite(found).any(axis=-1)
     if empty.any():
         row = rows[int(empty.argmax())]
@@ -87,9 +83,8 @@ def check_one_finite(case: SamplerCase) -> None:
 
 def check_minus_infinities(case: SamplerCase) -> None:
     """Tokens that are ruled out already stay so, trouble nobody, and leave one that can be drawn."""
-    with undisturbed():
-        rows = _ruled_out(case)
-        found = _by_row(SamplerRun(case, range(len(rows)))(rows))
+    rows = _ruled_out(case)
+    found = _by_row(SamplerRun(case, range(len(rows)))(rows))
     out = np.isneginf(rows)
     if np.isnan(found).any():
         fail(
@@ -115,66 +110,60 @@ def check_one_token_vocabulary(case: SamplerCase) -> None:
     """A vocabulary of a single token is no trouble."""
     only = CharEncoder().fit([ONLY_TOKEN])
     logits = np.array([[-0.5], [3.0]])
-    with undisturbed():
-        found = _by_row(SamplerRun(case, (0, 1), only)(logits))
+    found = _by_row(SamplerRun(case, (0, 1), only)(logits))
     if not np.isfinite(found).all():
         fail("the only token to be kept", f"{found.ravel().tolist()}", "always keep the likeliest token of a row")
 
 
 def check_rows_independent(case: SamplerCase) -> None:
     """What becomes of a text doesn't depend on those beside it."""
-    with undisturbed():
-        together = SamplerRun(case, TEXTS).play()
-        for row, text in enumerate(TEXTS):
-            for step, alone in enumerate(SamplerRun(case, [text]).play()):
-                if not _same(alone, together[step][row : row + 1]):
-                    fail(
-                        f"the same logits for text {text} alone as beside {len(TEXTS) - 1} others",
-                        f"others at step {step}{_distance(alone, together[step][row : row + 1])}",
-                        "compute by row (axis=-1), and draw random numbers by context.random alone",
-                    )
+    together = SamplerRun(case, TEXTS).play()
+    for row, text in enumerate(TEXTS):
+        for step, alone in enumerate(SamplerRun(case, [text]).play()):
+            if not _same(alone, together[step][row : row + 1]):
+                fail(
+                    f"the same logits for text {text} alone as beside {len(TEXTS) - 1} others",
+                    f"others at step {step}{_distance(alone, together[step][row : row + 1])}",
+                    "compute by row (axis=-1), and draw random numbers by context.random alone",
+                )
 
 
 def check_rows_dropped(case: SamplerCase) -> None:
     """What becomes of a text doesn't change when others finish; what is kept of it goes with it."""
-    with undisturbed():
-        whole = SamplerRun(case, TEXTS).play()
-        run = SamplerRun(case, TEXTS)
-        for step, expected in enumerate(whole):
-            if step in (2, 4):
-                run.keep([0, 2, 3] if step == 2 else [0, 2])
-            found = np.array(run(run.logits()))
-            if not _same(found, expected[run.texts]):
-                fail(
-                    f"the texts {run.texts} to go on as before once others had finished",
-                    f"other logits at step {step}{_distance(found, expected[run.texts])}",
-                    "keep what belongs to a row in context.state, with one entry a row: rows move up when others leave",
-                )
-            run.advance()
+    whole = SamplerRun(case, TEXTS).play()
+    run = SamplerRun(case, TEXTS)
+    for step, expected in enumerate(whole):
+        if step in (2, 4):
+            run.keep([0, 2, 3] if step == 2 else [0, 2])
+        found = np.array(run(run.logits()))
+        if not _same(found, expected[run.texts]):
+            fail(
+                f"the texts {run.texts} to go on as before once others had finished",
+                f"other logits at step {step}{_distance(found, expected[run.texts])}",
+                "keep what belongs to a row in context.state, with one entry a row: rows move up when others leave",
+            )
+        run.advance()
 
 
 def check_runs_apart(case: SamplerCase) -> None:
     """One object serves two runs at once: it holds nothing between calls."""
-    with undisturbed():
-        expected = [SamplerRun(case, texts).play() for texts in ((0, 1), (2, 3))]
-        runs = [SamplerRun(case, (0, 1)), SamplerRun(case, (2, 3))]
-        for step in range(len(expected[0])):
-            for number, run in enumerate(runs):
-                found = np.array(run(run.logits()))
-                if not _same(found, expected[number][step]):
-                    fail(
-                        "the same logits in two runs side by side as in one after the other",
-                        f"others in run {number} at step {step}{_distance(found, expected[number][step])}",
-                        "keep nothing on the sampler or its module: context.state and context.shared are a run's own",
-                    )
-                run.advance()
+    expected = [SamplerRun(case, texts).play() for texts in ((0, 1), (2, 3))]
+    runs = [SamplerRun(case, (0, 1)), SamplerRun(case, (2, 3))]
+    for step in range(len(expected[0])):
+        for number, run in enumerate(runs):
+            found = np.array(run(run.logits()))
+            if not _same(found, expected[number][step]):
+                fail(
+                    "the same logits in two runs side by side as in one after the other",
+                    f"others in run {number} at step {step}{_distance(found, expected[number][step])}",
+                    "keep nothing on the sampler or its module: context.state and context.shared are a run's own",
+                )
+            run.advance()
 
 
 def check_determinism(case: SamplerCase) -> None:
     """The same texts, logits and seed give the same logits, bit for bit."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first, second = SamplerRun(case, TEXTS).play(), SamplerRun(case, TEXTS).play()
+    first, second = (SamplerRun(case, TEXTS, guard=lambda step: silenced()).play() for _ in range(2))
     for step, (one, other) in enumerate(zip(first, second, strict=True)):
         if not np.array_equal(one, other, equal_nan=True):
             fail(
@@ -186,12 +175,11 @@ def check_determinism(case: SamplerCase) -> None:
 
 def check_quiet(case: SamplerCase) -> None:
     """No warning is shown among the user's text."""
-    with undisturbed():
-        rows = np.concatenate([_plain_rows(case), _ruled_out(case)])
-        run = SamplerRun(case, range(len(rows)))
-        with np.errstate(all="warn", under="ignore"), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            run(rows)
+    rows = np.concatenate([_plain_rows(case), _ruled_out(case)])
+    run = SamplerRun(case, range(len(rows)), guard=lambda step: nullcontext())
+    with np.errstate(all="warn", under="ignore"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(rows)
     if caught:
         fail(
             "no warning",

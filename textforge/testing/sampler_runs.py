@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +16,31 @@ from textforge.generation.history import History
 from textforge.samplers.base import Logits
 from textforge.testing.cases import SamplerCase
 from textforge.testing.failures import CheckFailure, NotApplicable, described
+from textforge.testing.isolation import undisturbed
 from textforge.testing.texts import PLAIN_TEXT
 
 SEED = 5
 STEPS = 6
 
+Guard = Callable[[int], AbstractContextManager[None]]
+"""What is around the sampler's calls, by the step."""
+
 
 class SamplerRun:
     """A sampler, its presets expanded, on some texts, a row each."""
 
-    def __init__(self, case: SamplerCase, texts: Sequence[int], encoder: Encoder | None = None) -> None:
+    def __init__(
+        self,
+        case: SamplerCase,
+        texts: Sequence[int],
+        encoder: Encoder | None = None,
+        guard: Guard = undisturbed,
+    ) -> None:
         self.encoder = encoder or case.encoder
         _ask(case, self.encoder)
         self.texts = list(texts)
         self.step = 0
+        self._guard = guard
         self._spec = case.component.spec
         self._history = History(_prompt(self.encoder), len(texts))
         self._links = [
@@ -43,7 +55,8 @@ class SamplerRun:
             given = np.array(logits)
             given.flags.writeable = not read_only
             try:
-                logits = sampler(given, context)
+                with self._guard(self.step):
+                    logits = sampler(given, context)
             except TextforgeError:
                 raise
             except Exception as error:
