@@ -125,7 +125,7 @@ def check_damage_refused(case: BackendCase) -> None:
     for name, array in case.ready.arrays.items():
         for what, arrays in (
             (f"without {name}", {other: kept for other, kept in case.ready.arrays.items() if other != name}),
-            (f"with {name} of another shape", {**case.ready.arrays, name: np.concatenate([array[..., :1], array], -1)}),
+            (f"with {name} of another shape", {**case.ready.arrays, name: array[..., np.newaxis]}),
         ):
             _expect_refusal(case, attrs.evolve(case.ready, arrays=arrays), what)
 

@@ -70,8 +70,10 @@ def _imports(job: Mapping[str, Any]) -> list[str]:
 
 def _vocabulary(job: Mapping[str, Any]) -> str:
     """The digest of what the encoder learns from texts, and of their ids."""
+    from textforge.corpora.base import END_OF_TEXT
+
     encoder: Any = _component(job)
-    fitted = encoder.fit(job["texts"])
+    fitted = encoder.fit([part for text in job["texts"] for part in (text, END_OF_TEXT)])
     ids = [fitted.encode(text).tolist() for text in job["texts"]]
     return hashlib.sha256(ascii([fitted.learned_values(), ids]).encode()).hexdigest()
 

@@ -22,5 +22,5 @@ HARD_TEXTS = (
 """What encoders stumble over: spaces, line ends, combining characters, emoji, other scripts, control characters,
 what looks like a special token, and tokens that are prefixes of each other. No lone surrogates: no file has them."""
 
-UNKNOWN = "\u2603\U0001f9ca\u16a0"
+UNKNOWN = "\u16a0\u2603\U0001f9ca"
 """A text of characters that the hard texts lack."""
