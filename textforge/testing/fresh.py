@@ -16,7 +16,9 @@ from typing import Any
 from textforge.component import Component
 from textforge.testing.failures import NotApplicable, fail
 
-SECONDS = 300
+SECONDS = 120
+INSIDE = "TEXTFORGE_FRESH_INTERPRETER"
+"""Set in the processes that are asked, which must ask no others: a script may run checks when it is imported."""
 _CHILD = (
     "import json, sys; job = json.load(sys.stdin); sys.path[:] = job['path']; "
     "from textforge.testing.fresh import answer; answer(job)"
@@ -26,6 +28,8 @@ _CHILD = (
 def ask(question: str, component: Component, *, hash_seed: str = "0", **details: Any) -> Any:
     """The answer that a fresh interpreter gives to one of the `QUESTIONS` about an equal component."""
     cls = type(component)
+    if INSIDE in os.environ:
+        raise NotApplicable("this is the fresh interpreter that another check has started")
     if "<locals>" in cls.__qualname__:
         raise NotApplicable(f"{cls.__name__} is made inside a function, where no other process finds it")
     job = {
@@ -44,7 +48,7 @@ def ask(question: str, component: Component, *, hash_seed: str = "0", **details:
         text=True,
         encoding="utf-8",
         timeout=SECONDS,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONIOENCODING": "utf-8", INSIDE: "1"},
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
