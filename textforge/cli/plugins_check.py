@@ -30,14 +30,14 @@ def command(context: click.Context, name: str, kind: str | None) -> None:
     from textforge.testing.subjects import subjects
 
     failed = checked = 0
-    for one, make in subjects(context.ensure_object(Session).plugins(), name, kind):
+    for subject in subjects(context.ensure_object(Session).plugins(), name, kind):
         try:
-            component = make()
+            component = subject.make()
         except OptionError as error:
-            show(f"{one} {error.args[0].partition(':')[0]}\n    not checked: {one_line(error)}")
+            show(f"{subject.kind} {subject.name}\n    not checked: {one_line(error)}")
             continue
         checked += 1
-        failed += _check(one, component)
+        failed += _check(subject.kind, component)
     if not checked:
         raise click.ClickException(f"nothing of {name} was checked: write a component with the options it needs")
     if failed:

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import attrs
+
 from textforge.component import Component
 from textforge.errors import PluginError, SpecError, UnknownComponent, listed, nearest
 from textforge.plugins import KINDS, Plugin, Plugins
@@ -14,8 +16,15 @@ from textforge.spec import Spec, parse_spec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Subject = tuple[str, Callable[[], Component]]
-"""A component's kind, and what makes it; it raises `OptionError` where it lacks an option."""
+
+@attrs.frozen
+class Subject:
+    """A component that is to be checked."""
+
+    kind: str
+    name: str
+    make: Callable[[], Component]
+    """Makes it; raises `OptionError` where it lacks an option."""
 
 
 def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subject]:
@@ -24,7 +33,7 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subje
     Raises `UnknownComponent` for what is neither, and `PluginError` for what could be components of several kinds, or
     is a distribution that failed to load, and whatever is wrong with the spec.
 
-    >>> [(kind, make()) for kind, make in subjects(Plugins(), "top-k:3")]
+    >>> [(subject.kind, subject.make()) for subject in subjects(Plugins(), "top-k:3")]
     [('sampler', TopK(k=3))]
     """
     spec = _spec(name)
@@ -33,7 +42,7 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subje
         raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with --kind")
     if spec and kinds:
         component = spec.build(plugins.find(kinds[0], spec.name))
-        return [(kinds[0], lambda: component)]
+        return [Subject(kinds[0], spec.name, lambda: component)]
     brought = [plugin for plugin in plugins.found if _is_called(plugin, name)]
     for plugin in brought:
         if plugin.error:
@@ -60,7 +69,7 @@ def _is_called(plugin: Plugin, name: str) -> bool:
 
 def _of(plugins: Sequence[Plugin], kind: str | None) -> list[Subject]:
     return [
-        (found.kind, functools.partial(Spec(found.name).build, found.cls))
+        Subject(found.kind, found.name, functools.partial(Spec(found.name).build, found.cls))
         for plugin in plugins
         for found in plugin.components
         if kind in (None, found.kind)
