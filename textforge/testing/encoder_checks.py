@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -44,7 +45,8 @@ def check_round_trip(case: EncoderCase) -> None:
                     "lose what is to be lost once, in encode: decoding gives a text of that form",
                 )
         elif decoded != text:
-            place = next((at for at, pair in enumerate(zip(text, decoded, strict=False)) if len(set(pair)) > 1), 0)
+            same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(text, decoded, strict=False))
+            place = len(list(same))
             fail(
                 f"the text again, {shown(text[place : place + 20])} at character {place}",
                 shown(decoded[place : place + 20]),
