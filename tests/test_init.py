@@ -12,6 +12,7 @@ import textforge
 
 NAMES = [
     "END_OF_TEXT",
+    "PLUGIN_API",
     "Backend",
     "Component",
     "Context",
@@ -72,7 +73,7 @@ HEAVY = FRAMEWORKS | DOWNLOADERS | {"numpy", "attrs", "attr", "pluggy", "click",
 
 
 def test_importing_textforge_imports_nothing_else() -> None:
-    found = imported_by("import textforge; dir(textforge); textforge.__version__")
+    found = imported_by("import textforge; dir(textforge); textforge.__version__; textforge.PLUGIN_API")
     assert not found & HEAVY
     assert {name for name in found if name.startswith("textforge")} == {"textforge"}
 

@@ -187,6 +187,14 @@ BROKEN = {
         HALVE.replace(" = textforge.option(", " = dict("),
         "TypeError: Halve.by is neither an option nor learnt",
     ),
+    "a newer interface": (
+        "PLUGIN_API = 99" + HALVE,
+        "it needs version 99 of the plugin interface, and textforge 0.1.0 has 1: pip install --upgrade textforge",
+    ),
+    "a version that is no number": (
+        'PLUGIN_API = "1"' + HALVE,
+        "PLUGIN_API must be a whole number >= 1, got '1'",
+    ),
     "no hook at all": (HEAD, "it has no hook: write one of register_backends, register_corpora, register_encoders"),
     "a misspelt hook": (
         HALVE.replace("register_samplers", "register_sampler"),
@@ -294,6 +302,9 @@ def register_encoders(register):
             plugin = load(order)
             assert plugin.error
             assert plugin.components == ()
+
+    def test_a_plugin_may_say_which_interface_it_is_written_to(self) -> None:
+        assert load("PLUGIN_API = 1" + HALVE).error is None
 
     def test_one_plugin_may_bring_several_kinds(self) -> None:
         text = (

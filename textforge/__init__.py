@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+PLUGIN_API = 1
+"""The version of the interface that plugins are written to. A plugin's module that says `PLUGIN_API = 2` is not loaded
+by a textforge that knows 1 only. It grows when something is added that a plugin may need."""
+
 if TYPE_CHECKING:
     from textforge.backends.base import (
         Backend,
@@ -67,6 +71,7 @@ _MODULES = {
 
 __all__ = [
     "END_OF_TEXT",
+    "PLUGIN_API",
     "Backend",
     "Component",
     "Context",

@@ -23,6 +23,7 @@ from typing import Any
 import attrs
 import pluggy
 
+import textforge
 from textforge import hookspecs
 from textforge.component import Component
 from textforge.errors import PluginError, listed, nearest
@@ -218,6 +219,7 @@ def _reason(error: BaseException, source: Source) -> str:
 
 def _call_hooks(module: Any, source: Source, registered: list[Registered]) -> None:
     """Register a module with a plugin manager of its own, so that nothing of it reaches the others."""
+    _refuse_newer_interface(module)
     _refuse_undecorated(module)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -232,6 +234,17 @@ def _call_hooks(module: Any, source: Source, registered: list[Registered]) -> No
         results = caller(register=functools.partial(_register, registered, kind, source))
         if results:
             raise PluginError(f"{caller.name} gave back {shown(results[0])}: call register(…) for each class instead")
+
+
+def _refuse_newer_interface(module: Any) -> None:
+    needed = getattr(module, "__dict__", {}).get("PLUGIN_API", 1)  # not what a module would load lazily
+    if not isinstance(needed, int) or isinstance(needed, bool) or needed < 1:
+        raise PluginError(f"PLUGIN_API must be a whole number >= 1, got {shown(needed)}")
+    if needed > textforge.PLUGIN_API:
+        raise PluginError(
+            f"it needs version {needed} of the plugin interface, and textforge {textforge.__version__} has "
+            f"{textforge.PLUGIN_API}: pip install --upgrade textforge"
+        )
 
 
 def _refuse_undecorated(module: Any) -> None:

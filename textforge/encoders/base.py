@@ -45,6 +45,14 @@ class Encoder(Component):
         """What a token is, in the plural, for messages: ``characters``, ``bytes``, ``words``."""
         return "tokens"
 
+    @property
+    def lossy(self) -> bool:
+        """Whether decoding may give another text than was encoded: of an encoder that lower-cases, say.
+
+        What it gives must then encode to the same ids.
+        """
+        return False
+
     @abstractmethod
     def fit(self, chunks: Iterable[str]) -> Self:
         """A new encoder that knows the vocabulary of this text. Where chunks are cut means nothing."""

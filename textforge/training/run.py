@@ -182,7 +182,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
         keeper = Keeper(run, tokens, writer)
         reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
         model = run.backend.fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
-        return keeper.contents(model.save())
+        return keeper.finished(model.save())
 
 
 def _first_model(run: Run, encoder: Encoder) -> Model:
@@ -223,11 +223,23 @@ class Keeper(Report):
         self._tokens = tokens
         self._writer = writer
         self._checkpoint = run.checkpoint
+        self._committed = False
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
+        self._commit(self.contents(checkpoint.best))
+
+    def finished(self, model: SavedModel) -> BundleContents:
+        """What the run came to; it is committed now where the backend gave no checkpoint along the way."""
+        contents = self.contents(model)
+        if not self._committed:
+            self._commit(contents)
+        return contents
+
+    def _commit(self, contents: BundleContents) -> None:
         if self._writer:
-            self._writer.commit(self.contents(checkpoint.best))
+            self._writer.commit(contents)
+        self._committed = True
 
     def contents(self, model: SavedModel) -> BundleContents:
         """What a bundle with this model says of the run so far."""

@@ -1,0 +1,13 @@
+"""The backend keeps the contract of all backends."""
+
+from __future__ import annotations
+
+from textforge.testing import BackendTests
+from textforge_torch import TorchBackend
+
+
+class TestTorchBackend(BackendTests):
+    components = (
+        TorchBackend(hidden_size=16, device="cpu"),
+        TorchBackend(hidden_size=8, num_layers=2, embedding_size=None, dropout=0.3, device="cpu"),
+    )

@@ -1,0 +1,92 @@
+"""For each check of a corpus, a corpus that fails it and passes the others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import textforge
+
+TEXTS = ("The first document.", "\u00c9t\u00e9: the second.", "And \u65e5\u672c\u8a9e.")
+
+
+class GoodCorpus(textforge.Corpus):
+    """Three documents."""
+
+    name = "good"
+
+    def read(self) -> Iterator[str]:
+        for text in TEXTS:
+            yield text[:5]
+            yield text[5:] + textforge.END_OF_TEXT
+
+
+class Bytes(GoodCorpus):
+    """Leaves the decoding to others."""
+
+    def read(self) -> Iterator[Any]:
+        return (text.encode() for text in TEXTS)
+
+
+class Empty(GoodCorpus):
+    """Has documents, but no text."""
+
+    def read(self) -> Iterator[str]:
+        return iter([textforge.END_OF_TEXT] * 3)
+
+
+class CutCharacters(GoodCorpus):
+    """Decodes each block by itself."""
+
+    def read(self) -> Iterator[str]:
+        data = " ".join(TEXTS).encode()
+        return (data[at : at + 8].decode(errors="replace") for at in range(0, len(data), 8))
+
+
+class HalfCharacters(GoodCorpus):
+    """Cuts UTF-16 between the halves of a pair."""
+
+    def read(self) -> Iterator[str]:
+        yield "a\ud83d"
+        yield "\ude00b"
+
+
+class Between(GoodCorpus):
+    """Has ends between documents only."""
+
+    def read(self) -> Iterator[str]:
+        yield textforge.END_OF_TEXT.join(TEXTS)
+
+
+class Shuffling(GoodCorpus):
+    """Has its documents in another order each time."""
+
+    def read(self) -> Iterator[str]:
+        texts = [character for text in TEXTS for character in text]
+        random.shuffle(texts)
+        yield from texts
+
+
+PLACE = [0]
+
+
+class OneReader(GoodCorpus):
+    """Keeps the place of all its readers together."""
+
+    def read(self) -> Iterator[str]:
+        PLACE[0] = 0
+        while PLACE[0] < len(TEXTS):
+            PLACE[0] += 1
+            yield TEXTS[PLACE[0] - 1]
+
+
+BROKEN = [
+    (Bytes(), "text"),
+    (Empty(), "text"),
+    (CutCharacters(), "whole characters"),
+    (HalfCharacters(), "whole characters"),
+    (Between(), "documents"),
+    (Shuffling(), "reading twice"),
+    (OneReader(), "chunking"),
+]

@@ -1,0 +1,92 @@
+"""Every component that textforge itself registers runs through its own kit."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import corpus_path
+
+from textforge.plugins import KINDS, Plugins
+from textforge.spec import parse_spec
+from textforge.testing import BackendTests, CorpusTests, EncoderTests, SamplerTests
+
+
+def ours(kind: str) -> list[Any]:
+    """The classes that textforge itself registers of a kind."""
+    return [found.cls for found in Plugins(disabled="all").components(kind)]
+
+
+SPECS: Mapping[str, Sequence[str]] = {
+    "sampler": (
+        "top-k:1",
+        "top-k:3",
+        "temperature:0.0001",
+        "temperature:5",
+        "preset:hf",
+        "preset:hf,temperature=1.5,top_p=0.8,repetition_penalty=1.3",
+        "preset:llama.cpp",
+    ),
+    "encoder": (),
+    "backend": ("ngram:order=3", "numpy:precision=float64"),
+}
+"""More than the defaults, and the components that have none."""
+
+
+def made(kind: str) -> list[Any]:
+    """Each of a kind with its defaults, where it has them, and as the specs say."""
+    plain = [cls() for cls in ours(kind) if not any(option.required for option in cls.options().values())]
+    plugins = Plugins(disabled="all")
+    return plain + [
+        getattr(plugins, kind)(spec) for spec in SPECS[kind] if parse_spec(spec).name in plugins.names(kind)
+    ]
+
+
+def some_files(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "one.txt").write_bytes("First: été.\r\n".encode() * 1000)
+    (folder / "two.txt").write_bytes("Second: 日本語.\r\n".encode() * 30_000)  # more than is read at once
+    return Plugins(disabled="all").corpus(f"files:{folder}")
+
+
+def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    """As it is once it has been downloaded."""
+    shutil.copy(corpus_path("nietzsche.txt"), folder)
+    patch.setenv("TEXTFORGE_CACHE", str(folder))
+    return Plugins(disabled="all").corpus("nietzsche")
+
+
+NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {"files": some_files, "nietzsche": cached_nietzsche}
+"""How to make the corpora that need something beside them."""
+
+
+class TestSamplers(SamplerTests):
+    components = made("sampler")
+
+
+class TestEncoders(EncoderTests):
+    components = made("encoder")
+
+
+class TestBackends(BackendTests):
+    components = made("backend")
+
+
+class TestCorpora(CorpusTests):
+    @pytest.fixture(params=ours("corpus"), ids=lambda cls: cls.name)
+    def component(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+        make = NEEDS.get(request.param.name)
+        return make(tmp_path, monkeypatch) if make else request.param()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_none_of_ours_is_left_out(kind: str) -> None:
+    tested = {
+        "sampler": {type(sampler) for sampler in TestSamplers.components},
+        "encoder": {type(encoder) for encoder in TestEncoders.components},
+        "backend": {type(backend) for backend in TestBackends.components},
+        "corpus": set(ours("corpus")),
+    }
+    assert set(ours(kind)) == tested[kind], "name the ones that need options in this file, each with a spec"

@@ -1,0 +1,203 @@
+"""``textforge plugins check``, and the pytest classes in an author's own suite."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from textforge.cli import main
+
+BROKEN = """
+import numpy as np
+import textforge
+
+class Loud(textforge.Sampler):
+    "Doubles."
+    name = "loud"
+    by: float = textforge.option(default=2, gt=0, help="By how much.")
+
+    def __call__(self, logits, context):
+        return (logits * self.by).astype(np.float32)
+
+class Loud2(textforge.Corpus):
+    "Shouts."
+    name = "loud"
+
+    def read(self):
+        yield "AAAH"
+
+class Needy(textforge.Corpus):
+    "Needs something."
+    name = "needy"
+    path: str = textforge.option(help="A path.")
+
+    def read(self):
+        yield self.path
+
+@textforge.hookimpl
+def register_samplers(register):
+    register(Loud)
+
+@textforge.hookimpl
+def register_corpora(register):
+    register(Loud2)
+    register(Needy)
+"""
+
+
+def check(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["plugins", "check", *map(str, arguments)])
+
+
+@pytest.fixture
+def loud(install: Any) -> None:
+    install("textforge-loud", {"loud": "fake_loud"}, fake_loud=BROKEN)
+
+
+def test_a_line_for_each_check() -> None:
+    result = check("top-k:3")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "sampler top-k:3"
+    assert lines[-1] == "    15 ok, 0 failed, 0 not applicable"
+    assert all(re.fullmatch(r"    [a-z ]{22} ok", line) for line in lines[1:-1])
+
+
+def test_what_does_not_apply_says_why() -> None:
+    result = check("ngram:order=2")
+    assert result.exit_code == 0
+    assert "    exact resume           not applicable: it doesn't learn step by step\n" in result.stdout
+
+
+def test_a_failure_says_how_to_mend_it_and_ends_with_status_1(loud: None) -> None:
+    result = check("loud:3", "--kind", "sampler")
+    assert result.exit_code == 1
+    assert (
+        "    dtype                  FAILED: expected logits in float64, got float32: "
+        "don't convert them, or end with .astype(np.float64)\n"
+    ) in result.stdout
+    assert "14 ok, 1 failed" in result.stdout
+    assert not result.stderr
+
+
+def test_a_distribution_stands_for_all_it_brings(loud: None) -> None:
+    result = check("Textforge_Loud")
+    assert result.exit_code == 1
+    assert re.findall(r"^\S.*$", result.stdout, re.M) == ["corpus loud", "corpus needy", "sampler loud:2.0"]
+    assert "    not checked: needy: path is needed: write needy:path=…\n" in result.stdout
+    assert check("textforge-loud", "--kind", "corpus").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["loud"], "'loud' is the name of corpus and sampler: say which one with --kind"),
+        (["lout"], "there is no component or distribution 'lout'; components: char"),
+        (["lout"], "did you mean 'loud'?"),
+        (["needy"], "needy: path is needed: write needy:path=…"),
+        (["loud:0", "--kind", "sampler"], "loud: by must be > 0, got 0"),
+        (["loud:1,2", "--kind", "sampler"], "can't read 'loud:1,2'"),
+        (["Loud:"], "can't read 'Loud:'"),
+    ],
+)
+def test_what_is_no_component(loud: None, arguments: list[str], message: str) -> None:
+    result = check(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+
+
+def test_a_distribution_of_which_nothing_can_be_made(install: Any) -> None:
+    install("textforge-needy", {"n": "fake_n"}, fake_n=BROKEN.replace("    register(Loud2)\n", ""))
+    result = check("textforge-needy", "--kind", "corpus")
+    assert result.exit_code == 1
+    assert "Error: nothing of textforge-needy was checked: write a component with the options it" in result.stderr
+    install("textforge-broken", {"b": "fake_b"}, fake_b="1 / 0")
+    result = check("textforge-broken")
+    assert result.exit_code == 1
+    assert "Error: textforge-broken (b) failed to load: ZeroDivisionError: division by zero" in result.stderr
+
+
+def test_a_file_that_is_not_installed(tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(BROKEN, encoding="utf-8")
+    assert check("loud", "--kind", "corpus", "--plugin", path).exit_code == 0
+    assert check("loud", "--kind", "sampler", "--plugin", path).exit_code == 1
+
+
+def test_pytest_is_not_needed() -> None:
+    code = """
+        import sys
+        sys.modules["pytest"] = None
+        from textforge.cli import main
+        main(["plugins", "check", "greedy"])
+    """
+    done = subprocess.run([sys.executable, "-c", code.replace("\n        ", "\n")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "15 ok" in done.stdout
+
+
+def pytest_in(folder: Path, text: str) -> str:
+    (folder / "test_mine.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-W", "error", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder).stdout
+
+
+def test_three_lines_run_every_check(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        """
+from textforge.testing import SamplerTests
+from textforge.samplers.top_k import TopK
+
+class TestTopK(SamplerTests):
+    components = [TopK(1), TopK(40)]
+""",
+    )
+    assert "30 passed" in shown
+
+
+def test_a_failing_check_reads_well_and_names_the_component(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        "from textforge.testing import SamplerTests\n" + BROKEN + "\nclass TestLoud(SamplerTests):\n"
+        "    components = [Loud()]\n",
+    )
+    assert "14 passed" in shown
+    assert "1 failed" in shown
+    assert "test_dtype[loud:2.0]" in shown
+    assert "CheckFailure: expected logits in float64, got float32: don't convert them" in shown
+
+
+def test_a_class_that_tests_nothing_says_so(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path, "from textforge.testing import CorpusTests\n\nclass TestNothing(CorpusTests):\n    pass\n"
+    )
+    assert "TestNothing tests nothing: write `components = [MyComponent()]` in its body" in shown
+    assert " passed" not in shown
+
+
+def test_a_fixture_makes_what_needs_a_file_and_a_check_can_be_left_out(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        """
+import pytest
+from textforge.corpora.files import FilesCorpus
+from textforge.testing import CorpusTests
+
+class TestFiles(CorpusTests):
+    test_documents = None
+
+    @pytest.fixture
+    def component(self, tmp_path):
+        (tmp_path / "a.txt").write_text("text")
+        return FilesCorpus((str(tmp_path / "a.txt"),))
+""",
+    )
+    assert "7 passed" in shown

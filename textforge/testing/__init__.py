@@ -1,0 +1,60 @@
+"""The conformance kit: checks for samplers, encoders, corpora and backends, ours and anyone's.
+
+In a plugin's own suite, three lines run them all with pytest::
+
+    from textforge.testing import SamplerTests
+
+    class TestMinP(SamplerTests):
+        components = [MinP(), MinP(p=0.5)]
+
+Without pytest, `run_checks` runs them on a component, and ``textforge plugins check min-p:0.5`` from the command line.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textforge.testing.cases import BackendCase, CorpusCase, EncoderCase, SamplerCase
+    from textforge.testing.checks import CHECKS, CheckResult, run_checks
+    from textforge.testing.failures import CheckFailure, NotApplicable
+    from textforge.testing.suites import BackendTests, CorpusTests, EncoderTests, SamplerTests
+
+_MODULES = {
+    "BackendCase": "cases",
+    "BackendTests": "suites",
+    "CHECKS": "checks",
+    "CheckFailure": "failures",
+    "CheckResult": "checks",
+    "CorpusCase": "cases",
+    "CorpusTests": "suites",
+    "EncoderCase": "cases",
+    "EncoderTests": "suites",
+    "NotApplicable": "failures",
+    "SamplerCase": "cases",
+    "SamplerTests": "suites",
+    "run_checks": "checks",
+}
+
+__all__ = [
+    "CHECKS",
+    "BackendCase",
+    "BackendTests",
+    "CheckFailure",
+    "CheckResult",
+    "CorpusCase",
+    "CorpusTests",
+    "EncoderCase",
+    "EncoderTests",
+    "NotApplicable",
+    "SamplerCase",
+    "SamplerTests",
+    "run_checks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'textforge.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"textforge.testing.{_MODULES[name]}"), name)

@@ -1,0 +1,104 @@
+"""What a corpus is checked for. Each check is given a `CorpusCase`, and raises `CheckFailure`."""
+
+from __future__ import annotations
+
+import itertools
+
+from textforge.corpora.base import END_OF_TEXT
+from textforge.testing import component_checks
+from textforge.testing.cases import CorpusCase
+from textforge.testing.failures import NotApplicable, fail
+from textforge.testing.isolation import undisturbed
+from textforge.values import shown
+
+_REPLACEMENT = "\ufffd"
+
+
+def check_text(case: CorpusCase) -> None:
+    """It reads text, and not nothing."""
+    empty = True
+    for number, chunk in enumerate(case.component.read()):
+        if not isinstance(chunk, str):
+            fail("chunks of text", f"{type(chunk).__name__} as chunk {number}", "decode bytes before they are yielded")
+        empty = empty and not chunk.strip(END_OF_TEXT)
+    if empty:
+        fail("some text", "none", "yield the text, or raise textforge.errors.CorpusError that says why there is none")
+
+
+def check_whole_characters(case: CorpusCase) -> None:
+    """No character is cut in two where one chunk ends and the next begins."""
+    chunks = [chunk for chunk in case.component.read() if isinstance(chunk, str) and chunk]
+    edges = [(before[-1], after[0]) for before, after in itertools.pairwise(chunks)]
+    for before, after in edges:
+        if "\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff":
+            fail(
+                "whole characters",
+                f"half of one, {before!r}, at a chunk's end",
+                "decode the whole text, not its chunks",
+            )
+    replaced = sum(chunk.count(_REPLACEMENT) for chunk in chunks)
+    at_edges = sum((before + after).count(_REPLACEMENT) for before, after in edges)
+    if replaced and replaced == at_edges and max(map(len, chunks)) > 1:
+        fail(
+            "characters that are not cut",
+            f"{replaced} replacement characters, all of them where chunks end",
+            "decode with an incremental decoder, codecs.getincrementaldecoder, or open the file as text",
+        )
+
+
+def check_documents(case: CorpusCase) -> None:
+    """Where there are several documents, each is followed by `END_OF_TEXT`, the last one too."""
+    text = _text(case)
+    if END_OF_TEXT in text and not text.endswith(END_OF_TEXT):
+        fail(
+            "END_OF_TEXT after each document",
+            f"{shown(text[-20:])} at the end of the last",
+            "yield textforge.END_OF_TEXT after every document, not between them",
+        )
+
+
+def check_reading_twice(case: CorpusCase) -> None:
+    """Reading it a second time gives the same text, unless it says that it can't."""
+    if not case.component.rereadable:
+        raise NotApplicable("it says that it can be read only once")
+    first, second = _text(case), _text(case)
+    if first != second:
+        fail(
+            "the same text a second time",
+            f"{len(second)} characters instead of {len(first)}" if len(first) != len(second) else "another text",
+            "begin anew in each read(), in an order that doesn't change, or let `rereadable` be False",
+        )
+
+
+def check_chunking(case: CorpusCase) -> None:
+    """Pauses between chunks, and another reader in them, change nothing of the text."""
+    if not case.component.rereadable:
+        raise NotApplicable("it says that it can be read only once")
+    with undisturbed():
+        expected = _text(case)
+    parts = []
+    with undisturbed():
+        for chunk in case.component.read():
+            parts.append(str(chunk))
+            if len(parts) <= 3:
+                next(iter(case.component.read()), None)  # begun, and left
+    if "".join(parts) != expected:
+        fail(
+            "each reader to read the whole text, however others read beside it",
+            f"{len(''.join(parts))} characters instead of {len(expected)}",
+            "open what is read inside read(), and keep the place in its own variables",
+        )
+
+
+def _text(case: CorpusCase) -> str:
+    return "".join(map(str, case.component.read()))
+
+
+CHECKS = (
+    check_text,
+    check_whole_characters,
+    check_documents,
+    check_reading_twice,
+    check_chunking,
+    *component_checks.CHECKS,
+)
