@@ -42,7 +42,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(INSTALL) hypothesis mypy pytest ruff
+	$(INSTALL) hypothesis mypy pytest ruff transformers
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
