@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -41,6 +42,7 @@ def spec(name: str) -> str:
     return f"{name}:{OPTIONS[name]}" if name in OPTIONS else name
 
 
+@functools.cache
 def sampler(spec: str) -> Sampler:
     return Plugins(["textforge.samplers"], sources=()).sampler(spec)
 

@@ -170,7 +170,7 @@ def test_what_cannot_work_is_refused_before_the_first_token(text, encoder, messa
         "top-p:1.1", "min-p:-1", "typical:0", "epsilon:1", "eta:-0.1", "top-a:2", "top-n-sigma:0", "tail-free:0",
         "xtc:2", "dry:-1", "dry:base=0.5", "dry:breakers=[\"\"]", "repetition-penalty:0", "no-repeat-ngram:0",
         "mirostat:0", "mirostat-2:eta=0", "dynamic-temperature:-1", "logit-bias:{\"\": 1}", "top-k-ties:0",
-        "logit-bias:{\"a\": Infinity}", "frequency-penalty:last_n=0", "typical:boundary=nearly",
+        "logit-bias:{\"a\": Infinity}", "frequency-penalty:last_n=0", "typical:boundary=nearly", "dry:allowed_length=0",
     ],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(text):

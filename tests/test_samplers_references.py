@@ -118,7 +118,7 @@ def brute_force_dry(tokens, size, multiplier, base, allowed, last, breakers):
     """DRY by its definition, sequence by sequence."""
     window = tokens if last is None else tokens[-last:]
     penalties = np.zeros(size)
-    for length in range(max(allowed, 1), len(window)):
+    for length in range(allowed, len(window)):
         tail = window[-length:]
         if any(token in breakers for token in tail):
             break
@@ -134,7 +134,7 @@ def test_dry_beside_brute_force_written_token_by_token():
     for _ in range(150):
         size, prompt = int(random.integers(2, 6)), random.integers(0, 2, int(random.integers(1, 12))).tolist()
         last = None if random.random() < 0.4 else int(random.integers(1, 20))
-        allowed = int(random.integers(0, 4))
+        allowed = int(random.integers(1, 5))
         breakers = (1,) if random.random() < 0.3 else ()
         dry = DRY(0.7, base=1.3, allowed_length=allowed, last_n=last, breakers=["b"] if breakers else [])
         where, tokens = context(prompt, size=size), list(prompt)

@@ -46,7 +46,7 @@ class DRY(Sampler):
 
     multiplier: float = option(default=0.8, ge=0, lt=math.inf, help="The least penalty; 0 changes nothing.")
     base: float = option(default=1.75, ge=1, lt=math.inf, help="The factor for each further token.")
-    allowed_length: int = option(default=2, ge=0, help="The length from which a repetition is penalized.")
+    allowed_length: int = option(default=2, ge=1, help="The length from which a repetition is penalized.")
     last_n: int | None = option(default=None, ge=1, help="How many of the last tokens to look at; none: all.")
     breakers: tuple[str, ...] = option(default=BREAKERS, help="Texts that end a sequence.")
 
@@ -70,7 +70,7 @@ class DRY(Sampler):
         single, several = context.shared["breakers"]
         limits = [_since_breaker(row, single, several) for row in window]
         np.minimum(lengths, np.array(limits)[:, np.newaxis], out=lengths)
-        rows, places = np.nonzero(lengths >= max(self.allowed_length, 1))
+        rows, places = np.nonzero(lengths >= self.allowed_length)
         if not len(rows):
             return logits
         longest = np.zeros(logits.shape, dtype=np.int64)

@@ -78,7 +78,7 @@ class Preset(Sampler):
     presence_penalty: float | None = option(default=None, gt=-math.inf, lt=math.inf, help="llama.cpp: 0, which is off.")
     dry_multiplier: float | None = option(default=None, ge=0, lt=math.inf, help="llama.cpp: 0, which is off.")
     dry_base: float | None = option(default=None, ge=0, lt=math.inf, help="llama.cpp: 1.75; below 1 is off.")
-    dry_allowed_length: int | None = option(default=None, ge=0, help="llama.cpp: 2.")
+    dry_allowed_length: int | None = option(default=None, ge=1, help="llama.cpp: 2.")
     dry_penalty_last_n: int | None = option(default=None, ge=-1, help="llama.cpp: 64; 0 is off, -1 all.")
     dry_sequence_breaker: tuple[str, ...] | None = option(
         default=None, help='llama.cpp: the newline, ":", the double quote and "*".'
