@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: demo test test-slow bench lint clean
+.PHONY: demo test test-slow bench parity lint clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-model
@@ -14,11 +14,16 @@ demo: $(VENV)/.demo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo
 
+# Each framework's tests run in a process of their own: TensorFlow and PyTorch may crash together.
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" tests textforge
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-keras
 
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -m slow plugins/textforge-torch || [ $$? -eq 5 ]     # 5: it has none
+	$(BIN)/python -m pytest -m slow plugins/textforge-keras || [ $$? -eq 5 ]
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -26,8 +31,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 # NumPy's products are too small here for two threads to share.
-bench: $(VENV)/.bench
+bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks
+
+# The table of what is the same in every backend.
+parity: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m parity
 
 clean:
 	rm -rf $(VENV) demo-model build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -41,10 +50,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	$(INSTALL) --no-build-isolation -e . -e plugins/textforge-torch
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+$(VENV)/.dev: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
 	$(INSTALL) hypothesis mypy pytest ruff transformers
-	touch $@
-
-$(VENV)/.bench: $(VENV)/.dev
-	$(INSTALL) tensorflow
+	$(INSTALL) --no-build-isolation -e plugins/textforge-keras
 	touch $@

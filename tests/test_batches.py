@@ -32,7 +32,7 @@ def test_streams_are_contiguous_and_disjoint(count: int, rows: int, length: int,
             np.testing.assert_array_equal(inputs[:, 0], last + 1)
         last = inputs[:, -1]
         seen += targets.ravel().tolist()
-    assert len(set(seen)) == len(seen)
+    assert len(set(seen)) == len(seen) == batches.sequences * length
     # Less than a step of each stream is left out.
     assert count - 1 - len(seen) < batches.rows * (length + 1)
 
@@ -57,7 +57,7 @@ def test_windows_are_the_notebooks() -> None:
 
 
 def test_the_notebooks_number_of_sequences() -> None:
-    assert WindowBatches(np.zeros(600_901, dtype=np.uint8), 128, 60, 3, seed=0).count == 200_281
+    assert WindowBatches(np.zeros(600_901, dtype=np.uint8), 128, 60, 3, seed=0).sequences == 200_281
 
 
 @given(size=st.integers(1, 3000), seed=st.integers(0, 2**64), epoch=st.integers(0, 100))

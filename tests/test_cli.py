@@ -557,7 +557,7 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     assert re.search(r"sampler  dry, .*greedy.*top-k", result.stdout, re.S)
     assert "backend  bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
-    assert any(plugin["components"].get("corpus") == ["files", "python-docs"] for plugin in found)
+    assert any(plugin["components"].get("corpus") == ["files", "nietzsche", "python-docs"] for plugin in found)
 
 
 def test_plugins_shows_what_was_left_out(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -609,6 +609,12 @@ def test_help_and_version_import_click_alone() -> None:
         modules = imported(option)
         assert "click" in modules
         assert not modules & {"numpy", "attr", "attrs", "pluggy", "rich", "safetensors", "torch", "tensorflow", "keras"}
+        assert not modules & {"pooch", "requests"}
+
+
+@pytest.mark.parametrize("arguments", [["plugins"], ["options", "corpus"], ["train", "--help"]])
+def test_what_is_installed_is_said_without_what_downloads(arguments: list[str]) -> None:
+    assert not imported(*arguments) & {"pooch", "requests"}
 
 
 def test_generating_imports_no_framework_and_no_rich(model: Path) -> None:

@@ -416,20 +416,22 @@ class TestResolve:
         assert resolve("python-docs:") == [PythonDocsCorpus()]
 
     def test_a_path_that_could_be_the_name_of_a_corpus_not_installed(self, folder, resolve):
-        (folder / "nietzsche").write_text("mine")
-        assert resolve("nietzsche") == [FilesCorpus(("nietzsche",))]
+        (folder / "library").write_text("mine")
+        assert resolve("library") == [FilesCorpus(("library",))]
 
     def test_neither(self, tree, resolve):
         message = error_of(lambda: resolve("python-doc"))
         assert message.startswith("there is no file or folder 'python-doc'")
         assert message.endswith(
-            "as a corpus: there is no corpus 'python-doc'; installed: files, python-docs; did you mean 'python-docs'?"
+            "as a corpus: there is no corpus 'python-doc'; installed: files, nietzsche, python-docs; "
+            "did you mean 'python-docs'?"
         )
-        assert "there is no corpus 'nietzsche'" in error_of(lambda: resolve("nietzsche:url=x"))
+        assert "there is no corpus 'library'" in error_of(lambda: resolve("library:url=x"))
 
     def test_what_can_only_be_a_path(self, tree, resolve):
         assert error_of(lambda: resolve("c.txt")) == (
-            "there is no file or folder 'c.txt'; did you mean 'b.txt'? (read as a path; corpora: files, python-docs)"
+            "there is no file or folder 'c.txt'; did you mean 'b.txt'? "
+            "(read as a path; corpora: files, nietzsche, python-docs)"
         )
         assert error_of(lambda: resolve(Path("c.txt"))).endswith("'b.txt'?")
 

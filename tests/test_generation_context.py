@@ -39,6 +39,21 @@ def test_history_grows_and_keeps_rows():
     assert History(np.array([1, 2]), rows=1).last(9).tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_a_history_of_texts_under_way_goes_on(length):
+    tokens = np.arange(2 * length).reshape(2, length)
+    history = History.of(tokens, prompt_length=length // 2)
+    assert history.prompt_length == length // 2
+    written = tokens.tolist()
+    assert history.tokens.tolist() == written
+    for step in range(1100):
+        history.append(np.array([step, -step]))
+        written[0].append(step)
+        written[1].append(-step)
+    assert history.tokens.tolist() == written
+    assert tokens.shape == (2, length)
+
+
 def test_the_newest_tokens_are_never_written_over():
     history = History(np.array([7]), rows=1)
     kept = []

@@ -116,6 +116,14 @@ def test_the_last_step_is_always_validated_and_the_run_described() -> None:
     start = recorder.runs[0]
     assert (start.train_tokens, start.validation_tokens, start.vocabulary_size, start.epochs) == (1080, 120, 5, 2)
     assert start.parameters == 50
+    assert start.sequences == 4 * start.steps_per_epoch
+
+
+def test_windows_are_counted_also_where_they_dont_fill_a_batch() -> None:
+    _, recorder, _ = run(make_settings(epochs=1, sequences="windows", window=10, stride=7))
+    start = recorder.runs[0]
+    assert start.sequences == len(range(0, 1080 - 10, 7)) == 153
+    assert (start.batch_size, start.steps_per_epoch) == (4, 38)
 
 
 class Stop(Exception):

@@ -342,7 +342,7 @@ class TestTheBackend:
     def test_runs_what_it_has_a_model_for(self):
         assert NumpyBackend.runs("lstm")
         assert not NumpyBackend.runs("ngram")
-        with pytest.raises(BackendError, match=r"numpy can't run .* 'ngram'; it runs lstm"):
+        with pytest.raises(BackendError, match=r"numpy can't run .* 'ngram'; it runs conv, lstm"):
             NumpyBackend().load(SavedModel("ngram", {}, 3, {}))
 
     def test_says_what_can_train(self):

@@ -617,9 +617,14 @@ def test_a_plugin_passes_mypy_strict_and_its_mistakes_do_not(tmp_path: Path) -> 
     assert [text.rsplit("[", 1)[1].rstrip("]") for _, text in found] == wanted
 
 
-def test_what_an_own_plugin_would_bring_is_named_with_the_command_that_installs_it() -> None:
-    with pytest.raises(UnknownComponent, match=r"\(textforge-torch brings it: pip install textforge-torch\)$"):
-        Plugins(sources=[]).backend("torch")
+@pytest.mark.parametrize("name", ["torch", "torch-conv", "keras", "keras-conv"])
+def test_what_an_own_plugin_would_bring_is_named_with_the_command_that_installs_it(name: str) -> None:
+    brings = f"textforge-{name.partition('-')[0]}"
+    with pytest.raises(UnknownComponent, match=rf"\({brings} brings it: pip install {brings}\)$"):
+        Plugins(sources=[]).backend(name)
+
+
+def test_a_plugin_that_is_left_out_is_installed_already() -> None:
     with pytest.raises(UnknownComponent, match="is left out by TEXTFORGE_DISABLE_PLUGINS") as error:
         Plugins(disabled="textforge-torch").backend("torch")
     assert "pip install" not in str(error.value)

@@ -72,7 +72,7 @@ def run(arguments: list[str] | str, folder: Path) -> None:
         arguments,
         cwd=folder,
         shell=isinstance(arguments, str),
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "TEXTFORGE_CACHE": str(folder)},
         capture_output=True,
         text=True,
         encoding="utf-8",

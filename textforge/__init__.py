@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textforge.corpora.base import END_OF_TEXT, Corpus
     from textforge.encoders.base import Encoder, IncrementalDecoder
     from textforge.errors import TextforgeError
+    from textforge.generation.applying import apply_samplers
     from textforge.generation.generator import GeneratedText, TextGenerator
     from textforge.hookspecs import hookimpl
     from textforge.library import load, train
@@ -56,6 +57,7 @@ _MODULES = {
     "TextforgeError": "errors",
     "TrainableModel": "backends.base",
     "TrainingSettings": "training.settings",
+    "apply_samplers": "generation.applying",
     "hookimpl": "hookspecs",
     "learned": "component",
     "load": "library",
@@ -84,6 +86,7 @@ __all__ = [
     "TrainableModel",
     "TrainingSettings",
     "__version__",
+    "apply_samplers",
     "hookimpl",
     "learned",
     "load",

@@ -39,7 +39,12 @@ __all__ = ["DISABLE_VARIABLE", "KINDS", "Plugin", "Plugins", "Registered", "Sour
 DISABLE_VARIABLE = "TEXTFORGE_DISABLE_PLUGINS"
 
 
-OWN_DISTRIBUTIONS = {("backend", "torch"): "textforge-torch"}
+OWN_DISTRIBUTIONS = {
+    ("backend", "torch"): "textforge-torch",
+    ("backend", "torch-conv"): "textforge-torch",
+    ("backend", "keras"): "textforge-keras",
+    ("backend", "keras-conv"): "textforge-keras",
+}
 """What textforge's own plugins bring that are installed by themselves."""
 
 

@@ -7,13 +7,15 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import textforge
-from textforge.training.report import EpochResult, RunStart
+from textforge.training.report import EpochResult
 
 
 class Stopwatch(textforge.Report):
@@ -21,15 +23,13 @@ class Stopwatch(textforge.Report):
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
-        self.started = 0.0
         self.seconds: list[float] = []
         self.losses: list[float] = []
-
-    def start(self, run: RunStart) -> None:
-        self.started = time.perf_counter()
+        self.rates: list[float] = []
 
     def epoch(self, result: EpochResult, model: Any) -> None:
         self.seconds.append(time.perf_counter() - self.began)
+        self.rates.append(result.tokens_per_second)
         self.losses.append(result.validation_loss if result.validation_loss is not None else result.train_loss)
 
 
@@ -90,31 +90,57 @@ def _write_text(path: Path, characters: int) -> None:
             characters -= piece
 
 
-def training_rates(path: str, hidden_size: int, rows: int, length: int, steps: int, rounds: int) -> dict[str, float]:
-    """Tokens a second of textforge's loop and of a bare PyTorch loop, in turn."""
-    from tests.benchmarks import bare_torch
+def training_rates(
+    framework: str, path: str, hidden_size: int, rows: int, length: int, steps: int, rounds: int
+) -> dict[str, float]:
+    """Tokens a second of textforge's loop and of a framework's bare loop, in turn."""
     from tests.benchmarks.measure import in_turn
     from textforge.encoders.char import CharEncoder
 
     text = Path(path).read_text(encoding="utf-8").lower()
     encoder = CharEncoder().fit([text])
     tokens = encoder.encode(text).astype(np.uint8)[: rows * length * steps + rows]
-
-    def ours() -> float:
-        from textforge.training import loop
-        from textforge.training.data import TrainingData
-        from textforge.training.settings import TrainingSettings
-
-        watch = Stopwatch()
-        model = textforge.Plugins().backend(f"torch:hidden_size={hidden_size}").create(encoder.vocabulary_size, 0)
-        settings = TrainingSettings(seed=0, epochs=1, batch_size=rows, sequence_length=length, validation=0.0)
-        loop.fit(model, TrainingData.split(tokens, encoder, 0.0), settings, watch)
-        return steps * rows * length / (watch.began + watch.seconds[0] - watch.started)
-
     sides = {
-        "textforge": ours,
-        "bare": lambda: bare_torch.tokens_per_second(tokens, hidden_size, rows, length, steps),
+        "textforge": _steps_of(f"{framework}:hidden_size={hidden_size}", tokens, encoder, rows, length, steps),
+        **_bare(framework, tokens, hidden_size, rows, length, steps),
     }
     for side in sides.values():
         side()
     return in_turn(sides, rounds)
+
+
+def _steps_of(backend: str, tokens: Any, encoder: Any, rows: int, length: int, steps: int) -> Callable[[], float]:
+    """The speed of an epoch by textforge's loop, its first two steps, in which frameworks compile, not counted."""
+    from textforge.training import loop
+    from textforge.training.data import TrainingData
+    from textforge.training.settings import TrainingSettings
+
+    settings = TrainingSettings(seed=0, epochs=1, batch_size=rows, sequence_length=length, validation=0.0)
+    data = TrainingData.split(tokens, encoder, 0.0)
+    found = textforge.Plugins().backend(backend)
+
+    def rate() -> float:
+        watch = Stopwatch()
+        loop.fit(found.create(encoder.vocabulary_size, 0), data, settings, watch)  # type: ignore[arg-type]
+        return watch.rates[-1]
+
+    return rate
+
+
+def _bare(
+    framework: str, tokens: Any, hidden_size: int, rows: int, length: int, steps: int
+) -> dict[str, Callable[[], float]]:
+    if framework == "torch":
+        from tests.benchmarks import bare_torch
+
+        return {"bare": lambda: bare_torch.tokens_per_second(tokens, hidden_size, rows, length, steps)}
+    from tests.benchmarks import bare_keras
+
+    made = {
+        name: bare_keras.make_step(int(tokens.max()) + 1, hidden_size, rows, length, jit_compile=name == "bare XLA")
+        for name in ("bare", "bare XLA")
+    }
+    return {
+        name: partial(bare_keras.tokens_per_second, step, tokens, hidden_size, rows, length, steps)
+        for name, step in made.items()
+    }

@@ -140,10 +140,13 @@ class Backend(Component):
 
     architecture: ClassVar[str]
     """``lstm``, ``ngram``, …: backends that share it read each other's models."""
-    framework: ClassVar[str | None] = None
-    """The distribution that computes, such as ``torch``: a bundle records its version."""
+    frameworks: ClassVar[tuple[str, ...]] = ()
+    """The distributions that compute, such as ``torch``: a bundle records their versions."""
     trains: ClassVar[bool] = True
     """Whether the backend can train, or only run what others have trained."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse options that don't go together; one that does so calls `super()`'s, for the others it inherits."""
 
     @classmethod
     def runs(cls, architecture: str) -> bool:

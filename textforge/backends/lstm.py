@@ -15,14 +15,14 @@ and its bias of 1 of Jozefowicz et al., 2015.
 from __future__ import annotations
 
 import math
-import numbers
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from textforge.backends.base import Array, Arrays, GradientBackend, Model, SavedModel
+from textforge.backends.saved_weights import check_layers, checked_options, checked_weights
+from textforge.backends.training_arrays import Shape
 from textforge.component import option
-from textforge.errors import BundleError
 
 ARCHITECTURE = "lstm"
 EMBEDDING_DEVIATION = 0.5
@@ -72,59 +72,20 @@ def weight_shapes(
     return shapes
 
 
+def state_shapes(num_layers: int, hidden_size: int) -> dict[str, Shape]:
+    """What an LSTM carries from token to token, by canonical name: (L, rows, H) each."""
+    return dict.fromkeys(("hidden", "cell"), (num_layers, None, hidden_size))
+
+
 def checked_arrays(saved: SavedModel) -> Arrays:
     """The weights of a saved LSTM, as C-contiguous float32, each under its name and of its shape.
 
-    Raises `BundleError` where an option is missing or wrong, or a weight missing, unknown, misshapen or not finite.
+    Raises `textforge.errors.BundleError` where an option is missing or wrong, or a weight missing, unknown, misshapen
+    or not finite.
     """
-    shapes = weight_shapes(saved.vocabulary_size, **_checked_options(saved))
-    check_names_and_shapes(saved.arrays, shapes)
-    return {name: _checked(name, saved.arrays[name]) for name in shapes}
-
-
-def _checked_options(saved: SavedModel) -> dict[str, Any]:
-    """The options that weights' shapes depend on."""
-    if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
-        raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
-    options = {name: _checked_option(saved, name) for name in ("hidden_size", "num_layers", "embedding_size")}
-    if options["num_layers"] > len(saved.arrays):
-        raise BundleError(f"the model's num_layers is {options['num_layers']}, but it has weights for fewer")
-    return options
-
-
-def _checked_option(saved: SavedModel, name: str) -> Any:
-    if name not in saved.options:
-        raise BundleError(f"the model's configuration lacks {name}; copy the model again, or train it again")
-    try:
-        return LSTMBackend.options()[name].check(saved.options[name])
-    except ValueError as error:
-        raise BundleError(f"the model's {name} {error}; copy the model again, or train it again") from None
-
-
-def check_names_and_shapes(arrays: Arrays, shapes: dict[str, tuple[int, ...]]) -> None:
-    """Raise `BundleError` unless there are just these arrays, of these shapes."""
-    missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
-    if missing:
-        raise BundleError(f"the model lacks the weights {_shortened(missing)}; train it again, or copy it again")
-    if unknown:
-        raise BundleError(f"the model has weights its options don't speak of: {_shortened(unknown)}")
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise BundleError(f"the weights {name} have shape {arrays[name].shape}, but the options say {shape}")
-
-
-def _shortened(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _checked(name: str, array: Array) -> Array:
-    if not np.issubdtype(array.dtype, np.floating):
-        raise BundleError(f"the weights {name} must be floating-point numbers, got {array.dtype}")
-    with np.errstate(over="ignore"):  # what is too large for float32 is not finite there
-        weights = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(weights).all():
-        raise BundleError(f"the weights {name} have numbers that are not finite; train the model again")
-    return weights
+    options = checked_options(saved, LSTMBackend.options(), ("hidden_size", "num_layers", "embedding_size"))
+    check_layers(saved, options["num_layers"])
+    return checked_weights(saved.arrays, weight_shapes(saved.vocabulary_size, **options))
 
 
 def _initial(name: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from textforge.backends.base import Backend, Model, SavedModel
+from textforge.backends.conv import ARCHITECTURE as CONV
 from textforge.backends.lstm import ARCHITECTURE as LSTM
+from textforge.backends.numpy_conv import NumpyConv
 from textforge.backends.numpy_lstm import NumpyLSTM
 from textforge.component import option
 from textforge.errors import BackendError, listed
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from textforge.training.report import Report
     from textforge.training.settings import TrainingSettings
 
-_MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LSTM: NumpyLSTM})
+_MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LSTM: NumpyLSTM, CONV: NumpyConv})
 """What runs each architecture."""
 
 

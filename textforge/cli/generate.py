@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,18 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from textforge.cli.files import ResultFile, result_file_option
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput, say
-from textforge.cli.parameters import backend_option, model_argument, seed_option, unescape, unknown_option
+from textforge.cli.parameters import (
+    backend_option,
+    model_argument,
+    prompt_file_option,
+    prompt_option,
+    seed_option,
+    unescape,
+    unknown_option,
+)
 
 if TYPE_CHECKING:
-    from textforge.generation.generator import TextGenerator
+    from textforge.encoders.base import Encoder
+    from textforge.generation.generator import GeneratedText, TextGenerator
+    from textforge.generation.watching import DrawnToken
 
 
 @click.command("generate")
 @model_argument
-@click.option("--prompt", metavar="TEXT", help="Text to go on from; none: a new beginning.")
-@click.option("--prompt-file", metavar="FILE", help="File with the prompt, to the letter; - for standard input.")
+@prompt_option
+@prompt_file_option
 @click.option(
     "--sampler",
     "samplers",
@@ -46,6 +59,15 @@ if TYPE_CHECKING:
 @backend_option
 @unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON a text.")
+@click.option(
+    "--logprobs",
+    is_flag=True,
+    help="Put into --json each token's log-probability, natural, before and after the samplers.",
+)
+@result_file_option(
+    "--trace",
+    "Write a line of JSON a token: what the model thought, what each sampler removed, what was left and drawn.",
+)
 @click.pass_obj
 def command(
     session: Session,
@@ -61,7 +83,8 @@ def command(
     seed: int | None,
     backend: str | None,
     as_json: bool,
-    **limits: Any,
+    trace: Path | None,
+    **request: Any,
 ) -> None:
     """Write text with a model.
 
@@ -69,26 +92,43 @@ def command(
     """
     if echo and as_json:
         raise click.UsageError("--json has the prompt already: leave out --echo.")
+    if request["logprobs"] and not as_json:
+        raise click.UsageError("--logprobs goes into JSON: give --json too.")
     prompt = read_prompt(prompt, prompt_file, escapes)
     from textforge.library import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
-    request = dict(limits, prompt=prompt, stop=[unescape(text) if escapes else text for text in stop])
-    request["seed"] = drawn_seed() if seed is None else seed
+    used = drawn_seed() if seed is None else seed
+    request |= {"prompt": prompt, "seed": used, "stop": [unescape(text) if escapes else text for text in stop]}
     if samplers:
         request["samplers"] = samplers
+    file = _traced(request, trace, generator.encoder) if trace else contextlib.nullcontext()
     pieces = _as_json(generator, request, count) if as_json else _as_text(generator, request, count, echo)
-    with TextOutput() as output:
+    with file, TextOutput() as output:
         if seed is None:
-            say(f"seed {request['seed']}")
+            say(f"seed {used}")
         for piece in pieces:
             output.write(piece)
         output.end_on_terminal()
 
 
+def _traced(request: dict[str, Any], path: Path, encoder: Encoder) -> ResultFile:
+    """The file of the trace; the request then writes a line into it for each token."""
+    from textforge.generation.tracing import trace
+
+    file = ResultFile("--trace", path)
+
+    def write(drawn: DrawnToken) -> None:
+        file.write(json.dumps(trace(drawn, encoder), ensure_ascii=False) + "\n")
+
+    request["watch"] = write
+    return file
+
+
 def _as_text(generator: TextGenerator, request: dict[str, Any], count: int | None, echo: bool) -> Iterator[str]:
     """What to write; the request is checked at once, and run piece by piece."""
     before: str = request["prompt"] if echo else ""
+    request.pop("logprobs")
     if count is None:
         return itertools.chain([before], generator.stream(**request))
     return (f"{before}{text.text}\n" for text in generator.complete(**request, count=count))
@@ -96,13 +136,21 @@ def _as_text(generator: TextGenerator, request: dict[str, Any], count: int | Non
 
 def _as_json(generator: TextGenerator, request: dict[str, Any], count: int | None) -> Iterator[str]:
     """As `_as_text`, a line of JSON a text."""
+    texts = generator.complete(**request, count=1 if count is None else count)
+    return (json.dumps(_entry(number, text), ensure_ascii=False) + "\n" for number, text in enumerate(texts))
+
+
+def _entry(number: int, text: GeneratedText) -> dict[str, Any]:
+    """A text for JSON, which has no minus infinity: null stands for it."""
     import attrs
 
-    texts = generator.complete(**request, count=1 if count is None else count)
-    return (
-        json.dumps({"number": number, **attrs.asdict(text)}, ensure_ascii=False) + "\n"
-        for number, text in enumerate(texts)
-    )
+    entry = {"number": number, **attrs.asdict(text)}
+    if text.logprobs is None:
+        del entry["logprobs"]
+    else:
+        for noted in entry["logprobs"]:
+            noted["before"] = noted["before"] if noted["before"] > -math.inf else None
+    return entry
 
 
 def read_prompt(prompt: str | None, prompt_file: str | None, escapes: bool) -> str:

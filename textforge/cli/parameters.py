@@ -30,6 +30,10 @@ unknown_option = click.option(
     show_default=True,
     help="What becomes of text that the model's vocabulary lacks.",
 )
+prompt_option = click.option("--prompt", metavar="TEXT", help="Text to go on from; none: a new beginning.")
+prompt_file_option = click.option(
+    "--prompt-file", metavar="FILE", help="File with the prompt, to the letter; - for standard input."
+)
 seed_option = click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed; drawn and said unless given.")
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def register_corpora(register: Callable[[type[Corpus]], None]) -> None:
     """Register the corpora that come with textforge."""
     from textforge.corpora.files import FilesCorpus
+    from textforge.corpora.nietzsche import NietzscheCorpus
     from textforge.corpora.python_docs import PythonDocsCorpus
 
     register(FilesCorpus)
+    register(NietzscheCorpus)
     register(PythonDocsCorpus)

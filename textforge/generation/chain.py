@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +14,24 @@ from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
 from textforge.spec import write_chain
 
+if TYPE_CHECKING:
+    from textforge.plugins import Plugins
+
+Samplers = str | Sampler | Sequence[str | Sampler]
+"""A chain's spec, a sampler, or a sequence of specs, chains and samplers."""
+
 _DEEPEST = 20
 _FLOAT64 = np.dtype(np.float64)
+
+
+def checked_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
+    """The chain that was asked for, looked up, expanded, and found to work with this encoder."""
+    from textforge.plugins import Plugins  # imports what only a spec needs
+
+    chain = expanded((plugins or Plugins()).chain(samplers))
+    for sampler in chain:
+        sampler.check(encoder)
+    return chain
 
 
 def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
@@ -45,11 +62,19 @@ class Chain:
     """Samplers in order, each with its context, for one batch of texts."""
 
     def __init__(
-        self, samplers: Sequence[Sampler], history: History, *, seed: int, texts: Sequence[int], encoder: Encoder
+        self,
+        samplers: Sequence[Sampler],
+        history: History,
+        *,
+        seed: int,
+        texts: Sequence[int],
+        encoder: Encoder | None,
+        position: int = 0,
     ) -> None:
+        """`position` is that of the first sampler, where these are the rest of a longer chain."""
         self._links = [
-            (sampler, RowContext(history, seed=seed, texts=texts, position=position, encoder=encoder))
-            for position, sampler in enumerate(samplers)
+            (sampler, RowContext(history, seed=seed, texts=texts, position=place, encoder=encoder))
+            for place, sampler in enumerate(samplers, position)
         ]
 
     def __call__(self, logits: Logits, step: int) -> Logits:

@@ -26,7 +26,7 @@ class RowContext:
     def __init__(
         self, history: History, *, seed: int, texts: Sequence[int], position: int, encoder: Encoder | None = None
     ) -> None:
-        self.prompt_length = history.tokens.shape[1]
+        self.prompt_length = history.prompt_length
         self.encoder = encoder
         self.step = 0
         self.state: dict[str, Any] = {}

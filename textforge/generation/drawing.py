@@ -21,6 +21,19 @@ class UndrawableRow(GenerationError):
         super().__init__(f"the logits of row {row} {self.problem}")
 
 
+def check_drawable(logits: Logits) -> None:
+    """Raises `UndrawableRow` where a token can't be drawn from each row of logits, (B, V)."""
+    _check_best(logits.max(axis=-1))
+
+
+def _check_best(best: Logits) -> None:
+    """The same, of each row's best logit, (B,): NaN where there is one."""
+    finite = np.isfinite(best)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise UndrawableRow(row, float(best[row]))
+
+
 class Draw:
     """Draws a token a row by the inverse of the cumulative distribution, tokens in the order of their ids.
 
@@ -59,10 +72,8 @@ class Draw:
         self._ids[0] = sums.searchsorted(uniform.item() * sums.item(-1), "right")
 
     def _draw_rows(self, logits: Logits, uniform: Uniform) -> None:
-        best = logits.max(axis=-1, keepdims=True)  # (B, 1); NaN where there is one
-        if not np.isfinite(best).all():
-            row = int(np.isfinite(best[:, 0]).argmin())
-            raise UndrawableRow(row, best[row, 0])
+        best = logits.max(axis=-1, keepdims=True)  # (B, 1)
+        _check_best(best[:, 0])
         sums = self._sums
         np.subtract(logits, best, sums)
         np.exp(sums, sums)

@@ -14,19 +14,17 @@ from textforge.backends.base import Model
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import GenerationError
 from textforge.generation.arguments import prompt_ids, stop_texts, whole
-from textforge.generation.chain import expanded
+from textforge.generation.chain import Samplers, checked_chain
+from textforge.generation.logprobs import Logprobs, TokenLogprob
 from textforge.generation.loop import Task, write, write_one
 from textforge.generation.text import FinishReason
-from textforge.samplers.base import Sampler
+from textforge.generation.watching import Watcher, told_to_all
 
 if TYPE_CHECKING:
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation import Evaluation
     from textforge.plugins import Plugins
-
-Samplers = str | Sampler | Sequence[str | Sampler]
-"""A chain's spec, a sampler, or a sequence of specs, chains and samplers."""
 
 DEFAULT_CHAIN = "temperature:0.7"
 DEFAULT_MAX_TOKENS = 400
@@ -44,6 +42,8 @@ class GeneratedText:
     tokens: int
     """Tokens generated that show in the text."""
     seed: int
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of each token that shows, where they were asked for."""
 
 
 class TextGenerator:
@@ -167,13 +167,28 @@ class TextGenerator:
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         unknown: Unknown = "error",
+        logprobs: bool = False,
+        watch: Watcher | None = None,
     ) -> Iterator[GeneratedText]:
-        """As `generate`, each text with how it came about, as soon as it and those before it are finished."""
+        """As `generate`, each text with how it came about, as soon as it and those before it are finished.
+
+        With `logprobs`, it has the log-probabilities of its tokens, before and after the chain. `watch` is told of each
+        token as it is drawn: a `textforge.generation.watching.DrawnToken`; those of several texts come step by step.
+        """
         count = whole("count", count, least=1)
         task = self._task(prompt, samplers, max_tokens, stop, seed, unknown)
+        noted = Logprobs(self.encoder) if logprobs else None
+        watchers = [watcher for watcher in (noted, watch) if watcher is not None]
         return (
-            GeneratedText(prompt, text.text, text.finish_reason or "length", text.tokens, task.seed)
-            for text in write(task, count)
+            GeneratedText(
+                prompt,
+                text.text,
+                text.finish_reason or "length",
+                text.tokens,
+                task.seed,
+                None if noted is None else noted.take(text),
+            )
+            for text in write(task, count, told_to_all(watchers))
         )
 
     def stream(
@@ -185,9 +200,13 @@ class TextGenerator:
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         unknown: Unknown = "error",
+        watch: Watcher | None = None,
     ) -> Iterator[str]:
-        """The pieces of the text that `generate` gives, as they are made; joined, they are that text."""
-        return write_one(self._task(prompt, samplers, max_tokens, stop, seed, unknown))
+        """The pieces of the text that `generate` gives, as they are made; joined, they are that text.
+
+        `watch` is told of each token as it is drawn, as by `complete`, before what it shows is given.
+        """
+        return write_one(self._task(prompt, samplers, max_tokens, stop, seed, unknown), watch)
 
     def evaluate(
         self, corpus: str | Path | Corpus | Sequence[str | Path | Corpus], *, unknown: Unknown = "error"
@@ -232,12 +251,6 @@ class TextGenerator:
             max_tokens=whole("max_tokens", max_tokens, least=0),
             stops=stop_texts(stop),
             seed=secrets.randbits(32) if seed is None else whole("seed", seed, least=0),
-            samplers=self._chain(samplers),
+            samplers=checked_chain(samplers, self.encoder, self._plugins),
             prompt=prompt_ids(self.encoder, prompt, unknown),
         )
-
-    def _chain(self, samplers: Samplers) -> list[Sampler]:
-        chain = expanded(self._plugins.chain(samplers))
-        for sampler in chain:
-            sampler.check(self.encoder)
-        return chain

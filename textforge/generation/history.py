@@ -23,10 +23,19 @@ class History:
     array([[5, 6, 1], [5, 6, 2]])
     """
 
-    def __init__(self, prompt: Ids, rows: int) -> None:
-        self._length = len(prompt)
-        self._tokens = np.empty((self._length + _ROOM, rows), dtype=np.int64)
+    def __init__(self, prompt: Ids, rows: int, room: int = _ROOM) -> None:
+        """`room` is that for tokens to come; more is made as it is needed."""
+        self.prompt_length = self._length = len(prompt)
+        self._tokens = np.empty((self._length + room, rows), dtype=np.int64)
         self._tokens[: self._length] = prompt[:, np.newaxis]
+
+    @classmethod
+    def of(cls, tokens: npt.NDArray[np.int64], prompt_length: int) -> History:
+        """The history of texts under way, (B, t), whose first `prompt_length` tokens are the prompt's."""
+        history = cls(np.zeros(tokens.shape[1], dtype=np.int64), rows=len(tokens), room=0)
+        history._tokens[: history._length] = tokens.T
+        history.prompt_length = prompt_length
+        return history
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
@@ -57,6 +66,6 @@ class History:
         self._tokens = self._tokens[:, rows]
 
     def _grow(self) -> None:
-        larger = np.empty((2 * self._length, self._tokens.shape[1]), dtype=np.int64)
+        larger = np.empty((2 * self._length or _ROOM, self._tokens.shape[1]), dtype=np.int64)
         larger[: self._length] = self._tokens
         self._tokens = larger

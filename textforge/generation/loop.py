@@ -16,6 +16,7 @@ from textforge.generation.history import History
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
 from textforge.generation.text import Text
+from textforge.generation.watching import DrawnToken, WatchedChain, Watcher
 from textforge.samplers.base import Sampler
 
 BATCH = 64
@@ -37,14 +38,14 @@ class Task:
     seed: int
 
 
-def write(task: Task, count: int) -> Iterator[Text]:
+def write(task: Task, count: int, watch: Watcher | None = None) -> Iterator[Text]:
     """Write texts, in batches, and give each, in order, as soon as it and those before it are finished."""
     if task.max_tokens == 0:
         yield from _unwritten(task, count)
         return
     reader = read_prompt(task.model, task.prompt)
     for start in range(0, count, BATCH):
-        batch = Batch(task, reader, range(start, min(start + BATCH, count)))
+        batch = _batch(task, reader, range(start, min(start + BATCH, count)), watch)
         given = 0
         for _ in batch.run():
             while given < len(batch.texts) and batch.texts[given].finish_reason:
@@ -52,13 +53,17 @@ def write(task: Task, count: int) -> Iterator[Text]:
                 given += 1
 
 
-def write_one(task: Task) -> Iterator[str]:
+def write_one(task: Task, watch: Watcher | None = None) -> Iterator[str]:
     """Write text 0, giving its pieces as they come."""
     if task.max_tokens == 0:
         return
-    for pieces in Batch(task, read_prompt(task.model, task.prompt), range(1)).run():
+    for pieces in _batch(task, read_prompt(task.model, task.prompt), range(1), watch).run():
         if pieces[0]:
             yield pieces[0]
+
+
+def _batch(task: Task, prompt: Reader, numbers: range, watch: Watcher | None) -> Batch:
+    return WatchedBatch(task, prompt, numbers, watch) if watch else Batch(task, prompt, numbers)
 
 
 def _unwritten(task: Task, count: int) -> Iterator[Text]:
@@ -71,6 +76,8 @@ def _unwritten(task: Task, count: int) -> Iterator[Text]:
 class Batch:
     """Texts written side by side, a row each; a row leaves when its text is finished."""
 
+    chain_class: type[Chain | WatchedChain] = Chain
+
     def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
         self._ended: list[Text] = []
         self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append) for number in numbers)
@@ -78,7 +85,9 @@ class Batch:
         self._max_tokens = task.max_tokens
         self._vocabulary_size = task.model.vocabulary_size
         self._history = History(task.prompt, len(numbers))
-        self._chain = Chain(task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder)
+        self._chain = self.chain_class(
+            task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
+        )
         self._numbers = DrawNumbers(task.seed, numbers)
         self._reader = prompt.copies(len(numbers))
         self._make_buffers()
@@ -139,3 +148,23 @@ class Batch:
             f"{source} logits that {error.problem}, for text {number} at step {step} (chain: {self._chain}); "
             f"each text needs a finite one, and none may be NaN or +inf"
         )
+
+
+class WatchedBatch(Batch):
+    """A batch that writes the same texts, and tells of each token how it came about."""
+
+    chain_class = WatchedChain
+    _chain: WatchedChain
+
+    def __init__(self, task: Task, prompt: Reader, numbers: range, watch: Watcher) -> None:
+        super().__init__(task, prompt, numbers)
+        self._watch = watch
+
+    def _draw_ids(self, step: int) -> Ids:
+        ids = super()._draw_ids(step)
+        model_logits = self._kept.copy()  # the next step writes over them
+        uniform = self._numbers.at(step).tolist()
+        for row, (text, id) in enumerate(zip(self._rows, ids.tolist(), strict=True)):
+            stages = self._chain.stages(row)
+            self._watch(DrawnToken(text.number, step, id, uniform[row], model_logits[row], stages))
+        return ids

@@ -25,6 +25,8 @@ class Batches(Protocol):
     """B, the sequences in a batch: fewer than asked for where the corpus is short."""
     length: int
     """T, the tokens of a sequence."""
+    sequences: int
+    """Sequences the corpus is cut into."""
     steps_per_epoch: int
     tokens_per_step: int
     """Tokens predicted in a step."""
@@ -70,6 +72,7 @@ class StreamBatches:
         self.length = length
         stream = predicted // self.rows
         self.steps_per_epoch = stream // length
+        self.sequences = self.rows * self.steps_per_epoch
         self.tokens_per_step = self.rows * length
         self._starts = np.arange(self.rows)[:, None] * stream + np.arange(length + 1)  # (B, T + 1)
         self._slack = predicted - (self.rows - 1) * stream - self.steps_per_epoch * length
@@ -97,15 +100,15 @@ class WindowBatches:
         self._tokens = tokens
         self._seed = seed
         self._stride = stride
-        self.count = -(-(len(tokens) - length) // stride)
-        self.rows = min(rows, self.count)
+        self.sequences = -(-(len(tokens) - length) // stride)
+        self.rows = min(rows, self.sequences)
         self.length = length
-        self.steps_per_epoch = self.count // self.rows
+        self.steps_per_epoch = self.sequences // self.rows
         self.tokens_per_step = self.rows
         self._window = np.arange(length + 1)
 
     def batch(self, epoch: int, step: int) -> tuple[Array, Array]:
-        order = Permutation(self.count, self._seed, epoch)
+        order = Permutation(self.sequences, self._seed, epoch)
         numbers = order(np.arange(step * self.rows, (step + 1) * self.rows, dtype=np.uint64))
         block = self._tokens[numbers.astype(np.int64)[:, None] * self._stride + self._window]
         return block[:, :-1], block[:, -1]

@@ -263,4 +263,5 @@ class TrainingRun:
             batch_size=self.batches.rows,
             sequence_length=self.batches.length,
             epoch=self.epoch,
+            sequences=self.batches.sequences,
         )

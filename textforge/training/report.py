@@ -31,6 +31,8 @@ class RunStart:
     """Tokens of a sequence, or of a window."""
     epoch: float
     """Epochs already done, when resuming."""
+    sequences: int | None = None
+    """Sequences, or windows, that the text is cut into; None where it isn't cut. An epoch has whole batches of them."""
 
 
 @attrs.frozen

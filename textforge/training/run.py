@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import itertools
 import platform
@@ -246,6 +247,7 @@ class Keeper(Report):
 def versions(backend: Backend) -> dict[str, str]:
     """What the run was made with."""
     found = {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}
-    if backend.framework:
-        found[backend.framework] = importlib.metadata.version(backend.framework)
+    for framework in backend.frameworks:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it may be installed by another name
+            found[framework] = importlib.metadata.version(framework)
     return found

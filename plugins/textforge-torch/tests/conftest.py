@@ -1,4 +1,4 @@
-"""What several tests need: one thread, and an LSTM to compare with, as textbooks write it, in float64."""
+"""What several tests need: one thread, and models to compare with, as textbooks write them, in float64."""
 
 from __future__ import annotations
 
@@ -50,11 +50,42 @@ class TextbookLSTM:
         return self.hidden[layer]
 
 
+class TextbookConv:
+    """One row, one token at a time, each layer with all it ever read."""
+
+    def __init__(self, saved: SavedModel):
+        self.arrays = {name: array.astype(np.float64) for name, array in saved.arrays.items()}
+        self.options = saved.options
+        self.read = [[] for _ in range(self.options["num_layers"])]
+        self.vocabulary_size = saved.vocabulary_size
+
+    def logits(self, id):
+        arrays = self.arrays
+        x = arrays["embedding.weight"][id] if "embedding.weight" in arrays else np.eye(self.vocabulary_size)[id]
+        x = arrays["input.weight"] @ x + arrays["input.bias"]
+        for layer, read in enumerate(self.read):
+            read.append(x)
+            x = x + self._added(layer, read)
+        return arrays["output.weight"] @ x + arrays["output.bias"]
+
+    def _added(self, layer, read):
+        both = self.arrays[f"conv.{layer}.bias"]
+        for age in range(self.options["kernel_size"]):
+            place = len(read) - 1 - age * self.options["dilation_growth"] ** layer
+            if place >= 0:
+                both = both + self.arrays[f"conv.{layer}.weight"][:, :, -1 - age] @ read[place]
+        value, gate = np.split(both, 2)
+        return value * sigmoid(gate)
+
+
+TEXTBOOKS = {"lstm": TextbookLSTM, "conv": TextbookConv}
+
+
 def textbook_logits(saved: SavedModel, ids):
     """(B, T) -> (B, T, V)"""
     rows = []
     for row in ids:
-        model = TextbookLSTM(saved)
+        model = TEXTBOOKS[saved.architecture](saved)
         rows.append([model.logits(id) for id in row])
     return np.array(rows)
 

@@ -1,7 +1,4 @@
-"""The optimizers, and their moments under canonical names.
-
-A moment is stored as ``moment1/lstm.0.bias``: its name, then the weights'. All optimizers count ``optimizer.step``.
-"""
+"""PyTorch's own optimizers, and their moments under canonical names: see `textforge.backends.training_arrays`."""
 
 from __future__ import annotations
 
@@ -12,28 +9,30 @@ import torch
 from torch import nn
 
 from textforge.backends.base import Arrays, Optimizer
-from textforge.errors import BackendError, BundleError
+from textforge.backends.training_arrays import STEP, check_moments, moments_of
 from textforge_torch._network import to_array
 
-MOMENTS = {
+ATTRIBUTES = {
     "adam": {"moment1": "exp_avg", "moment2": "exp_avg_sq"},
     "rmsprop": {"moment2": "square_avg"},
     "sgd": {"momentum": "momentum_buffer"},
 }
 """What PyTorch calls the moments of each optimizer."""
-STEP = "optimizer.step"
 
 
 class Updates:
-    """Changes parameters by their gradients."""
+    """Changes parameters by their gradients.
+
+    Raises `BackendError` for an optimizer there isn't.
+    """
 
     def __init__(self, settings: Optimizer, parameters: dict[str, nn.Parameter]) -> None:
         self._settings = settings
+        self._moments = {moment: ATTRIBUTES[settings.name][moment] for moment in moments_of(settings.name, "torch")}
         self._names = list(parameters)
         self._parameters = list(parameters.values())
         self._optimizer = make_optimizer(settings, self._parameters)
         self._optimizer.zero_grad()
-        self._moments = MOMENTS[settings.name]
         self._steps = 0
 
     def step(self, learning_rate: float) -> None:
@@ -61,17 +60,11 @@ class Updates:
 
         Raises `BundleError` where moments are missing or misshapen.
         """
-        self._check(arrays)
-        self._steps = int(np.ravel(arrays[STEP])[0])
+        weights = {name: tuple(p.shape) for name, p in zip(self._names, self._parameters, strict=True)}
+        self._steps = check_moments(arrays, self._settings.name, weights)
         states = {index: self._state(name, arrays) for index, name in enumerate(self._names)}
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": states, "param_groups": groups})
-
-    def _check(self, arrays: Arrays) -> None:
-        shapes: dict[str, tuple[int, ...]] = {STEP: (1,)}
-        for name, parameter in zip(self._names, self._parameters, strict=True):
-            shapes |= {f"{moment}/{name}": tuple(parameter.shape) for moment in self._moments}
-        check_training_arrays(arrays, shapes, self._settings.name)
 
     def _state(self, name: str, arrays: Arrays) -> dict[str, Any]:
         state = {key: torch.tensor(arrays[f"{moment}/{name}"]) for moment, key in self._moments.items()}
@@ -79,26 +72,10 @@ class Updates:
 
 
 def make_optimizer(settings: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """PyTorch's optimizer as the settings describe it; the learning rate is set at each step.
-
-    Raises `BackendError` for an optimizer there isn't.
-    """
+    """PyTorch's optimizer as the settings describe it; the learning rate is set at each step."""
     fused = {"fused": True} if parameters[0].device.type in ("cpu", "cuda") else {}
     if settings.name == "adam":
         return torch.optim.Adam(parameters, betas=settings.betas, eps=settings.epsilon, **fused)
     if settings.name == "rmsprop":
         return torch.optim.RMSprop(parameters, alpha=settings.alpha, eps=settings.epsilon)
-    if settings.name == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.momentum, **fused)
-    raise BackendError(f"torch: there is no optimizer {settings.name!r}; choose one of {', '.join(MOMENTS)}")
-
-
-def check_training_arrays(arrays: Arrays, shapes: dict[str, tuple[int, ...]], optimizer: str) -> None:
-    """Raise `BundleError` where one of these arrays is missing or has another shape."""
-    for name, shape in shapes.items():
-        if name not in arrays:
-            raise BundleError(f"the checkpoint lacks {name}, so {optimizer} can't go on from it: train from the start")
-        if arrays[name].shape != shape:
-            raise BundleError(
-                f"the checkpoint's {name} has shape {arrays[name].shape}, but {shape} is needed: train from the start"
-            )
+    return torch.optim.SGD(parameters, momentum=settings.momentum, **fused)

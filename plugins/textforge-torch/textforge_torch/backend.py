@@ -1,30 +1,24 @@
-"""The backend ``torch``: its run-time options, and the way to PyTorch."""
+"""The backends on PyTorch: their run-time options, and the way to PyTorch."""
 
 from __future__ import annotations
 
-import importlib
 import re
 
 import textforge
-from textforge.backends.base import Model, SavedModel
+from textforge.backends.base import GradientBackend, Model, SavedModel
+from textforge.backends.conv import ConvBackend
+from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import LSTMBackend
-from textforge.errors import BackendError, OptionError
+from textforge.errors import OptionError
 
-OLDEST_TORCH = (2, 4)
-INSTALL = "pip install textforge-torch"
+TORCH = Framework("torch", "PyTorch", oldest=(2, 4), brought_by="textforge-torch")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
-class TorchBackend(LSTMBackend):
-    """Trains and runs the LSTM with PyTorch.
+class TorchRuntime(GradientBackend):
+    """What every backend on PyTorch is told beside its architecture's options."""
 
-    >>> model = TorchBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
-    >>> model.step([3, 4], model.start(batch_size=2)).shape
-    (2, 5)
-    """
-
-    name = "torch"
-    framework = "torch"
+    frameworks = ("torch",)
 
     device: str = textforge.option(
         default="auto",
@@ -40,6 +34,7 @@ class TorchBackend(LSTMBackend):
 
     def __attrs_post_init__(self) -> None:
         """Refuse a device that can't be one."""
+        super().__attrs_post_init__()
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(
                 f"{self.title()}device must be auto, cpu, cuda, cuda:N (N from 0) or mps, got {self.device!r}"
@@ -50,35 +45,32 @@ class TorchBackend(LSTMBackend):
 
         Raises `BackendError` where PyTorch or the device is missing, `BundleError` for weights that don't fit.
         """
-        require_torch()
+        TORCH.require(self.name)
         from textforge_torch._devices import find_device
-        from textforge_torch._model import TorchLSTM
+        from textforge_torch._model import TorchModel
+        from textforge_torch._networks import NETWORKS
 
-        return TorchLSTM(saved, find_device(self.device, self.precision), self.precision)
-
-
-def require_torch() -> None:
-    """Import PyTorch, or raise `BackendError`, saying which command installs it."""
-    try:
-        version = str(importlib.import_module("torch").__version__)
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise _broken(error) from error
-        raise BackendError(f"the backend torch needs PyTorch, which is not installed: run `{INSTALL}`") from error
-    except (ImportError, OSError, AttributeError) as error:
-        raise _broken(error) from error
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found is None or tuple(map(int, found.groups())) < OLDEST_TORCH:
-        oldest = ".".join(map(str, OLDEST_TORCH))
-        raise BackendError(
-            f"the backend torch needs PyTorch {oldest} or newer, but {version} is installed: "
-            f"run `{INSTALL} 'torch>={oldest}'`"
-        )
+        device = find_device(self.device, self.precision)
+        return TorchModel(saved, NETWORKS[saved.architecture], device, self.precision)
 
 
-def _broken(error: Exception) -> BackendError:
-    reason = " ".join(str(error).split())
-    return BackendError(
-        f"PyTorch is installed but can't be imported ({type(error).__name__}: {reason}): "
-        "run `pip install --force-reinstall torch`"
-    )
+class TorchBackend(LSTMBackend, TorchRuntime):
+    """Trains and runs the LSTM with PyTorch.
+
+    >>> model = TorchBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "torch"
+
+
+class TorchConvBackend(ConvBackend, TorchRuntime):
+    """Trains and runs the causal convolutional network with PyTorch.
+
+    >>> model = TorchConvBackend(channels=16, device="cpu").create(vocabulary_size=5, seed=1)
+    >>> model.step([3, 4], model.start(batch_size=2)).shape
+    (2, 5)
+    """
+
+    name = "torch-conv"

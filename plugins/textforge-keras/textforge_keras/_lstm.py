@@ -1,0 +1,128 @@
+"""The LSTM as Keras layers.
+
+Shapes: B rows, T tokens, E embedding size, H hidden size, L layers, V the vocabulary's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from textforge.backends.base import SavedModel
+from textforge.backends.lstm import checked_arrays, state_shapes
+from textforge.backends.training_arrays import Shape
+from textforge_keras._dropout import Dropout
+from textforge_keras._network import Network, State, Weight, one_hot
+
+_TRANSPOSED = (1, 0)
+
+
+class LSTMNetwork(Network):
+    """Embedding or one-hot input, `keras.layers.LSTM` layers, `Dense` output."""
+
+    row_axis: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        hidden_size: int,
+        num_layers: int,
+        embedding_size: int | None,
+        dtype: str,
+        cudnn: bool,
+    ) -> None:
+        self.vocabulary_size = vocabulary_size
+        self.hidden_size = hidden_size
+        self.embedding = None
+        if embedding_size is not None:
+            self.embedding = keras.layers.Embedding(vocabulary_size, embedding_size, "zeros", dtype=dtype)
+            self.embedding.build((None, None))
+        sizes = [embedding_size or vocabulary_size, *[hidden_size] * num_layers]
+        self.lstms = [_lstm_layer(hidden_size, size, dtype, cudnn) for size in sizes[:-1]]
+        self.output = keras.layers.Dense(vocabulary_size, kernel_initializer="zeros", dtype=dtype)
+        self.output.build((None, None, hidden_size))
+
+    @classmethod
+    def from_saved(cls, saved: SavedModel, dtype: str, device: str) -> LSTMNetwork:
+        arrays = checked_arrays(saved)
+        sizes = {name: saved.options[name] for name in ("hidden_size", "num_layers", "embedding_size")}
+        # cuDNN's kernels are for a GPU and for 32 bits.
+        network = cls(saved.vocabulary_size, **sizes, dtype=dtype, cudnn="GPU" in device and dtype == "float32")
+        network.load(arrays)
+        return network
+
+    @property
+    def layers(self) -> Sequence[keras.Layer]:
+        return [*([] if self.embedding is None else [self.embedding]), *self.lstms, self.output]
+
+    def weights(self) -> dict[str, Weight]:
+        found: dict[str, Weight] = {}
+        if self.embedding is not None:
+            found["embedding.weight"] = Weight(self.embedding.embeddings, (0, 1))
+        for number, layer in enumerate(self.lstms):
+            found[f"lstm.{number}.input_weight"] = Weight(layer.cell.kernel, _TRANSPOSED)
+            found[f"lstm.{number}.recurrent_weight"] = Weight(layer.cell.recurrent_kernel, _TRANSPOSED)
+            found[f"lstm.{number}.bias"] = Weight(layer.cell.bias, (0,))
+        found["output.weight"] = Weight(self.output.kernel, _TRANSPOSED)
+        found["output.bias"] = Weight(self.output.bias, (0,))
+        return found
+
+    def state_shapes(self) -> Mapping[str, Shape]:
+        return state_shapes(len(self.lstms), self.hidden_size)
+
+    def dropout_shapes(self, rows: int, length: int, last_only: bool) -> list[tuple[int, ...]]:
+        below = [(length, rows, self.hidden_size)] * (len(self.lstms) - 1)
+        return [*below, (1 if last_only else length, rows, self.hidden_size)]
+
+    def __call__(
+        self, ids: tf.Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None
+    ) -> tuple[tf.Tensor, State]:
+        values = self._input(ids)
+        hidden: list[tf.Tensor] = []
+        cell: list[tf.Tensor] = []
+        for number, layer in enumerate(self.lstms):
+            before = [state["hidden"][number], state["cell"][number]]
+            values, last_hidden, last_cell = layer(values, initial_state=before)
+            if last_only and layer is self.lstms[-1]:
+                values = values[:, -1:]
+            if dropout is not None:
+                values = dropout(values)
+            hidden.append(last_hidden)
+            cell.append(last_cell)
+        return self.output(values), self._state(hidden, cell)
+
+    def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        values = self._input(ids)
+        hidden: list[tf.Tensor] = []
+        cell: list[tf.Tensor] = []
+        for number, layer in enumerate(self.lstms):
+            values, after = layer.cell(values, [state["hidden"][number], state["cell"][number]])
+            hidden.append(after[0])
+            cell.append(after[1])
+        return self.output(values), self._state(hidden, cell)
+
+    def _input(self, ids: tf.Tensor) -> tf.Tensor:
+        """Embedded, (B, T) -> (B, T, E), or one-hot, (B, T, V)."""
+        return one_hot(ids, self.vocabulary_size, self.dtype) if self.embedding is None else self.embedding(ids)
+
+    def _state(self, hidden: list[tf.Tensor], cell: list[tf.Tensor]) -> State:
+        """The state of all layers, (L, B, H) twice; mixed precision gives it in fewer bits than it is kept in."""
+        return {"hidden": tf.cast(tf.stack(hidden), self.dtype), "cell": tf.cast(tf.stack(cell), self.dtype)}
+
+
+def _lstm_layer(hidden_size: int, input_size: int, dtype: str, cudnn: bool) -> keras.layers.LSTM:
+    """A layer whose weights are still zeros: making them draws no random number."""
+    layer = keras.layers.LSTM(
+        hidden_size,
+        kernel_initializer="zeros",
+        recurrent_initializer="zeros",
+        return_sequences=True,
+        return_state=True,
+        use_cudnn="auto" if cudnn else False,
+        dtype=dtype,
+    )
+    layer.build((None, None, input_size))
+    return layer

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textforge.backends import numpy_conv
+from textforge.backends.base import Model, SavedModel
+from textforge.backends.conv import ConvBackend
+from textforge.backends.numpy_backend import NumpyBackend
+from textforge.backends.numpy_conv import NumpyConv
+from textforge.errors import BundleError
+
+TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
+SHAPES = {
+    "one-layer": {"num_layers": 1, "kernel_size": 2},
+    "three-layers": {"num_layers": 3, "kernel_size": 2},
+    "wide": {"num_layers": 2, "kernel_size": 4, "dilation_growth": 3},
+    "no-growth": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 1},
+}
+
+
+class Untrained(ConvBackend):
+    name = "untrained"
+
+    def load(self, saved: SavedModel) -> Model:
+        return NumpyConv(saved)
+
+
+def saved_model(
+    vocabulary_size: int = 11, seed: int = 3, window: int | None = None, **options: int | None
+) -> SavedModel:
+    options = {"channels": 12, "num_layers": 3, "kernel_size": 2, **options}
+    made = Untrained(**options).initial(vocabulary_size, seed)
+    random = np.random.default_rng(seed)
+    biases = {
+        name: array + random.normal(0, 0.3, array.shape).astype(np.float32)
+        for name, array in made.arrays.items()
+        if name.endswith("bias")
+    }
+    return attrs.evolve(made, arrays=made.arrays | biases, window=window)
+
+
+def some_ids(rows: int, length: int, vocabulary_size: int = 11, seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, vocabulary_size, (rows, length))
+
+
+def by_the_book(saved: SavedModel, ids: np.ndarray) -> np.ndarray:
+    """The logits after each token, (B, T, V), from the textbook's formulas, in float64."""
+    arrays = {name: array.astype(np.float64) for name, array in saved.arrays.items()}
+    options, length = saved.options, ids.shape[1]
+    x = np.eye(saved.vocabulary_size)[ids]
+    if "embedding.weight" in arrays:
+        x = x @ arrays["embedding.weight"]
+    x = x @ arrays["input.weight"].T + arrays["input.bias"]
+    for layer in range(options["num_layers"]):
+        total = np.tile(arrays[f"conv.{layer}.bias"], (len(ids), length, 1))
+        for age in range(options["kernel_size"]):
+            distance = age * options["dilation_growth"] ** layer
+            weights = arrays[f"conv.{layer}.weight"][:, :, options["kernel_size"] - 1 - age]
+            total[:, distance:] += x[:, : max(0, length - distance)] @ weights.T
+        values, gates = np.split(total, 2, axis=2)
+        x = x + values / (1 + np.exp(-gates))
+    return x @ arrays["output.weight"].T + arrays["output.bias"]
+
+
+def steps(model: Model, ids: np.ndarray, state: object | None = None) -> np.ndarray:
+    state = model.start(len(ids)) if state is None else state
+    return np.stack([model.step(ids[:, t], state).copy() for t in range(ids.shape[1])], axis=1)
+
+
+@pytest.mark.parametrize("precision", TOLERANCES)
+@pytest.mark.parametrize("rows", [1, 16])
+@pytest.mark.parametrize("embedding_size", [7, None])
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_steps_are_those_of_the_textbook(shape, embedding_size, rows, precision):
+    saved = saved_model(embedding_size=embedding_size, **shape)
+    model, ids = NumpyConv(saved, precision), some_ids(rows, 1000 if rows == 1 else 100)
+    expected = by_the_book(saved, ids)
+    logits = steps(model, ids)
+    assert logits.dtype == precision
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=TOLERANCES[precision])
+    read = model.forward(ids, model.start(rows))
+    assert read.dtype == precision
+    np.testing.assert_allclose(read, expected, rtol=0, atol=TOLERANCES[precision])
+    last = model.forward(ids, model.start(rows), last_only=True)
+    np.testing.assert_allclose(last, expected[:, -1:], rtol=0, atol=TOLERANCES[precision])
+
+
+@pytest.mark.parametrize("precision", TOLERANCES)
+def test_a_usual_model_agrees_over_a_thousand_tokens(precision):
+    saved = Untrained().initial(57, seed=2)
+    model, ids = NumpyConv(saved, precision), some_ids(2, 1000, 57)
+    expected = by_the_book(saved, ids)
+    np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=TOLERANCES[precision])
+    np.testing.assert_allclose(model.forward(ids, model.start(2)), expected, rtol=0, atol=TOLERANCES[precision])
+
+
+def test_large_weights_saturate_without_a_warning():
+    saved = saved_model()
+    large = attrs.evolve(saved, arrays={name: array * 30 for name, array in saved.arrays.items()})
+    ids = some_ids(1, 100)
+    with np.errstate(over="ignore"):
+        expected = by_the_book(large, ids)
+    model = NumpyConv(large, "float64")
+    np.testing.assert_allclose(model.forward(ids, model.start(1)), expected, rtol=1e-12)
+    assert np.isfinite(steps(NumpyConv(large), ids)).all()
+
+
+TORCH = """
+import sys
+try:
+    import numpy as np, torch
+except ImportError:
+    sys.exit(77)
+torch.set_num_threads(1)
+found = dict(np.load(sys.argv[1]))
+growth = int(sys.argv[3])
+ids, dtype = torch.from_numpy(found.pop("ids")), torch.float64
+weights = {name: torch.from_numpy(array).to(dtype) for name, array in found.items()}
+one_hot = torch.eye(len(weights["output.bias"]), dtype=dtype)
+x = weights.get("embedding.weight", one_hot)[ids]
+x = torch.nn.functional.linear(x, weights["input.weight"], weights["input.bias"]).transpose(1, 2)
+for layer in range(sum(name.startswith("conv.") for name in found) // 2):
+    weight, dilation = weights[f"conv.{layer}.weight"], growth**layer
+    padded = torch.nn.functional.pad(x, ((weight.shape[2] - 1) * dilation, 0))
+    convolved = torch.nn.functional.conv1d(padded, weight, weights[f"conv.{layer}.bias"], dilation=dilation)
+    x = x + torch.nn.functional.glu(convolved, 1)
+logits = torch.nn.functional.linear(x.transpose(1, 2), weights["output.weight"], weights["output.bias"])
+np.save(sys.argv[2], logits.numpy())
+"""
+
+
+def by_torch(saved: SavedModel, ids: np.ndarray, folder) -> np.ndarray:
+    np.savez(folder / "weights.npz", ids=ids, **saved.arrays)
+    paths = [str(folder / "weights.npz"), str(folder / "logits.npy")]
+    command = [sys.executable, "-c", TORCH, *paths, str(saved.options["dilation_growth"])]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode == 77:
+        pytest.skip("torch is not installed")
+    assert ended.returncode == 0, ended.stderr
+    return np.load(folder / "logits.npy")
+
+
+@pytest.mark.parametrize("embedding_size", [20, None])
+def test_torch_s_own_convolution_agrees(embedding_size, tmp_path):
+    saved = saved_model(57, channels=32, num_layers=4, kernel_size=3, embedding_size=embedding_size)
+    ids = some_ids(4, 1000, 57)
+    expected = by_torch(saved, ids, tmp_path)
+    for precision, tolerance in TOLERANCES.items():
+        model = NumpyConv(saved, precision)
+        np.testing.assert_allclose(model.forward(ids, model.start(4)), expected, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=tolerance)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_any_mixture_of_calls_reads_the_same_text(data):
+    rows = data.draw(st.integers(1, 4), label="rows")
+    options = {
+        name: data.draw(st.integers(low, high), label=name)
+        for name, low, high in (
+            ("num_layers", 1, 3),
+            ("channels", 1, 9),
+            ("kernel_size", 2, 4),
+            ("dilation_growth", 1, 3),
+        )
+    }
+    model = NumpyConv(saved_model(**options), "float64")
+    state, pieces = model.start(rows), []
+    ids = some_ids(rows, 40)
+    expected = steps(model, ids)
+    at = 0
+    while at < 40:
+        length = data.draw(st.integers(1, 40 - at), label="length")
+        how = data.draw(st.sampled_from(["step", "forward", "last"]), label="how")
+        piece = ids[:, at : at + length]
+        pieces.append(steps(model, piece, state) if how == "step" else model.forward(piece, state, how == "last"))
+        at += length
+        np.testing.assert_allclose(pieces[-1][:, -1], expected[:, at - 1], rtol=0, atol=1e-12)
+        if how != "last":
+            np.testing.assert_allclose(pieces[-1], expected[:, at - length : at], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_long_texts_are_read_in_pieces(rows, last_only, monkeypatch):
+    model, ids = NumpyConv(saved_model(), "float64"), some_ids(rows, 50)
+    whole = model.forward(ids, model.start(rows), last_only)
+    monkeypatch.setattr(numpy_conv, "PIECE_BYTES", 7 * rows * (25 + 24) * 8)
+    lengths = []
+    read = NumpyConv._read
+    monkeypatch.setattr(
+        NumpyConv, "_read", lambda self, ids, *rest: lengths.append(ids.shape[1]) or read(self, ids, *rest)
+    )
+    state = model.start(rows)
+    np.testing.assert_allclose(model.forward(ids, state, last_only), whole, rtol=0, atol=1e-13)
+    assert lengths == [7] * 7 + [1]
+    np.testing.assert_allclose(
+        model.step(ids[:, 0], state), steps(model, np.c_[ids, ids[:, 0]])[:, -1], rtol=0, atol=1e-13
+    )
+
+
+def test_a_text_is_forgotten_where_no_layer_looks_back_to_it():
+    model = NumpyConv(saved_model(num_layers=3, kernel_size=3, dilation_growth=2), "float64")
+    ids = some_ids(1, 40)
+    other = np.c_[(ids[:, :1] + 1) % 11, ids[:, 1:]]
+    apart = np.abs(steps(model, ids) - steps(model, other))[0].max(axis=1)
+    assert apart[:15].min() > 0, "2 + 4 + 8 positions and the token itself"
+    assert not apart[15:].any()
+
+
+def test_forward_of_no_tokens_changes_nothing():
+    model = NumpyConv(saved_model())
+    state, ids = model.start(2), some_ids(2, 5)
+    assert model.forward(ids[:, :0], state).shape == (2, 0, 11)
+    assert model.forward(ids[:, :0], state, last_only=True).shape == (2, 0, 11)
+    np.testing.assert_array_equal(steps(model, ids, state), steps(model, ids))
+
+
+def test_the_result_of_forward_stays_as_it_is():
+    model, ids = NumpyConv(saved_model()), some_ids(1, 5)
+    state = model.start(1)
+    for last_only in (False, True):
+        logits = model.forward(ids, state, last_only)
+        before = logits.copy()
+        model.step(ids[:, 0], state)
+        np.testing.assert_array_equal(logits, before)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
+    model, ids = NumpyConv(saved_model()), some_ids(rows, 2)
+    state = model.start(rows)
+    first = model.step(ids[:, 0], state)
+    before = first.copy()
+    second = model.step(ids[:, 0], state)
+    assert second.shape == (rows, 11)
+    assert np.shares_memory(first, second)
+    assert not np.array_equal(before, second), "the same token after another one gives other logits"
+
+
+def test_states_share_nothing():
+    model, ids = NumpyConv(saved_model()), some_ids(1, 20)
+    one, other = model.start(1), model.start(1)
+    expected = steps(model, ids)
+    for t in range(20):
+        logits = model.step(ids[:, t], one)
+        model.step((ids[:, t] + 1) % 11, other)
+        np.testing.assert_array_equal(logits, expected[:, t])
+
+
+def test_one_model_serves_many_threads():
+    model = NumpyConv(saved_model())
+    texts = [some_ids(1, 300, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        for ids, logits in zip(texts, threads.map(lambda ids: steps(model, ids), texts), strict=True):
+            np.testing.assert_array_equal(logits, steps(model, ids))
+
+
+@pytest.mark.parametrize("precision", TOLERANCES)
+def test_rows_are_independent(precision):
+    model, ids = NumpyConv(saved_model(), precision), some_ids(5, 60)
+    together = steps(model, ids)
+    for row in range(5):
+        alone = steps(model, ids[row : row + 1])
+        np.testing.assert_allclose(together[row], alone[0], rtol=0, atol=TOLERANCES[precision] / 10)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rows=st.integers(1, 4),
+    chosen=st.lists(st.integers(0, 3), min_size=1, max_size=6),
+    read=st.integers(0, 20),
+    kernel_size=st.integers(2, 3),
+)
+def test_select_copies_rows_in_any_order(rows, chosen, read, kernel_size):
+    model, ids = NumpyConv(saved_model(kernel_size=kernel_size), "float64"), some_ids(rows, 30)
+    chosen = np.array([row % rows for row in chosen])
+    state = model.start(rows)
+    model.forward(ids[:, :read], state)
+    selected = model.select(state, chosen)
+    expected = steps(model, ids[:, read:], state)[chosen]
+    np.testing.assert_allclose(steps(model, ids[chosen, read:], selected), expected, rtol=0, atol=1e-13)
+
+
+def test_a_selection_is_a_copy():
+    model, ids = NumpyConv(saved_model()), some_ids(2, 4)
+    state, undisturbed = model.start(2), model.start(2)
+    for both in (state, undisturbed):
+        model.forward(ids, both)
+    selected = model.select(state, np.array([1, 0]))
+    model.step(ids[:, 0], selected)
+    np.testing.assert_array_equal(model.step(ids[:, 1], state), model.step(ids[:, 1], undisturbed))
+
+
+def test_no_rows_may_be_left():
+    model = NumpyConv(saved_model())
+    none = model.select(model.start(2), np.array([], dtype=np.int64))
+    assert model.step(np.array([], dtype=np.int64), none).shape == (0, 11)
+    assert model.forward(np.zeros((0, 3), dtype=np.int64), none).shape == (0, 3, 11)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("embedding_size", [7, None])
+def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
+    saved, ids = saved_model(embedding_size=embedding_size), some_ids(rows, 40)
+    monkeypatch.setattr(numpy_conv, "TABLE_BYTES", 0)
+    model = NumpyConv(saved, "float64")
+    expected = by_the_book(saved, ids)
+    np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.forward(ids, model.start(rows)), expected, rtol=0, atol=1e-12)
+
+
+def test_a_token_the_vocabulary_lacks_is_refused():
+    model = NumpyConv(saved_model())
+    with pytest.raises(IndexError):
+        model.step(np.array([11]), model.start(1))
+
+
+@pytest.mark.parametrize("precision", TOLERANCES)
+def test_what_was_loaded_is_saved_as_a_copy(precision):
+    saved = saved_model(window=60)
+    model = NumpyConv(saved, precision)
+    steps(model, some_ids(1, 5))
+    model.save().arrays["output.bias"][:] = 7
+    again = model.save()
+    assert (again.architecture, again.options, again.vocabulary_size) == ("conv", saved.options, 11)
+    assert again.window == model.window == 60
+    assert again.arrays.keys() == saved.arrays.keys()
+    for name, array in again.arrays.items():
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        np.testing.assert_array_equal(array, saved.arrays[name])
+
+
+def test_the_backend_numpy_runs_it():
+    assert NumpyBackend.runs("conv")
+    for precision in TOLERANCES:
+        model = NumpyBackend(precision=precision).load(saved_model())
+        assert isinstance(model, NumpyConv)
+        assert model.step(np.array([1]), model.start(1)).dtype == precision
+
+
+def test_misshapen_weights_are_refused():
+    saved = saved_model()
+    with pytest.raises(BundleError, match=r"output\.bias have shape \(3,\), but the options say \(11,\)"):
+        NumpyBackend().load(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))

@@ -1,0 +1,77 @@
+"""What resuming needs beside the weights, under names that every backend shares.
+
+    optimizer.step              (1,): steps done
+    moment1/{weight}, …         an optimizer's moments, each of its weight's shape: see `MOMENTS`
+    state/{name}                the carried state, rows along one axis
+
+So a run that one backend interrupts another goes on with. Whatever is wrong raises `BundleError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from textforge.backends.base import Array, Arrays
+from textforge.errors import BackendError, BundleError
+
+STEP = "optimizer.step"
+STATE = "state/"
+MOMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"adam": ("moment1", "moment2"), "rmsprop": ("moment2",), "sgd": ("momentum",)}
+)
+"""The moments of each optimizer: means of gradients and of their squares, or the momentum."""
+
+Shape = tuple[int | None, ...]
+"""A shape; None stands for the rows, of which there may be any number."""
+
+
+def moments_of(optimizer: str, backend: str) -> tuple[str, ...]:
+    """The moments of an optimizer. Raises `BackendError` for one there isn't."""
+    if optimizer not in MOMENTS:
+        raise BackendError(f"{backend}: there is no optimizer {optimizer!r}; choose one of {', '.join(MOMENTS)}")
+    return MOMENTS[optimizer]
+
+
+def check_moments(arrays: Arrays, optimizer: str, weights: Mapping[str, tuple[int, ...]]) -> int:
+    """The steps done, where all moments of weights of these shapes are there."""
+    shapes: dict[str, tuple[int, ...]] = {STEP: (1,)}
+    for moment in MOMENTS[optimizer]:
+        shapes |= {f"{moment}/{name}": shape for name, shape in weights.items()}
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise BundleError(f"the checkpoint lacks {name}, so {optimizer} can't go on from it: train from the start")
+        if arrays[name].shape != shape:
+            raise BundleError(
+                f"the checkpoint's {name} has shape {arrays[name].shape}, but {shape} is needed: train from the start"
+            )
+    return int(np.ravel(arrays[STEP])[0])
+
+
+def carried_state(arrays: Arrays, shapes: Mapping[str, Shape]) -> Arrays:
+    """The carried state, by its names, each array of its shape and all of as many rows."""
+    state = {name: _carried(f"{STATE}{name}", arrays, shape) for name, shape in shapes.items()}
+    rows = {name: state[name].shape[shape.index(None)] for name, shape in shapes.items()}
+    for name, count in rows.items():
+        first = next(iter(rows))
+        if count != rows[first]:
+            raise BundleError(
+                f"the checkpoint has {rows[first]} rows of {STATE}{first}, but {count} of {STATE}{name}: "
+                "train from the start"
+            )
+    return state
+
+
+def _carried(name: str, arrays: Arrays, shape: Shape) -> Array:
+    found = arrays.get(name)
+    if found is None or not _fits(found.shape, shape):
+        given = "nothing" if found is None else f"shape {found.shape}"
+        wanted = ", ".join("rows" if size is None else str(size) for size in shape)
+        raise BundleError(f"the checkpoint has {given} for {name}, but ({wanted}) is needed: train from the start")
+    return found
+
+
+def _fits(found: tuple[int, ...], shape: Shape) -> bool:
+    return len(found) == len(shape) and all(wanted in (None, size) for size, wanted in zip(found, shape, strict=True))

@@ -1,0 +1,133 @@
+"""The comparison as a page: one HTML file that needs no other, and runs no script."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from textforge import __version__
+from textforge.cli.compare_terminal import bits, percent
+from textforge.cli.visible import shortened, visible, visible_token
+
+if TYPE_CHECKING:
+    from textforge.generation.comparing import Choice, ComparedText, ComparedToken, Piece
+
+SHADES = (0.01, 0.03, 0.1, 0.2, 0.5)
+"""The probabilities between the shades, the darkest first."""
+_BAR = 16
+
+
+def comparison_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
+    """The page, as one text. `facts` says how it came about: the model, the seed."""
+    title = f"{shortened(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
+    shown_facts = "".join(f"<div><dt>{_safe(name)}</dt><dd>{_safe(value)}</dd></div>" for name, value in facts.items())
+    most = max((text.model_entropy or 0 for text in texts), default=0)
+    most = max([most, *(text.entropy or 0 for text in texts)])
+    articles = "\n".join(_article(text, prompt, most) for text in texts)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="generator" content="textforge {__version__}">
+<title>{_safe(title)}</title>
+<style>
+{files("textforge.cli").joinpath("compare.css").read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header>
+<h1>One prompt, {len(texts)} {"chain" if len(texts) == 1 else "chains"} of samplers</h1>
+<dl class="facts">{shown_facts}</dl>
+{_legend()}
+</header>
+<main class="chains">
+{articles}
+</main>
+<footer>
+<p>Entropy is how open the choice of the next token was, in bits, as a mean over the tokens drawn: 0 where one token was
+certain, 1 where two were equally likely. Before the chain, it is that of the model itself, in the same places.
+Repetition is the share of the text’s 4-grams of tokens that stand earlier in it too.</p>
+<p>Hover over a token, or step to it with the tabulator key, to see what else it might have been.</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def _legend() -> str:
+    names = [f"{low:.0%}–{high:.0%}" for low, high in itertools.pairwise(SHADES)]
+    names = [f"below {SHADES[0]:.0%}", *names, f"above {SHADES[-1]:.0%}"]
+    scale = "".join(
+        f'<span class="s m{len(SHADES) - place}">{name}</span>' for place, name in reversed(list(enumerate(names)))
+    )
+    return f"""<fieldset class="legend">
+<span>Tokens are shaded by how likely they were</span>
+<label><input type="radio" name="shade" id="by-model" checked>to the model</label>
+<label><input type="radio" name="shade" id="by-chain">after the chain</label>
+<span class="scale">{scale}</span>
+</fieldset>"""
+
+
+def _article(text: ComparedText, prompt: str, most: float) -> str:
+    """One chain: its figures, with bars that compare to the `most` bits there are, and its text."""
+    pieces = "".join(_piece(piece) for piece in text.pieces)
+    tokens = len(text.tokens) - text.ended
+    end = "the text ended by itself" if text.ended else "stopped at the limit"
+    shown_prompt = f'<span class="prompt">{_safe(prompt)}</span>' if prompt else ""
+    return f"""<article>
+<h2><code>{_safe(text.chain) or "no samplers"}</code></h2>
+<dl class="figures">
+{_figure("entropy", "mean of the tokens drawn, after the chain", bits(text.entropy), text.entropy, most)}
+{_figure("before the chain", "the model's own, same places", bits(text.model_entropy), text.model_entropy, most)}
+{_figure("repetition", "4-grams of tokens that stand earlier too", percent(text.repetition), text.repetition, 1)}
+</dl>
+<div class="text" dir="auto">{shown_prompt}{pieces}</div>
+<p class="end">{tokens:,} {"token" if tokens == 1 else "tokens"}, {end}</p>
+</article>"""
+
+
+def _figure(name: str, meaning: str, shown: str, value: float | None, most: float) -> str:
+    width = 100 * (value or 0) / most if most else 0
+    bar = f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
+    return f'<div title="{_safe(meaning)}"><dt>{name}</dt>{bar}<dd>{shown}</dd></div>'
+
+
+def _piece(piece: Piece) -> str:
+    """What showed at once, shaded, with what stood beside it in a tip."""
+    if not piece.tokens:
+        return _safe(piece.text)
+    classes = f"t m{_shade(piece.before)} c{_shade(piece.after)}" + (" nl" if piece.text.startswith("\n") else "")
+    tip = "\n\n".join(_tip(token) for token in piece.tokens)
+    return f'<span class="{classes}" tabindex="0" data-tip="{_safe(tip)}">{_safe(piece.text)}</span>'
+
+
+def _shade(probability: float) -> int:
+    """0 for what is likely, up to 5.
+
+    >>> _shade(0.9), _shade(0.15), _shade(1e-9)
+    (0, 2, 5)
+    """
+    return len(SHADES) - bisect_right(SHADES, probability)
+
+
+def _tip(token: ComparedToken) -> str:
+    """A small table: each choice there was, and which was drawn."""
+    longest = max(5, *(len(visible_token(choice.text)) for choice in token.likeliest))
+    rows = [_row(choice, choice == token.drawn, longest) for choice in token.likeliest]
+    head = f"  {'token':{longest}}    model    chain"
+    return "\n".join([head, *rows, f"  {'bits':{longest}}  {token.entropy_before:7.2f}  {token.entropy_after:7.2f}"])
+
+
+def _row(choice: Choice, drawn: bool, longest: int) -> str:
+    mark, bar = "▸" if drawn else " ", "━" * round(_BAR * choice.before) or "╴"
+    return f"{mark} {visible_token(choice.text):{longest}}  {choice.before:7.2%}  {choice.after:7.2%}  {bar}"
+
+
+def _safe(value: object) -> str:
+    """Text for HTML, to the letter but for what would act instead of showing."""
+    return escape(visible(str(value)), quote=True)

@@ -1,0 +1,119 @@
+"""Several texts in the terminal: side by side where there is room, else one under another."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from textforge.cli.visible import visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from textforge.generation.comparing import ComparedText
+
+NARROWEST = 32
+"""Characters a column has at least."""
+GAP = 3
+
+
+def terminal_width() -> int | None:
+    """The characters of a line, where a person watches standard output."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def shown(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iterator[str]:
+    """What to write: columns where two of them fit into a line of `width`, which come when all are written.
+
+    Else, and where nobody watches, one text under another, as they are made, to the letter.
+    """
+    columns = 1 if width is None else _columns(len(texts), width)
+    if width is None or columns == 1:
+        yield from _one_under_another(texts, prompt)
+        return
+    _write(texts)
+    for start in range(0, len(texts), columns):
+        yield _side_by_side(texts[start : start + columns], prompt, width, columns)
+
+
+def _write(texts: Sequence[ComparedText]) -> None:
+    """Write all texts, saying on standard error which one it is at: a large model takes its time."""
+    from rich.text import Text
+
+    from textforge.training.console import plain_console
+
+    with plain_console().status("") as status:
+        for place, text in enumerate(texts, 1):
+            status.update(Text(f"{place} of {len(texts)}: {text.chain}"))
+            for _ in text.run():
+                pass
+
+
+def _columns(count: int, width: int) -> int:
+    """How many stand side by side, as many in each row as can be.
+
+    >>> _columns(4, 80), _columns(4, 110), _columns(4, 200), _columns(4, 66)
+    (2, 2, 4, 1)
+    """
+    fitting = max(1, (width + GAP) // (NARROWEST + GAP))
+    rows = -(-count // fitting)
+    return -(-count // rows)
+
+
+def percent(share: float | None) -> str:
+    """A share as it is shown; a dash for none."""
+    return "–" if share is None else f"{share:.1%}"
+
+
+def bits(entropy: float | None) -> str:
+    """An entropy as it is shown; a dash for none."""
+    return "–" if entropy is None else f"{entropy:.2f} bits"
+
+
+def _one_under_another(texts: Sequence[ComparedText], prompt: str) -> Iterator[str]:
+    for text in texts:
+        yield f"--- {text.chain} ---\n{prompt}"
+        yield from text.run()
+        yield (
+            f"\n[entropy {bits(text.entropy)}, before the chain {bits(text.model_entropy)}; "
+            f"repetition {percent(text.repetition)}]\n\n"
+        )
+
+
+def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, columns: int) -> str:
+    """One row of columns."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+    for _ in range(columns):
+        table.add_column(width=(width + GAP) // columns - GAP, overflow="fold")
+    table.add_row(*(_head(text) for text in texts))
+    table.add_row(*(_body(text, prompt) for text in texts))
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, legacy_windows=False, highlight=False)
+    console.print(table)
+    lines = [line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n")]
+    return "\n".join(lines) + "\n\n"
+
+
+def _head(text: ComparedText) -> Text:
+    from rich.text import Text
+
+    entropy = f"entropy {bits(text.entropy)}, model’s {bits(text.model_entropy).removesuffix(' bits')}"
+    figures = f"{entropy}\nrepetition {percent(text.repetition)}\n"
+    return Text.assemble((text.chain, "bold"), "\n", (figures, "cyan"))
+
+
+def _body(text: ComparedText, prompt: str) -> Text:
+    from rich.text import Text
+
+    end = (" ∎", "dim") if text.ended else ""
+    return Text.assemble((_clean(prompt), "dim"), _clean(text.text), end)
+
+
+def _clean(text: str) -> str:
+    return visible(text.expandtabs(4))

@@ -1,0 +1,94 @@
+"""Published files: downloaded once into the user's cache, and checked by what they contain."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textforge.corpora.paths import reading, status_of, title
+from textforge.errors import CorpusError
+
+if TYPE_CHECKING:
+    from requests.exceptions import RequestException
+
+CACHE_VARIABLE = "TEXTFORGE_CACHE"
+"""The environment variable that names another folder for the cache."""
+SECONDS_TO_ANSWER = 30
+_CHUNK_BYTES = 1 << 16
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the folder that `TEXTFORGE_CACHE` names, else the one the system has for caches."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).absolute()
+    import pooch
+
+    return Path(pooch.os_cache("textforge"))
+
+
+def cached_file(url: str, sha256: str) -> Path:
+    """The file published at an address, from the cache, into which it is downloaded unless it is there already.
+
+    It appears there whole or not at all, also where several processes ask for it at once. It may also be put there by
+    hand, under its own name: what is there is never replaced. Raises `CorpusError` where that has another sha256, and
+    where there is no connection or no room.
+    """
+    path = cache_folder() / url.rpartition("/")[2]
+    if status_of(str(path)) is None:
+        _download(url, sha256, path)
+    elif (found := _sha256(path)) != sha256:
+        raise CorpusError(
+            f"{title(str(path))} is not the file published at {url}: its sha256 is {found}, not {sha256}; move it "
+            "away to have the right one downloaded, or put that one there"
+        )
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with reading(str(path)), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _download(url: str, sha256: str, path: Path) -> None:
+    import pooch
+    from requests.exceptions import RequestException  # what pooch downloads with
+
+    downloader = pooch.HTTPDownloader(timeout=SECONDS_TO_ANSWER, chunk_size=_CHUNK_BYTES)
+    try:
+        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
+    except RequestException as error:
+        if error.response is not None:
+            error.response.close()  # pooch leaves it open where the server refuses
+        raise CorpusError(f"can't download {url}: {_reason(error)}; {_by_hand(path)}") from error
+    except OSError as error:
+        reason = "permission denied" if isinstance(error, PermissionError) else error.strerror or error
+        raise CorpusError(
+            f"can't keep {path.name} in the folder {title(str(path.parent))}: {reason}; "
+            f"name another folder in {CACHE_VARIABLE}"
+        ) from error
+    except ValueError as error:
+        raise CorpusError(
+            f"what {url} gave is another file than was published there (its sha256 is not {sha256}), and was not kept; "
+            f"{_by_hand(path)}"
+        ) from error
+
+
+def _reason(error: RequestException) -> str:
+    from requests import exceptions
+
+    if error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, exceptions.Timeout):
+        return f"no answer within {SECONDS_TO_ANSWER} seconds"
+    what = "no connection" if isinstance(error, exceptions.ConnectionError) else "it broke off"
+    return f"{what} ({type(error).__name__})"
+
+
+def _by_hand(path: Path) -> str:
+    return (
+        f"get the file in another way and put it at {title(str(path))}, or name the folder that has it in "
+        f"{CACHE_VARIABLE}"
+    )

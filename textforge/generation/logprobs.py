@@ -1,0 +1,40 @@
+"""The log-probabilities of the tokens of texts, before and after the chain."""
+
+from __future__ import annotations
+
+import attrs
+
+from textforge.encoders.base import Encoder
+from textforge.generation.text import Text
+from textforge.generation.watching import DrawnToken
+
+
+@attrs.frozen
+class TokenLogprob:
+    """How likely a token was that was drawn, as natural logarithms."""
+
+    token: int
+    """Its id."""
+    text: str
+    before: float
+    """What the model gave it; minus infinity where the chain alone made it possible."""
+    after: float
+    """What the chain left it."""
+
+
+class Logprobs:
+    """Notes them as tokens are drawn: a `Watcher`."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._by_text: dict[int, list[TokenLogprob]] = {}
+
+    def __call__(self, drawn: DrawnToken) -> None:
+        id = drawn.id
+        before, after = drawn.before.log_probabilities.item(id), drawn.after.log_probabilities.item(id)
+        noted = TokenLogprob(id, self._encoder.token_text(id), before, after)
+        self._by_text.setdefault(drawn.number, []).append(noted)
+
+    def take(self, text: Text) -> tuple[TokenLogprob, ...]:
+        """Those of a finished text's tokens that show; they are forgotten here."""
+        return tuple(self._by_text.pop(text.number, ())[: text.tokens])
