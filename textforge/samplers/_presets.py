@@ -182,10 +182,11 @@ def _llama_cpp_cuts(values: Values) -> Iterator[Sampler]:
 
 
 def _llama_cpp_temperature(values: Values) -> Iterator[Sampler]:
-    if values["dynatemp_range"] > 0:
-        yield DynamicTemperature(
-            max(values["temp"], 0.0), range=values["dynatemp_range"], exponent=values["dynatemp_exp"]
-        )
+    middle, spread = values["temp"], values["dynatemp_range"]
+    if middle < 0:  # the range is from 0 to the sum then
+        middle = spread = (middle + spread) / 2
+    if spread > 0:
+        yield DynamicTemperature(middle, range=spread, exponent=values["dynatemp_exp"])
     elif values["temp"] <= 0:
         yield Greedy()
     elif values["temp"] != 1:

@@ -18,13 +18,14 @@ Order = npt.NDArray[np.intp]
 _LARGEST = float(np.finfo(np.float64).max)
 _SMALL = 512
 """Vocabularies up to this size are sorted whole: a partition would save nothing."""
-_CANDIDATES = 256
-"""The likeliest tokens tried first in a larger one; each further try has eight times as many."""
+_BINS = 1024
+_RANGE = 40.0
+"""How far below the best a logit may be to have a bin among its like: beyond, tokens share almost no probability."""
 
 
 def best_of(logits: Logits) -> Logits:
     """The largest logit of each row, (B, 1)."""
-    best: Logits = logits.max(axis=-1, keepdims=True)
+    best: Logits = np.maximum.reduce(logits, axis=-1, keepdims=True)  # two thirds of what the method costs
     return best
 
 
@@ -102,35 +103,37 @@ def keep_first(logits: Logits, edge: Logits | float, counts: npt.NDArray[np.intp
 
 
 def share_edge(row: Logits, share: float) -> tuple[float, int]:
-    """The least of the likeliest logits of a row, (V,), that have a share of its probability, and their number.
-
-    By partition, with more and more candidates, where the vocabulary is large and few tokens are enough.
-    """
-    size = len(row)
-    if size <= _SMALL:
-        return _edge_among(row, None, share, None)
-    best, count = row.max(), _CANDIDATES
-    with np.errstate(over="ignore"):
-        needed = share * np.exp(row - best).sum()
-    while count < size // 2:
-        edge, place = _edge_among(np.partition(row, size - count)[size - count :], best, share, needed)
-        if place <= count:
-            return edge, place
-        count *= 8
-    edge, place = _edge_among(row, best, share, needed)
-    return edge, min(place, size)
+    """The least of the likeliest logits of a row, (V,), that have a share of its probability, and their number."""
+    return _edge_by_bins(row, share) if len(row) > _SMALL else _edge_by_sorting(row, share)
 
 
-def _edge_among(candidates: Logits, best: float | None, share: float, needed: float | None) -> tuple[float, int]:
-    """The edge among some of a row's logits, and its place, past their number where they are not enough."""
-    ordered = candidates.copy()
+def _edge_by_sorting(row: Logits, share: float) -> tuple[float, int]:
+    ordered = row.copy()
     ordered.sort()
     ordered = ordered[::-1]
     with np.errstate(over="ignore"):
-        sums = np.exp(ordered - (ordered[0] if best is None else best))
+        sums = np.exp(ordered - ordered[0])
     np.add.accumulate(sums, 0, None, sums)
-    place = int(sums.searchsorted(share * sums.item(-1) if needed is None else needed))
-    return ordered.item(min(place, len(ordered) - 1)), place + 1
+    place = int(sums.searchsorted(share * sums.item(-1)))
+    return ordered.item(place), place + 1
+
+
+def _edge_by_bins(row: Logits, share: float) -> tuple[float, int]:
+    """The same by a partition into bins, likelier logits in the earlier ones, of which one has to be sorted."""
+    best = row.max()
+    with np.errstate(over="ignore"):
+        below = best - row
+        shares = np.exp(-below)
+        width = min(below.max(), _RANGE) / _BINS or 1.0
+        bins = np.minimum(below / width, _BINS).astype(np.intp)
+    needed = share * shares.sum()
+    sums = np.bincount(bins, shares).cumsum()
+    bin = min(int(sums.searchsorted(needed)), len(sums) - 1)  # the sum may round to less
+    inside = row[bins == bin]
+    order = inside.argsort()[::-1]
+    missing = needed - (sums[bin - 1] if bin else 0.0)
+    place = min(int(shares[bins == bin][order].cumsum().searchsorted(missing)), len(inside) - 1)
+    return inside.item(order[place]), int(np.count_nonzero(bins < bin)) + place + 1
 
 
 def finite(changed: Logits, before: Logits) -> Logits:

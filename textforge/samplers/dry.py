@@ -5,6 +5,7 @@ Source: p-e-w, text-generation-webui, pull request 5677, 2024; as in llama.cpp (
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import ClassVar
 
@@ -33,7 +34,8 @@ class DRY(Sampler):
     penalized. A sequence ends at a breaker: a token whose text contains one, or several tokens that spell one; such
     single tokens are never penalized. A breaker that no token contains and the vocabulary can't spell is refused before
     the first token, but for the default ones, which then break nothing. `multiplier` 0 changes nothing. As in
-    llama.cpp, the power is kept within what float32 holds.
+    llama.cpp, the power is kept within what float32 holds. The defaults, `multiplier` 0.8, `base` 1.75 and
+    `allowed_length` 2 over the whole text, are its author's.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History
@@ -61,42 +63,28 @@ class DRY(Sampler):
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """(B, V) to (B, V)."""
-        if not self.multiplier:
+        if not self.multiplier or context.tokens.shape[1] <= self.allowed_length:
             return logits
         if "breakers" not in context.shared:
             context.shared["breakers"] = self._broken_by(context.encoder, logits.shape[1])
         window = context.tokens if self.last_n is None else context.tokens[:, -self.last_n :]
-        lengths = self._lengths(window, context)
         single, several = context.shared["breakers"]
-        limits = [_since_breaker(row, single, several) for row in window]
-        np.minimum(lengths, np.array(limits)[:, np.newaxis], out=lengths)
-        rows, places = np.nonzero(lengths >= self.allowed_length)
-        if not len(rows):
+        limits = _since_breaker(window, single, several)
+        longest = _longest(window, limits, self.allowed_length, self._enough, logits.shape[1])
+        longest[:, single] = 0
+        if not longest.any():
             return logits
-        longest = np.zeros(logits.shape, dtype=np.int64)
-        np.maximum.at(longest, (rows, window[rows, places + 1]), lengths[rows, places])
-        penalties = np.where((longest > 0) & ~single, self._penalty(longest), 0.0)
-        return lowered(logits, penalties)
+        return lowered(logits, np.where(longest > 0, self._penalty(longest), 0.0))
+
+    @functools.cached_property
+    def _enough(self) -> int:
+        """The length beyond which the penalty grows no more."""
+        return self.allowed_length + (int(_LARGEST_POWER / math.log(self.base)) if self.base > 1 else 0)
 
     def _penalty(self, lengths: npt.NDArray[np.int64]) -> Logits:
         exponents = np.maximum(lengths - self.allowed_length, 0).astype(np.float64)
-        if self.base > 1:
-            np.minimum(exponents, int(_LARGEST_POWER / math.log(self.base)), out=exponents)
         with np.errstate(over="ignore"):
             return np.nan_to_num(self.multiplier * self.base**exponents)
-
-    def _lengths(self, window: npt.NDArray[np.int64], context: Context) -> npt.NDArray[np.int64]:
-        """For each place of the window but the last, how long a sequence ends both there and at the end, (B, t - 1)."""
-        kept: npt.NDArray[np.int64] | None = context.state.get("lengths")
-        length = context.tokens.shape[1]
-        if kept is None or context.shared.get("length") != length - 1:
-            kept = np.zeros((len(window), 0), dtype=np.int64)
-            for end in range(1, window.shape[1]):
-                kept = _grown(kept, window[:, :end])
-        kept = _grown(kept, window)
-        np.minimum(kept, np.arange(1, window.shape[1]), out=kept)  # no further back than the window
-        context.state["lengths"], context.shared["length"] = kept, length
-        return kept.copy()
 
     def _broken_by(self, encoder: Encoder | None, size: int) -> Breakers:
         if not self.breakers:
@@ -111,28 +99,37 @@ class DRY(Sampler):
         return single, [ids for ids in spelled if len(ids)]
 
 
-def _grown(lengths: npt.NDArray[np.int64], window: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The lengths after one more token, from those before it."""
-    size = window.shape[1] - 1
-    grown = np.ones((len(window), size), dtype=np.int64)
-    known = min(size - 1, lengths.shape[1])
-    if known > 0:
-        grown[:, size - known :] += lengths[:, lengths.shape[1] - known :]
-    grown *= window[:, :-1] == window[:, -1:]
-    return grown
+def _longest(
+    window: npt.NDArray[np.int64], limits: npt.NDArray[np.intp], least: int, enough: int, size: int
+) -> npt.NDArray[np.int64]:
+    """How long the longest sequence is that each token goes on with, (B, V): `enough` at most, below `least` 0."""
+    longest = np.zeros((len(window), size), dtype=np.int64)
+    rows, ends = np.nonzero(window[:, :-1] == window[:, -1:])  # where a sequence of the text's last token ends
+    for length in range(1, enough + 1):
+        within = limits[rows] >= length
+        rows, ends = rows[within], ends[within]
+        if length >= least:
+            longest[rows, window[rows, ends + 1]] = length
+        rows, ends = rows[ends >= length], ends[ends >= length]
+        if not len(rows):
+            break
+        same = window[rows, ends - length] == window[rows, -1 - length]
+        rows, ends = rows[same], ends[same]
+    return longest
 
 
-def _since_breaker(row: npt.NDArray[np.int64], single: npt.NDArray[np.bool_], several: list[Ids]) -> int:
-    """How many tokens stand behind the last breaker of a row, all of them where there is none."""
-    size = len(row)
-    places = np.flatnonzero(single[row])
-    last = int(places[-1]) + 1 if len(places) else 0
+def _since_breaker(
+    window: npt.NDArray[np.int64], single: npt.NDArray[np.bool_], several: list[Ids]
+) -> npt.NDArray[np.intp]:
+    """How many tokens stand behind the last breaker of each row, (B,); all of them where there is none."""
+    size = window.shape[1]
+    broken = single[window]  # (B, t): whether a breaker ends there
     for ids in several:
-        for end in range(size, max(last, len(ids) - 1), -1):
-            if (row[end - len(ids) : end] == ids).all():
-                last = end
-                break
-    return size - last
+        starts = size - len(ids) + 1
+        if starts > 0:
+            matches = [window[:, place : place + starts] == id for place, id in enumerate(ids.tolist())]
+            broken[:, len(ids) - 1 :] |= np.logical_and.reduce(matches)
+    return np.where(broken.any(axis=-1), broken[:, ::-1].argmax(axis=-1), size)
 
 
 def _spelled(breaker: str, encoder: Encoder) -> Ids:
@@ -142,4 +139,5 @@ def _spelled(breaker: str, encoder: Encoder) -> Ids:
     except EncodingError as error:
         if breaker in BREAKERS:
             return np.zeros(0, dtype=np.int64)
-        raise GenerationError(f"dry: the breaker {breaker!r} can never come: {error}") from None
+        why = str(error).partition(";")[0]  # what follows is advice for a prompt
+        raise GenerationError(f"dry: the breaker {breaker!r} can never come: {why}; leave it out") from None

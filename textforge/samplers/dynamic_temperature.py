@@ -21,7 +21,7 @@ class DynamicTemperature(Sampler):
     It is low + (high - low) (entropy / greatest entropy) ** `exponent`, the greatest being that of as many equally
     likely tokens as are not ruled out yet: so it matters what comes before in the chain, as in llama.cpp. At a
     temperature of 0 only the likeliest token is left, among equals the one with the lowest id. A row with one token
-    left stays as it is.
+    left stays as it is. By default it is 1.0, 0.5 more or less.
 
     >>> import numpy as np
     >>> DynamicTemperature(1.0, range=0.5)(np.array([[0.0, 0.0], [0.0, -np.inf]]), None)

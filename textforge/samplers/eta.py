@@ -19,7 +19,7 @@ class Eta(Sampler):
     """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
 
     The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, and the likeliest one and
-    its equals always are, as in transformers.
+    its equals always are, as in transformers. `epsilon` 0 changes nothing; it is 0.0003 by default.
 
     >>> import numpy as np
     >>> Eta(0.15)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)

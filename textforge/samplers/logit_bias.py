@@ -6,16 +6,19 @@ Source: OpenAI's API reference, `logit_bias`; texts of several tokens as transfo
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from textforge.component import option
-from textforge.encoders.base import Encoder
+from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
 from textforge.samplers._history import lowered
 from textforge.samplers._rows import without_unless_all
 from textforge.samplers.base import Context, Logits, Sampler
+
+_LARGEST = 1e300
+"""Any number of such biases can be added up."""
 
 
 class LogitBias(Sampler):
@@ -24,6 +27,7 @@ class LogitBias(Sampler):
     The encoder cuts a text into tokens. One of a single token gets its bias always; one of several when all of it but
     the last token has just been written, as in transformers; biases add up. Where nothing would be left, the row's
     likeliest token is. A text that the vocabulary lacks is refused before the first token, as is having no encoder.
+    There is none by default.
 
     >>> import textforge
     >>> from textforge.generation.context import RowContext
@@ -39,10 +43,13 @@ class LogitBias(Sampler):
     bias: dict[str, float] = option(default={}, help="What to add, by text, as JSON.")
 
     def __attrs_post_init__(self) -> None:
+        if "" in self.bias:
+            raise OptionError("logit-bias: one of its texts is empty; each needs a character at least")
         for text, value in self.bias.items():
-            if not text or not value < math.inf:
-                what = f"the bias of {text!r} must be a number below inf, got {value}" if text else "a text is empty"
-                raise OptionError(f"logit-bias: {what}")
+            if value != -math.inf and not abs(value) <= _LARGEST:
+                raise OptionError(
+                    f"logit-bias: the bias of {text!r} must be from -1e300 to 1e300, or -Infinity, got {value}"
+                )
 
     def check(self, encoder: Encoder | None) -> None:
         """Raises `GenerationError` without an encoder, or for a text that the vocabulary lacks."""
@@ -52,11 +59,12 @@ class LogitBias(Sampler):
         """(B, V) to (B, V)."""
         if not self.bias:
             return logits
-        if "sequences" not in context.shared:
-            context.shared["sequences"] = self._sequences(context.encoder)
-        added = np.zeros(logits.shape)
+        if "biases" not in context.shared:
+            context.shared["biases"] = self._biases(context.encoder, logits.shape[1])
+        alone, later = context.shared["biases"]
+        added = np.repeat(alone, len(logits), axis=0)  # (B, V)
         tokens = context.tokens
-        for ids, value in context.shared["sequences"]:
+        for ids, value in later:
             before = len(ids) - 1
             if before <= tokens.shape[1]:
                 matches = (tokens[:, tokens.shape[1] - before :] == ids[:-1]).all(axis=-1)
@@ -65,13 +73,30 @@ class LogitBias(Sampler):
         biased = lowered(logits, np.where(outside, 0.0, -added))
         return without_unless_all(biased, outside) if outside.any() else biased
 
-    def _sequences(self, encoder: Encoder | None) -> list[tuple[Any, float]]:
+    def _biases(self, encoder: Encoder | None, size: int) -> tuple[Logits, list[tuple[Ids, float]]]:
+        """What the texts of a single token add, (1, V), and the token ids of each other text, with its bias."""
+        sequences = self._sequences(encoder)
+        alone = np.zeros((1, size))
+        for ids, value in sequences:
+            if len(ids) == 1:
+                alone[0, ids[0]] += value
+        return alone, [(ids, value) for ids, value in sequences if len(ids) > 1]
+
+    def _sequences(self, encoder: Encoder | None) -> list[tuple[Ids, float]]:
         """The token ids of each text, and its bias."""
         if not self.bias:
             return []
         if encoder is None:
             raise GenerationError("logit-bias: its texts need an encoder, and there is none; leave it out of the chain")
-        try:
-            return [(encoder.encode(text), value) for text, value in self.bias.items()]
-        except EncodingError as error:
-            raise GenerationError(f"logit-bias: {error}") from None
+        return [(_spelled(text, encoder), value) for text, value in self.bias.items()]
+
+
+def _spelled(text: str, encoder: Encoder) -> Ids:
+    """The tokens of a text, one at least."""
+    try:
+        ids, why = encoder.encode(text), "it has no tokens"
+    except EncodingError as error:
+        ids, why = np.zeros(0, dtype=np.int64), str(error).partition(";")[0]  # what follows is advice for a prompt
+    if not len(ids):
+        raise GenerationError(f"logit-bias: {text!r} can never come: {why}; leave it out")
+    return ids

@@ -19,7 +19,7 @@ class MinP(Sampler):
 
     A token exactly at the floor is kept, as in transformers and llama.cpp; equals are kept or dropped together. `p` 0
     changes nothing, `p` 1 keeps the likeliest token and its equals. The floor is taken on logits, as in llama.cpp, so
-    it is exact where probabilities would round to 0.
+    it is exact where probabilities would round to 0. The default, 0.05, is llama.cpp's.
 
     >>> import numpy as np
     >>> MinP(0.5)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)

@@ -23,7 +23,8 @@ class Mirostat(Sampler):
     mu begins at 2 `tau`, and after each token falls by `eta` times how much the token's surprise, -log2 p, exceeded
     `tau`. `surprise` says which p: `model`, as the logits came, is the paper's; `kept`, among the tokens kept, is
     llama.cpp's. k is cut to a whole number, 1 at least, as in llama.cpp; the authors' code rounds and adds 1. Tokens
-    ruled out have no part in the exponent; among equals at the edge the lowest ids are kept.
+    ruled out have no part in the exponent; among equals at the edge the lowest ids are kept. The defaults, `tau` 5.0,
+    `eta` 0.1 and `m` 100, are llama.cpp's.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History

@@ -22,7 +22,8 @@ class Mirostat2(Sampler):
 
     mu begins at 2 `tau`, and after each token falls by `eta` times how much the token's surprise exceeded `tau`;
     `surprise` as for `mirostat`. A token exactly at mu is kept; equals are kept or dropped together, but where even the
-    likeliest is above mu, the one with the lowest id is kept alone.
+    likeliest is above mu, the one with the lowest id is kept alone. The defaults, `tau` 5.0 and `eta` 0.1, are
+    llama.cpp's.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History

@@ -18,7 +18,7 @@ class PresencePenalty(Sampler):
     """Lower the logit of each token among the last `last_n` by `penalty`.
 
     The prompt counts too, as in llama.cpp; OpenAI counts only what was generated (`prompt` false, `last_n` none).
-    `penalty` 0 changes nothing, below 0 repetition is welcome.
+    `penalty` 0 changes nothing, below 0 repetition is welcome; it is 0.5 by default.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History

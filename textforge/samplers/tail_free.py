@@ -21,7 +21,7 @@ class TailFree(Sampler):
     token is kept, token i + 1 if b[0] + ... + b[i] is at most `z`, and the last one never, being the tail's
     end. This is the reference's centring; llama.cpp, while it had it, kept one fewer. `z` 1 changes nothing, nor does a
     row of which nothing bends, flat ones and vocabularies of one or two among them. Among equals at the edge the lowest
-    ids are kept.
+    ids are kept. `z` is 0.95 by default.
 
     >>> import numpy as np
     >>> TailFree(0.9)(np.log([[0.5, 0.4, 0.05, 0.03, 0.02]]), None).round(3)

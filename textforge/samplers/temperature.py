@@ -20,7 +20,7 @@ class Temperature(Sampler):
     """Divide the logits by a temperature: below 1 likely tokens become likelier, above 1 less so.
 
     The same as raising each probability to the power 1 / temperature. Near 0 it is `greedy`, but for tokens
-    that are equally likely, which stay so.
+    that are equally likely, which stay so. It is 1.0 by default, which changes nothing.
 
     >>> Temperature(0.5)(np.array([[0.0, 1.0, -np.inf]]), None)
     array([[  0.,   2., -inf]])

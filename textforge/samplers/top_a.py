@@ -16,7 +16,7 @@ class TopA(Sampler):
     """Keep the tokens with a probability of at least `a` times the square of the likeliest one's.
 
     A token exactly at the floor is kept, equals are kept or dropped together, and the likeliest always stays. `a` 0
-    changes nothing.
+    changes nothing; it is 0.2 by default.
 
     >>> import numpy as np
     >>> TopA(1.0)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)

@@ -17,7 +17,8 @@ from textforge.samplers.base import Context, Logits, Sampler
 class TopKTies(Sampler):
     """Keep the `k` likeliest tokens, and every token that equals the last of them, as transformers does.
 
-    `top-k` and llama.cpp keep exactly `k`. A `k` as large as the vocabulary keeps all.
+    `top-k` and llama.cpp keep exactly `k`. A `k` as large as the vocabulary keeps all. The default, 50, is
+    transformers'.
 
     >>> TopKTies(2)(np.array([[1.0, 3.0, 1.0, 0.0]]), None)
     array([[  1.,   3.,   1., -inf]])

@@ -22,7 +22,7 @@ class TopNSigma(Sampler):
 
     The deviation is that of all logits of the row but those ruled out, divided by their number, as in llama.cpp.
     A token exactly at the edge is kept; so are all of a flat row. A temperature before it changes nothing of what it
-    keeps.
+    keeps. `n` is 1.0 by default, as in the paper.
 
     >>> import numpy as np
     >>> TopNSigma(1.0)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)

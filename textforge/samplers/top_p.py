@@ -19,7 +19,7 @@ class TopP(Sampler):
 
     The token that reaches `p` is kept, as in transformers and llama.cpp: so one is always left, with `p` 0 too, and
     `p` 1 changes nothing. Among equals at the edge those with the lowest ids are kept, where the others leave it to
-    their sort.
+    their sort. `p` is 0.9 by default.
 
     >>> import numpy as np
     >>> TopP(0.7)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)

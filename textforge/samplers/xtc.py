@@ -19,7 +19,8 @@ class XTC(Sampler):
 
     Each row takes its own chance at each step, from the sampler's numbers, not the draw's. Where fewer than two tokens
     reach the threshold nothing happens: so never above 0.5. A token exactly at the threshold reaches it, as in
-    llama.cpp. Of equals, the one with the highest id counts as the least likely.
+    llama.cpp. Of equals, the one with the highest id counts as the least likely. The defaults, 0.5 and 0.1, are its
+    author's.
 
     >>> import numpy as np
     >>> from textforge.generation.context import RowContext
