@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from support import PieceEncoder
 
+from textforge.generation.chain import expanded
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 from textforge.plugins import Plugins
@@ -85,3 +86,15 @@ def adversarial(size: int, random: np.random.Generator, count: int) -> Logits:
 def softmax(logits: Logits) -> Logits:
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def after(spec, probabilities, history=(0,), encoder=None):
+    """The probabilities that a chain makes of others."""
+    with np.errstate(divide="ignore"):
+        logits = np.log(np.array([probabilities]))
+    where = context(history, size=len(probabilities))
+    where.encoder = encoder or where.encoder
+    chain = Plugins(["textforge.samplers"], sources=()).chain(spec)
+    for part in expanded(chain):
+        logits = part(logits, where)
+    return softmax(logits)[0]

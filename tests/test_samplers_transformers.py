@@ -5,18 +5,18 @@ Torch is imported here, and only here among the tests of samplers; the file can 
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+import torch
+import transformers
+from sampler_cases import adversarial, context, sampler, softmax
+from transformers.generation import logits_process as theirs
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from sampler_cases import adversarial, context, sampler, softmax  # noqa: E402
-from transformers.generation import logits_process as theirs  # noqa: E402
-
-from textforge.generation.chain import expanded  # noqa: E402
-from textforge.generation.context import RowContext  # noqa: E402
-from textforge.generation.history import History  # noqa: E402
+from textforge.generation.chain import expanded
+from textforge.generation.context import RowContext
+from textforge.generation.history import History
 
 SIZES = (1, 2, 7, 60, 700)
 ROWS = 400
@@ -33,10 +33,7 @@ def judge(processor, logits, tokens=None):
 
 def ours(spec, logits, tokens=None):
     tokens = np.zeros((len(logits), 1), dtype=np.int64) if tokens is None else tokens
-    history = History(tokens[0, :1], rows=len(logits))
-    for column in tokens.T[1:]:
-        history.append(column)
-    history._tokens[0] = tokens[:, 0]
+    history = History.of(tokens, tokens.shape[1])
     for part in expanded([sampler(spec)]):
         where = RowContext(history, seed=1, texts=range(len(logits)), position=0, encoder=context(size=9).encoder)
         logits = part(logits, where)
@@ -49,8 +46,8 @@ def agree(mine, judged):
 
 
 def same_up_to_ties(mine, judged):
-    """The same probabilities, whichever of equal tokens have them: transformers leaves that to an unstable sort."""
-    agree(np.sort(mine, axis=-1), np.sort(judged, axis=-1))
+    """The same logits kept, whichever of equal tokens have them: transformers leaves that to an unstable sort."""
+    np.testing.assert_array_equal(np.sort(mine, axis=-1), np.sort(judged, axis=-1))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -83,7 +80,7 @@ def test_top_p(size, p):
     near = [judge(theirs.TopPLogitsWarper(p + hair), rows) for hair in (-1e-9, 0, 1e-9)]
     counts = [np.isfinite(judged).sum(axis=-1) for judged in near]
     settled = (counts[0] == counts[2]) & (counts[1] == counts[0])
-    assert settled.mean() > 0.9 or size <= 7
+    assert settled.mean() > 0.94
     same_up_to_ties(mine[settled], near[1][settled])
     kept = np.isfinite(mine).sum(axis=-1)
     assert ((np.minimum(counts[0], counts[2]) <= kept) & (kept <= np.maximum(counts[0], counts[2]))).all()
@@ -102,13 +99,8 @@ def test_typical(size, p):
     rows = rows_of(size)
     mine = ours(f"typical:{p}", rows)
     near = [judge(theirs.TypicalLogitsWarper(p + hair), rows) for hair in (-1e-9, 0, 1e-9)]
-    # distances that are equal but for rounding are in an order of their own in each implementation
-    logs = np.log(np.maximum(softmax(rows), 1e-300))
-    distances = np.sort(np.abs(-logs + (softmax(rows) * logs).sum(axis=-1, keepdims=True)), axis=-1)
-    steps = np.diff(distances, axis=-1)
-    clear = ~((steps > 0) & (steps < 1e-9)).any(axis=-1)
-    settled = clear & ((near[0] == near[2]) | (np.isneginf(near[0]) & np.isneginf(near[2]))).all(axis=-1)
-    assert settled.sum() >= ROWS / 4
+    settled = np.array([(before == after).all() for before, after in zip(near[0], near[2], strict=True)])
+    assert settled.mean() > 0.98
     agree(mine[settled], near[1][settled])
 
 
@@ -173,3 +165,8 @@ def test_the_preset_is_what_generate_makes(given):
         assert (np.isfinite(mine).sum(axis=-1) == 1).all()
     else:
         agree(mine, judged)
+
+
+def test_transformers_brings_no_tensorflow_along():
+    """PyTorch is in this process, and the two may crash together; our Keras plugin, where it runs here too, says so."""
+    assert "tensorflow" not in sys.modules or "textforge_keras._framework" in sys.modules

@@ -141,7 +141,7 @@ FIVE = "repetition-penalty:1.1 | top-k:40 | top-p:0.95 | min-p:0.05 | temperatur
 
 
 def samplers(corpus: Path) -> Iterator[Row]:
-    """A chain of five on a small vocabulary, and cuts of a large one beside bare NumPy."""
+    """A chain of five on a small vocabulary, and cuts of a large one beside the best bare NumPy."""
     generator = make_generator(corpus)
     figures = in_turn(
         {"five": lambda: one_text(generator, 3_000, FIVE), "one": lambda: one_text(generator, 3_000)}, rounds=9
@@ -155,7 +155,7 @@ def samplers(corpus: Path) -> Iterator[Row]:
             rounds=sampler_sides.ROUNDS,
         )
         times = measured["ours"] / measured["bare"]
-        what = f"`{name}` on {sampler_sides.SIZE:,} tokens, milliseconds"
+        what = f"{name} on {sampler_sides.SIZE:,} tokens, milliseconds"
         beside = f"bare NumPy: {measured['bare']:.2f}, so {times:.2f} times"
         yield Row(what, f"{measured['ours']:.2f}", beside, "at most 2 times", times <= 2)
 

@@ -129,7 +129,8 @@ def _since_breaker(
         if starts > 0:
             matches = [window[:, place : place + starts] == id for place, id in enumerate(ids.tolist())]
             broken[:, len(ids) - 1 :] |= np.logical_and.reduce(matches)
-    return np.where(broken.any(axis=-1), broken[:, ::-1].argmax(axis=-1), size)
+    behind: npt.NDArray[np.intp] = np.where(broken.any(axis=-1), broken[:, ::-1].argmax(axis=-1), size)
+    return behind
 
 
 def _spelled(breaker: str, encoder: Encoder) -> Ids:
