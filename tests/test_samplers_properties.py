@@ -212,6 +212,18 @@ def test_penalties_count_in_a_window_that_moves_and_leave_the_prompt_out_if_aske
             moving._history.append(random.integers(0, 6, 1))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["repetition-penalty", "frequency-penalty", "presence-penalty", "logit-bias"])
+def test_nothing_overflows(name, sign):
+    """What is ruled out stays so, what isn't stays finite, whatever the penalty."""
+    logits = np.array([[1.7e308, -1.7e308, -math.inf, 0.0, 5.0]])
+    huge = f"{1e308**sign!r}" if name == "repetition-penalty" else f"{sign * 1e308!r}"
+    text = f'logit-bias:{{"a": {sign}e300, "da": {sign}e300}}' if name == "logit-bias" else f"{name}:{huge}"
+    found = sampler(text)(logits, context([0, 1, 1, 1, 2, 2, 2, 3], size=5))
+    assert np.isfinite(found[0, [0, 1, 3, 4]]).all()
+    assert found[0, 2] == -math.inf
+
+
 def test_a_preset_must_be_expanded():
     with pytest.raises(GenerationError, match="it stands for the chain 'top-k-ties:50'"):
         sampler("preset:hf")(np.zeros((1, 3)), context())

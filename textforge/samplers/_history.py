@@ -53,7 +53,7 @@ def _counted(tokens: npt.NDArray[np.int64], size: int) -> Counts:
 
 
 def lowered(logits: Logits, by: Logits) -> Logits:
-    """The logits less something, (B, V), kept finite."""
-    with np.errstate(over="ignore"):
+    """The logits less something, (B, V), which may have overflowed, kept finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
         changed = logits - by
     return finite(changed, logits)

@@ -138,6 +138,6 @@ def _edge_by_bins(row: Logits, share: float) -> tuple[float, int]:
 
 def finite(changed: Logits, before: Logits) -> Logits:
     """What finite logits became, kept finite where it would overflow; minus infinity stays."""
-    if changed.size and np.abs(changed).max() == np.inf:
+    if changed.size and not np.abs(changed).max() < np.inf:  # NaN is no less either
         changed = np.where(before == -np.inf, before, changed.clip(-_LARGEST, _LARGEST))
     return changed

@@ -39,4 +39,5 @@ class FrequencyPenalty(Sampler):
             return logits
         counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
         with np.errstate(over="ignore"):
-            return lowered(logits, np.nan_to_num(counts * self.penalty))
+            by: Logits = counts * self.penalty
+        return lowered(logits, by)
