@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textforge.backends import numpy_conv
+from textforge.backends import numpy_conv, numpy_weights
 from textforge.backends.base import Model, SavedModel
 from textforge.backends.conv import ConvBackend
 from textforge.backends.numpy_backend import NumpyBackend
@@ -311,7 +311,7 @@ def test_no_rows_may_be_left():
 @pytest.mark.parametrize("embedding_size", [7, None])
 def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
     saved, ids = saved_model(embedding_size=embedding_size), some_ids(rows, 40)
-    monkeypatch.setattr(numpy_conv, "TABLE_BYTES", 0)
+    monkeypatch.setattr(numpy_weights, "TABLE_BYTES", 0)
     model = NumpyConv(saved, "float64")
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)

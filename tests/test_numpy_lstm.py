@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textforge.backends import numpy_lstm
+from textforge.backends import numpy_lstm, numpy_weights
 from textforge.backends.base import Model, SavedModel
 from textforge.backends.lstm import LSTMBackend
 from textforge.backends.numpy_backend import NumpyBackend
@@ -282,7 +282,7 @@ def test_no_rows_may_be_left():
 @pytest.mark.parametrize("embedding_size", [7, None])
 def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
     saved, ids = saved_model(num_layers=2, embedding_size=embedding_size), some_ids(rows, 40)
-    monkeypatch.setattr(numpy_lstm, "TABLE_BYTES", 0)
+    monkeypatch.setattr(numpy_weights, "TABLE_BYTES", 0)
     model = NumpyLSTM(saved, "float64")
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)

@@ -10,6 +10,7 @@
     ├── EncodingError       a text has what the vocabulary lacks          (ValueError)
     ├── BundleError         a saved model is missing, damaged or in the way
     ├── BackendError        a framework, a device or an ability is missing
+    ├── ExportError         a model can't be written in another form
     ├── TrainingError       training can't start or can't go on
     └── GenerationError     text can't be generated as asked
 
@@ -61,6 +62,10 @@ class BundleError(TextforgeError):
 
 class BackendError(TextforgeError):
     """A framework or a device is missing, or a backend can't do what was asked."""
+
+
+class ExportError(TextforgeError):
+    """A model can't be written in another program's form."""
 
 
 class TrainingError(TextforgeError):

@@ -128,12 +128,16 @@ class Plugins:
 
     def _unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
-        brings = OWN_DISTRIBUTIONS.get((kind, name))
-        notes = [f"{brings} brings it: pip install {brings}"] if brings and not self._knows(brings) else []
-        notes += [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
-        notes += [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
+        notes = self.notes(OWN_DISTRIBUTIONS.get((kind, name)))
         message = f"there is no {kind} {shown(name)}; installed: {listed(names)}{nearest(name, names)}"
         return f"{message} ({'; '.join(notes)})" if notes else message
+
+    def notes(self, distribution: str | None) -> list[str]:
+        """Why something may not be there: the distribution that brings it isn't installed, or a plugin doesn't load."""
+        missing = distribution is not None and not self._knows(distribution)
+        notes = [f"{distribution} brings it: pip install {distribution}"] if missing else []
+        notes += [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
+        return notes + [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
 
     def _knows(self, distribution: str) -> bool:
         """Whether a distribution is installed, if only to fail or to be left out."""

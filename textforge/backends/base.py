@@ -6,7 +6,9 @@ Shapes: B rows (texts generated or trained on at once), T tokens, V the vocabula
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsFloat
 
 import attrs
@@ -26,6 +28,8 @@ Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 State = Any
 """What a model carries from one token to the next: its own affair, passed back to it by the core."""
+ReadBack = Callable[[Array], Array]
+"""From token ids, (B, T), to the logits after each, (B, T, V), by a file that was written and read back."""
 Loss = SupportsFloat
 """A mean negative log-likelihood in nats a token. `float()` may wait for a device, so the core reads seldom."""
 
@@ -144,6 +148,8 @@ class Backend(Component):
     """The distributions that compute, such as ``torch``: a bundle records their versions."""
     trains: ClassVar[bool] = True
     """Whether the backend can train, or only run what others have trained."""
+    formats: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What `export` writes the models in that the backend runs: names, and what each is."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse options that don't go together; one that does so calls `super()`'s, for the others it inherits."""
@@ -181,6 +187,15 @@ class Backend(Component):
 
         With a `checkpoint`, go on from there.
         """
+
+    def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
+        """Write a model to a file in one of `formats`, and give a way to compute logits by that file, read back.
+
+        `about` says of the model what the file should say, as JSON has it. The core has made `path` an empty file, and
+        keeps what is written there only if the logits agree with its own. Raises `OSError` as the system does, and
+        `BackendError` where what is needed to write it is missing.
+        """
+        raise BackendError(f"the backend {self.name} names the format {format!r}, but has no export for it")
 
 
 class GradientBackend(Backend):

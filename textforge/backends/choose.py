@@ -54,7 +54,7 @@ def choose_runner(
                 f"the options for running it are {listed(runtime)}"
             )
     _refuse_other_architecture(plugins, saved, cls)
-    return build(cls, parsed.first, {**_options_of(cls, saved), **parsed.pairs})
+    return build(cls, parsed.first, {**options_of(cls, saved), **parsed.pairs})
 
 
 def load_model(backend: Backend, saved: SavedModel) -> Model:
@@ -98,7 +98,7 @@ def _able(plugins: Plugins, architecture: str) -> list[str]:
     return [found.name for found in plugins.components("backend") if found.cls.runs(architecture)]  # type: ignore[attr-defined]
 
 
-def _options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
+def options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
     """The model's options that the class declares, so that the backend knows the model it runs."""
     return {
         name: saved.options[name]
@@ -109,7 +109,7 @@ def _options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
 
 def _checked(plugins: Plugins, saved: SavedModel, cls: type[Backend], backend: Backend) -> Backend:
     _refuse_other_architecture(plugins, saved, cls)
-    return backend.replace(**_options_of(cls, saved))
+    return backend.replace(**options_of(cls, saved))
 
 
 def _refuse_other_architecture(plugins: Plugins, saved: SavedModel, cls: type[Backend]) -> None:

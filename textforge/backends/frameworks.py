@@ -21,8 +21,10 @@ class Framework:
     """The oldest version that will do: major and minor."""
     brought_by: str
     """The distribution to install where it is missing or too old."""
+    needed_by: str = "backend"
+    """What `require` is given the name of."""
 
-    def require(self, backend: str) -> ModuleType:
+    def require(self, name: str) -> ModuleType:
         """The module; raises `BackendError` where it is missing, broken or too old."""
         try:
             module = importlib.import_module(self.module)
@@ -31,23 +33,23 @@ class Framework:
             if error.name != self.module:
                 raise self._broken(error) from error
             raise BackendError(
-                f"the backend {backend} needs {self.title}, which is not installed: run `{self._install}`"
+                f"the {self.needed_by} {name} needs {self.title}, which is not installed: run `{self._install}`"
             ) from error
         except (ImportError, OSError, AttributeError) as error:
             raise self._broken(error) from error
-        self._check(backend, version)
+        self._check(name, version)
         return module
 
     @property
     def _install(self) -> str:
         return f"pip install {self.brought_by}"
 
-    def _check(self, backend: str, version: str) -> None:
+    def _check(self, name: str, version: str) -> None:
         found = re.match(r"(\d+)\.(\d+)", version)
         if found is None or tuple(map(int, found.groups())) < self.oldest:
             oldest = ".".join(map(str, self.oldest))
             raise BackendError(
-                f"the backend {backend} needs {self.title} {oldest} or newer, but {version} is installed: "
+                f"the {self.needed_by} {name} needs {self.title} {oldest} or newer, but {version} is installed: "
                 f"run `{self._install} '{self.module}>={oldest}'`"
             )
 

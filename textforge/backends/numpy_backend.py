@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from textforge.backends.base import Backend, Model, SavedModel
+from textforge.backends.base import Backend, Model, ReadBack, SavedModel
 from textforge.backends.conv import ARCHITECTURE as CONV
+from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import ARCHITECTURE as LSTM
 from textforge.backends.numpy_conv import NumpyConv
 from textforge.backends.numpy_lstm import NumpyLSTM
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from textforge.training.report import Report
     from textforge.training.settings import TrainingSettings
 
+ONNX = Framework("onnx", "ONNX", oldest=(1, 16), brought_by="'textforge[onnx]'", needed_by="format")
 _MODELS: Mapping[str, Callable[[SavedModel, str], Model]] = MappingProxyType({LSTM: NumpyLSTM, CONV: NumpyConv})
 """What runs each architecture."""
 
@@ -41,6 +44,9 @@ class NumpyBackend(Backend):
     name = "numpy"
     architecture: ClassVar[str] = LSTM
     trains: ClassVar[bool] = False
+    formats: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"onnx": "an ONNX graph that reads one token a row, and carries its state from outputs to inputs"}
+    )
 
     precision: str = option(
         default="float32",
@@ -75,6 +81,12 @@ class NumpyBackend(Backend):
     ) -> Model:
         """Raises `BackendError`: another backend has to train."""
         self._refuse()
+
+    def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
+        ONNX.require(format)
+        from textforge.backends.onnx_export import write_onnx
+
+        return write_onnx(saved, path, about)
 
     def _refuse(self) -> NoReturn:
         raise BackendError(

@@ -17,15 +17,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from textforge.backends.base import Array, Arrays, Model, SavedModel
 from textforge.backends.conv import checked_arrays, lengths_needed, look_backs
+from textforge.backends.numpy_weights import Numbers, token_table, with_biases
 
-Numbers = npt.NDArray[np.floating[Any]]
-
-TABLE_BYTES = 1 << 26
-"""The largest table of what each token is to the lowest layer; beyond it the projection is computed each time."""
 PIECE_BYTES = 1 << 22
 """What a layer may take for the tokens read at once, so that a long text needs little memory."""
 
@@ -118,8 +114,10 @@ class NumpyConv(Model):
         self._dilations = [look_back // (sizes["kernel_size"] - 1) for look_back in self._look_backs]
         weights = {name: array.astype(precision) for name, array in self._arrays.items()}
         self._matrices = [_matrix(weights, layer) for layer in range(len(self._dilations))]
-        self._output = _with_biases(weights["output.weight"], weights["output.bias"])
-        self._table, self._projection = _token_table(weights)
+        self._output = with_biases(weights["output.weight"], weights["output.bias"])
+        self._table, self._projection = token_table(
+            weights.get("embedding.weight"), with_biases(weights["input.weight"], weights["input.bias"])
+        )
 
     def start(self, batch_size: int) -> ConvState:
         return ConvState(batch_size, self._matrices, self._dilations, self.vocabulary_size)
@@ -209,27 +207,7 @@ def _keep(layer: _Layer, inputs: Numbers, position: int) -> None:
     layer.windows[..., size:-1] = np.roll(windows, position, axis=0)
 
 
-def _token_table(weights: Arrays) -> tuple[Numbers, Numbers | None]:
-    """What each token is to the lowest layer, (V, C).
-
-    Where that is too large: the embedding and a one, (V, E + 1), and what to multiply it with, (E + 1, C).
-    """
-    projection = _with_biases(weights["input.weight"], weights["input.bias"])
-    embedding = weights.get("embedding.weight")
-    if embedding is None:
-        return projection[:-1] + projection[-1], None
-    embedding = np.hstack([embedding, np.ones_like(embedding[:, :1])])
-    if len(embedding) * projection[0].nbytes > TABLE_BYTES:
-        return embedding, projection
-    return embedding @ projection, None
-
-
 def _matrix(weights: Arrays, layer: int) -> Numbers:
     """What a window is multiplied with, (K * C + 1, 2C), the halves of the sigmoids in it."""
     kernel, bias = weights[f"conv.{layer}.weight"] / 2, weights[f"conv.{layer}.bias"] / 2
-    return _with_biases(kernel.swapaxes(1, 2).reshape(len(kernel), -1), bias)
-
-
-def _with_biases(weights: Numbers, biases: Numbers) -> Numbers:
-    """Weights, (N, ·), as a matrix to multiply with from the right, (· + 1, N), its last row the biases."""
-    return np.ascontiguousarray(np.vstack([weights.T, biases]))
+    return with_biases(kernel.swapaxes(1, 2).reshape(len(kernel), -1), bias)

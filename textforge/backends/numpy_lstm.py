@@ -18,15 +18,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from textforge.backends.base import Array, Arrays, Model, SavedModel
 from textforge.backends.lstm import checked_arrays
+from textforge.backends.numpy_weights import Numbers, token_table, with_biases
 
-Numbers = npt.NDArray[np.floating[Any]]
-
-TABLE_BYTES = 1 << 26
-"""The largest table of what each token adds to the gates; beyond it the embedding's product is computed each time."""
 PIECE_BYTES = 1 << 22
 """What the gates of the tokens read at once may take, so that a long text needs little memory."""
 COLUMN_MULTIPLE = 16
@@ -146,7 +142,8 @@ class NumpyLSTM(Model):
         self.window = saved.window
         weights = {name: array.astype(precision) for name, array in self._arrays.items()}
         self._matrices = tuple(_matrices(weights))
-        self._table, self._projection = _token_table(weights)
+        projection = with_biases(_folded(weights["lstm.0.input_weight"]), _folded(weights["lstm.0.bias"]))
+        self._table, self._projection = token_table(weights.get("embedding.weight"), projection)
 
     def start(self, batch_size: int) -> LSTMState:
         return LSTMState(batch_size, self._matrices, self.vocabulary_size)
@@ -224,21 +221,6 @@ def _upward(layer: _Layer, hidden: Numbers) -> Numbers:
     return product.reshape(*hidden.shape[:-1], size)
 
 
-def _token_table(weights: Arrays) -> tuple[Numbers, Numbers | None]:
-    """What each token adds to the lowest layer's gates, (V, 4H).
-
-    Where that is too large: the embedding and a one, (V, E + 1), and what to multiply it with, (E + 1, 4H).
-    """
-    projection = _with_biases(_folded(weights["lstm.0.input_weight"]), _folded(weights["lstm.0.bias"]))
-    embedding = weights.get("embedding.weight")
-    if embedding is None:
-        return projection[:-1] + projection[-1], None
-    embedding = np.hstack([embedding, np.ones_like(embedding[:, :1])])
-    if len(embedding) * projection[0].nbytes > TABLE_BYTES:
-        return embedding, projection
-    return embedding @ projection, None
-
-
 def _matrices(weights: Arrays) -> Iterator[Numbers]:
     """For each layer all that reads its hidden state, (H + 1, 4H + 4H or V, and some zeros)."""
     number = 0
@@ -251,13 +233,7 @@ def _matrices(weights: Arrays) -> Iterator[Numbers]:
         unread = np.zeros((-(len(recurrent) + len(above)) % COLUMN_MULTIPLE, recurrent.shape[1]), recurrent.dtype)
         readers = np.concatenate([_folded(recurrent), above, unread]) / 2
         biases = np.concatenate([np.zeros_like(recurrent[:, 0]), bias, unread[:, 0]])
-        yield _with_biases(readers, biases)
-
-
-def _with_biases(weights: Numbers, biases: Numbers) -> Numbers:
-    """Weights, (N, ·), as a matrix to multiply with from the right, (· + 1, N), its last row the biases."""
-    # Where it lay transposed in memory, one row's product would take half as long again.
-    return np.ascontiguousarray(np.vstack([weights.T, biases]))
+        yield with_biases(readers, biases)
 
 
 def _folded(weights: Numbers) -> Numbers:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation import Evaluation
+    from textforge.exporting import Exported
     from textforge.plugins import Plugins
 
 DEFAULT_CHAIN = "temperature:0.7"
@@ -234,6 +235,17 @@ class TextGenerator:
             writer.commit(contents)
         finally:
             writer.close()
+
+    def export(self, path: str | Path, *, format: str, overwrite: bool = False) -> Exported:
+        """Write the model to a file that other programs read: ``keras``, ``onnx``, ``torch``, or a plugin's own format.
+
+        What was written, and how far its logits are from the model's own. Raises `ExportError` where the format doesn't
+        exist, the file does, unless `overwrite`, or can't be written, or where it gives other logits; `BackendError`
+        where what writes it isn't installed.
+        """
+        from textforge.exporting import export
+
+        return export(self.model.save(), self.encoder, format, path, overwrite=overwrite, plugins=self._plugins)
 
     def _task(
         self,

@@ -39,5 +39,5 @@ class FrequencyPenalty(Sampler):
             return logits
         counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
         with np.errstate(over="ignore"):
-            by: Logits = counts * self.penalty
+            by: Logits = np.multiply(counts, self.penalty, dtype=np.float64)
         return lowered(logits, by)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import textforge
-from textforge.backends.base import GradientBackend, Model, SavedModel
+from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
 from textforge.backends.conv import ConvBackend
 from textforge.backends.lstm import LSTMBackend
-from textforge.errors import OptionError
+from textforge.errors import ExportError, OptionError
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
@@ -17,6 +21,7 @@ class KerasRuntime(GradientBackend):
     """What every backend on Keras is told beside its architecture's options."""
 
     frameworks = ("keras", "tensorflow")
+    formats = MappingProxyType({"keras": "a model of Keras's own layers, which keras.models.load_model loads"})
 
     device: str = textforge.option(
         default="auto", help="Where to compute: cpu, gpu, gpu:N; auto: a GPU where there is one.", runtime=True
@@ -55,6 +60,16 @@ class KerasRuntime(GradientBackend):
 
         device = find_device(self.device)
         return KerasModel(saved, NETWORKS[saved.architecture], device, self.precision, self.jit_compile)
+
+    def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
+        from textforge_keras._framework import require_keras
+
+        if path.suffix != ".keras":
+            raise ExportError(f"Keras loads only files whose names end in .keras, not in {path.suffix!r}: add that")
+        require_keras(self.name)
+        from textforge_keras._export import write_keras
+
+        return write_keras(saved, path, about)
 
 
 class KerasBackend(LSTMBackend, KerasRuntime):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import textforge
-from textforge.backends.base import GradientBackend, Model, SavedModel
+from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
 from textforge.backends.conv import ConvBackend
 from textforge.backends.frameworks import Framework
 from textforge.backends.lstm import LSTMBackend
@@ -19,6 +23,7 @@ class TorchRuntime(GradientBackend):
     """What every backend on PyTorch is told beside its architecture's options."""
 
     frameworks = ("torch",)
+    formats = MappingProxyType({"torch": "a state_dict under PyTorch's own names, as safetensors"})
 
     device: str = textforge.option(
         default="auto",
@@ -52,6 +57,12 @@ class TorchRuntime(GradientBackend):
 
         device = find_device(self.device, self.precision)
         return TorchModel(saved, NETWORKS[saved.architecture], device, self.precision)
+
+    def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
+        TORCH.require(self.name)
+        from textforge_torch._export import write_state_dict
+
+        return write_state_dict(saved, path, about)
 
 
 class TorchBackend(LSTMBackend, TorchRuntime):

@@ -1,0 +1,218 @@
+"""The format ``torch``: a state_dict that plain PyTorch loads."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from textforge.backends.numpy_backend import NumpyBackend
+from textforge.encoders.char import CharEncoder
+from textforge.errors import ExportError
+from textforge.exporting import export
+from textforge_torch import TorchBackend, TorchConvBackend
+from textforge_torch._export import write_state_dict
+
+MODELS = {
+    "default": {},
+    "three-layers": {"num_layers": 3, "hidden_size": 12},
+    "one-hot": {"embedding_size": None, "num_layers": 2, "hidden_size": 9},
+    "tiny": {"hidden_size": 1, "embedding_size": 1},
+}
+ENCODER = CharEncoder().fit(["abcdefghij\n"])
+README = Path(__file__).parents[1] / "README.md"
+
+
+def saved_lstm(**options):
+    return saved_model(TorchBackend, **options)
+
+
+def saved_conv(**options):
+    return saved_model(TorchConvBackend, **options)
+
+
+def saved_model(backend, scale=1, **options):
+    """A model whose biases are no zeros, its weights `scale` times as large as fresh ones."""
+    made = backend(**options).initial(11, seed=3)
+    random = np.random.default_rng(3)
+    arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
+    for name in arrays:
+        if name.endswith("bias"):
+            arrays[name] += random.normal(0, 0.3, arrays[name].shape).astype(np.float32)
+    return attrs.evolve(made, arrays=arrays)
+
+
+def some_ids(rows, length):
+    return np.random.default_rng(5).integers(0, 11, (rows, length))
+
+
+class Plain(nn.Module):
+    """What its user has in mind, written without textforge."""
+
+    def __init__(self, vocabulary_size, hidden_size, num_layers, embedding_size):
+        super().__init__()
+        if embedding_size is not None:
+            self.embedding = nn.Embedding(vocabulary_size, embedding_size)
+        self.lstm = nn.LSTM(embedding_size or vocabulary_size, hidden_size, num_layers, batch_first=True)
+        self.output = nn.Linear(hidden_size, vocabulary_size)
+
+    def forward(self, ids):
+        known = hasattr(self, "embedding")
+        values = self.embedding(ids) if known else nn.functional.one_hot(ids, self.output.out_features).float()
+        return self.output(self.lstm(values)[0])
+
+
+def plain(path, saved):
+    sizes = {name: saved.options[name] for name in ("hidden_size", "num_layers", "embedding_size")}
+    module = Plain(saved.vocabulary_size, **sizes)
+    module.load_state_dict(load_file(path), strict=True)
+    return module
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
+def test_a_plain_module_gives_the_textbook_s_logits(options, rows, tmp_path, logits_by_the_book):
+    saved = saved_lstm(**options)
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    ids = some_ids(rows, 320 // rows)
+    with torch.no_grad():
+        logits = plain(tmp_path / "model.safetensors", saved)(torch.tensor(ids)).numpy()
+    np.testing.assert_allclose(logits, logits_by_the_book(saved, ids), rtol=0, atol=1e-5)
+
+
+CONVS = {
+    "default": {},
+    "wide": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 3, "channels": 10},
+    "one-hot": {"embedding_size": None, "num_layers": 4, "channels": 9, "dilation_growth": 1},
+    "tiny": {"embedding_size": 1, "num_layers": 1, "channels": 1},
+}
+
+
+@pytest.mark.parametrize("options", CONVS.values(), ids=CONVS)
+def test_a_plain_convolutional_module_agrees_too(options, tmp_path):
+    saved = saved_conv(**options)
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    ids = some_ids(16, 60)
+    known, sizes = load_file(tmp_path / "model.safetensors"), saved.options
+    vectors = known["embedding.weight"] if "embedding.weight" in known else torch.eye(11)
+    values = nn.functional.linear(vectors[ids], known["input.weight"], known["input.bias"]).transpose(1, 2)
+    for layer in range(sizes["num_layers"]):
+        dilation = sizes["dilation_growth"] ** layer
+        padded = nn.functional.pad(values, ((sizes["kernel_size"] - 1) * dilation, 0))
+        weights = known[f"conv.{layer}.weight"], known[f"conv.{layer}.bias"]
+        values = values + nn.functional.glu(nn.functional.conv1d(padded, *weights, dilation=dilation), 1)
+    logits = nn.functional.linear(values.transpose(1, 2), known["output.weight"], known["output.bias"])
+    model = NumpyBackend(precision="float64").load(saved)
+    np.testing.assert_allclose(logits.numpy(), model.forward(ids, model.start(16)), rtol=0, atol=1e-5)
+
+
+def test_a_convolutional_network_s_names_are_pytorch_s(tmp_path):
+    export(saved_conv(num_layers=2, channels=5, embedding_size=3), ENCODER, "torch", tmp_path / "model.safetensors")
+    plain = nn.ModuleDict(
+        {
+            "embedding": nn.Embedding(11, 3),
+            "input": nn.Linear(3, 5),
+            "conv": nn.ModuleList([nn.Conv1d(5, 10, 2), nn.Conv1d(5, 10, 2, dilation=2)]),
+            "output": nn.Linear(5, 11),
+        }
+    )
+    plain.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=True)
+
+
+def test_weights_as_large_as_trained_ones_agree_too(tmp_path, logits_by_the_book):
+    saved = saved_lstm(scale=3)
+    made = export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    ids = some_ids(1, 500)
+    with torch.no_grad():
+        logits = plain(made.path, saved)(torch.tensor(ids)).numpy()
+    np.testing.assert_allclose(logits, logits_by_the_book(saved, ids), rtol=0, atol=1e-4)
+    assert 0 < made.distance < 1e-4
+
+
+def test_the_names_are_pytorch_s_and_the_second_bias_is_zero(tmp_path):
+    saved = saved_lstm(num_layers=2, hidden_size=5, embedding_size=3)
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    tensors = load_file(tmp_path / "model.safetensors")
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        "embedding.weight": (11, 3),
+        "lstm.weight_ih_l0": (20, 3),
+        "lstm.weight_hh_l0": (20, 5),
+        "lstm.bias_ih_l0": (20,),
+        "lstm.bias_hh_l0": (20,),
+        "lstm.weight_ih_l1": (20, 5),
+        "lstm.weight_hh_l1": (20, 5),
+        "lstm.bias_ih_l1": (20,),
+        "lstm.bias_hh_l1": (20,),
+        "output.weight": (11, 5),
+        "output.bias": (11,),
+    }
+    assert not tensors["lstm.bias_hh_l0"].any()
+    assert not tensors["lstm.bias_hh_l1"].any()
+    np.testing.assert_array_equal(tensors["lstm.bias_ih_l1"].numpy(), saved.arrays["lstm.1.bias"])
+
+
+def test_the_header_says_what_the_model_is(tmp_path):
+    saved = attrs.evolve(saved_lstm(), window=40)
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        metadata = file.metadata()
+    about = json.loads(metadata["textforge"])
+    assert metadata["format"] == "pt"
+    assert (about["options"], about["vocabulary_size"], about["window"]) == (saved.options, 11, 40)
+    assert "".join(about["tokens"]) == ENCODER.vocabulary
+
+
+def test_pytorch_s_random_numbers_are_left_alone(tmp_path):
+    before = torch.get_rng_state()
+    export(saved_lstm(), ENCODER, "torch", tmp_path / "model.safetensors")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_module_that_is_loaded_can_be_trained_on(tmp_path):
+    saved = saved_lstm()
+    export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
+    module = plain(tmp_path / "model.safetensors", saved)
+    optimizer = torch.optim.Adam(module.parameters(), 0.01)
+    ids = torch.tensor(np.tile(np.arange(11), 6)[:64].reshape(4, 16))
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(module(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+
+
+def test_an_architecture_without_a_module_is_refused(tmp_path):
+    other = attrs.evolve(saved_lstm(), architecture="other")
+    with pytest.raises(ExportError, match=r"^a model of the architecture 'other' can't be written as 'torch': .*lstm"):
+        write_state_dict(other, tmp_path / "model.safetensors", {})
+
+
+@pytest.mark.parametrize(("place", "make"), [(0, saved_lstm), (1, saved_conv)], ids=["lstm", "conv"])
+def test_the_readme_s_lines_load_it(place, make, tmp_path):
+    """As they stand, in a process that has no textforge."""
+    export(make(), ENCODER, "torch", tmp_path / "model.safetensors")
+    block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)[place]
+    before = "import sys\nsys.modules['textforge'] = sys.modules['textforge_torch'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", before + block],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == 40
+    assert set(done.stdout) <= set(ENCODER.vocabulary)

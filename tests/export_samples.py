@@ -1,0 +1,87 @@
+"""What the tests of exporting share: models as trained ones are, and what their logits must be."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from textforge.backends.base import Array, Model, SavedModel
+from textforge.backends.conv import ConvBackend
+from textforge.backends.lstm import LSTMBackend
+from textforge.backends.numpy_backend import NumpyBackend
+
+Options = dict[str, int | None]
+LSTMS: dict[str, Options] = {
+    "default": {},
+    "three-layers": {"num_layers": 3, "hidden_size": 12},
+    "one-hot": {"embedding_size": None, "num_layers": 2, "hidden_size": 9},
+    "tiny": {"hidden_size": 1, "embedding_size": 1},
+}
+CONVS: dict[str, Options] = {
+    "conv": {},
+    "conv-wide": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 3, "channels": 10},
+    "conv-one-hot": {"embedding_size": None, "num_layers": 4, "channels": 9, "dilation_growth": 1},
+    "conv-tiny": {"embedding_size": 1, "num_layers": 1, "channels": 1},
+}
+
+
+class UntrainedLSTM(LSTMBackend):
+    name = "untrained"
+
+    def load(self, saved: SavedModel) -> Model:
+        return NumpyBackend().load(saved)
+
+
+class UntrainedConv(ConvBackend):
+    name = "untrained-conv"
+
+    def load(self, saved: SavedModel) -> Model:
+        return NumpyBackend().load(saved)
+
+
+def saved_lstm(**keywords: Any) -> SavedModel:
+    return saved_model(UntrainedLSTM, **keywords)
+
+
+def saved_conv(**keywords: Any) -> SavedModel:
+    return saved_model(UntrainedConv, **keywords)
+
+
+def saved_model(
+    backend: type[LSTMBackend] | type[ConvBackend],
+    *,
+    vocabulary_size: int = 11,
+    seed: int = 3,
+    window: int | None = None,
+    scale: float = 1,
+    **options: Any,
+) -> SavedModel:
+    """A model whose biases are no zeros, so that none can be forgotten, its weights `scale` times as large as fresh."""
+    made = backend(**options).initial(vocabulary_size, seed)
+    random = np.random.default_rng(seed)
+    arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
+    for name in arrays:
+        if name.endswith("bias"):
+            arrays[name] += random.normal(0, 0.3, arrays[name].shape).astype(np.float32)
+    return attrs.evolve(made, arrays=arrays, window=window)
+
+
+SAVED: dict[str, Callable[[], SavedModel]] = {
+    **{name: functools.partial(saved_lstm, **options) for name, options in LSTMS.items()},
+    **{name: functools.partial(saved_conv, **options) for name, options in CONVS.items()},
+}
+"""Models of every architecture."""
+
+
+def some_ids(rows: int, length: int, vocabulary_size: int = 11, seed: int = 5) -> Array:
+    return np.random.default_rng(seed).integers(0, vocabulary_size, (rows, length))
+
+
+def exact_logits(saved: SavedModel, ids: Array) -> Array:
+    """(B, T) -> (B, T, V), in float64"""
+    model = NumpyBackend(precision="float64").load(saved)
+    return model.forward(ids, model.start(len(ids)))
