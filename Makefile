@@ -51,6 +51,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
-	$(INSTALL) hypothesis mypy onnx onnxruntime pytest ruff
+	$(INSTALL) hypothesis mypy onnx onnxruntime pytest ruff transformers
 	$(INSTALL) --no-build-isolation -e plugins/textforge-keras
 	touch $@

@@ -554,7 +554,12 @@ def test_info(model: Path) -> None:
 def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None:
     result = run("plugins", "--plugin", PLUGIN)
     assert re.search(r"^textforge \(samplers\) \d", result.stdout, re.M)
-    assert "sampler  greedy, temperature, top-k" in result.stdout
+    samplers = (
+        "dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-p, mirostat, mirostat-2, "
+        "no-repeat-ngram, presence-penalty, preset, repetition-penalty, tail-free, temperature, top-a, top-k, "
+        "top-k-ties, top-n-sigma, top-p, typical, xtc"
+    )
+    assert f"    sampler  {samplers}\n" in result.stdout
     assert "backend  bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
     assert any(plugin["components"].get("corpus") == ["files", "nietzsche", "python-docs"] for plugin in found)

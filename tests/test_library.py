@@ -179,7 +179,7 @@ class Failing(textforge.Sampler):
 class Preset(textforge.Sampler):
     """Stands for one that refuses every encoder."""
 
-    name = "preset"
+    name = "doomed"
 
     def __call__(self, logits: Any, context: Any) -> Any:
         return logits
@@ -227,7 +227,7 @@ def test_a_sample_that_fails_costs_no_training(book: Path, tmp_path: Path) -> No
 def test_presets_are_checked_before_training(book: Path, tmp_path: Path) -> None:
     with pytest.raises(textforge.TextforgeError, match="never"):
         textforge.train(
-            book, backend="bigram", epochs=2, sample="preset", output=tmp_path / "m", plugins=with_sampler(Preset)
+            book, backend="bigram", epochs=2, sample="doomed", output=tmp_path / "m", plugins=with_sampler(Preset)
         )
     assert not (tmp_path / "m").exists()
 

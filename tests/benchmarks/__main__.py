@@ -6,6 +6,7 @@ import datetime
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -14,6 +15,7 @@ import numpy as np
 
 import textforge
 from tests.benchmarks import bare_numpy
+from tests.benchmarks import samplers as sampler_sides
 from tests.benchmarks.measure import ROOT, in_process, in_turn, machine, process_seconds, script
 from textforge.encoders.char import CharEncoder
 
@@ -41,12 +43,15 @@ class Row:
     default=ROOT.parent / "shared" / "data" / "nietzsche.txt",
     help="The Nietzsche corpus.",
 )
-@click.option("--only", type=click.Choice(["startup", "generation", "training", "loss", "memory"]), multiple=True)
+@click.option(
+    "--only", type=click.Choice(["startup", "generation", "samplers", "training", "loss", "memory"]), multiple=True
+)
 def main(corpus: Path, only: tuple[str, ...]) -> None:
     """Measure textforge beside the notebook's method and bare loops, each comparison in one run."""
     benchmarks: dict[str, Callable[[Path], Iterator[Row]]] = {
         "startup": startup,
         "generation": generation,
+        "samplers": samplers,
         "training": training,
         "loss": loss,
         "memory": memory,
@@ -117,10 +122,12 @@ def generation(corpus: Path) -> Iterator[Row]:
     yield Row(what, f"{figures['many']:,.0f}", f"one text: {times:.1f} times", "at least 3 times", times >= 3)
 
 
-def one_text(generator: textforge.TextGenerator, count: int) -> float:
+def one_text(generator: textforge.TextGenerator, count: int, samplers: str = "temperature:0.7") -> float:
     """Characters a second of a stream."""
     began = time.perf_counter()
-    return sum(map(len, generator.stream("the ", max_tokens=count, seed=1))) / (time.perf_counter() - began)
+    return sum(map(len, generator.stream("the ", samplers=samplers, max_tokens=count, seed=1))) / (
+        time.perf_counter() - began
+    )
 
 
 def many_texts(generator: textforge.TextGenerator, count: int) -> float:
@@ -128,6 +135,29 @@ def many_texts(generator: textforge.TextGenerator, count: int) -> float:
     began = time.perf_counter()
     texts = generator.generate("the ", max_tokens=count, count=64, seed=1)
     return sum(map(len, texts)) / (time.perf_counter() - began)
+
+
+FIVE = "repetition-penalty:1.1 | top-k:40 | top-p:0.95 | min-p:0.05 | temperature:0.8"
+
+
+def samplers(corpus: Path) -> Iterator[Row]:
+    """A chain of five on a small vocabulary, and cuts of a large one beside the best bare NumPy."""
+    generator = make_generator(corpus)
+    figures = in_turn(
+        {"five": lambda: one_text(generator, 3_000, FIVE), "one": lambda: one_text(generator, 3_000)}, rounds=9
+    )
+    what = f"five samplers, {generator.model.vocabulary_size} characters, one text, characters a second"
+    beside = f"temperature alone: {figures['one']:,.0f}"
+    yield Row(what, f"{figures['five']:,.0f}", beside, "at least 10,000", figures["five"] >= 10_000)
+    for name, ours, bare in sampler_sides.sides():
+        measured = in_turn(
+            {"ours": partial(sampler_sides.milliseconds, ours), "bare": partial(sampler_sides.milliseconds, bare)},
+            rounds=sampler_sides.ROUNDS,
+        )
+        times = measured["ours"] / measured["bare"]
+        what = f"{name} on {sampler_sides.SIZE:,} tokens, milliseconds"
+        beside = f"bare NumPy: {measured['bare']:.2f}, so {times:.2f} times"
+        yield Row(what, f"{measured['ours']:.2f}", beside, "at most 2 times", times <= 2)
 
 
 def training(corpus: Path) -> Iterator[Row]:

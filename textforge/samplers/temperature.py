@@ -20,7 +20,7 @@ class Temperature(Sampler):
     """Divide the logits by a temperature: below 1 likely tokens become likelier, above 1 less so.
 
     The same as raising each probability to the power 1 / temperature. Near 0 it is `greedy`, but for tokens
-    that are equally likely, which stay so.
+    that are equally likely, which stay so. It is 1.0 by default, which changes nothing.
 
     >>> Temperature(0.5)(np.array([[0.0, 1.0, -np.inf]]), None)
     array([[  0.,   2., -inf]])
@@ -36,7 +36,19 @@ class Temperature(Sampler):
         """(B, V) to (B, V)."""
         if self.temperature < _TINY:
             return self._shifted(logits)
-        scaled: Logits = logits / self._divisor
+        try:
+            with np.errstate(over="raise"):
+                scaled: Logits = logits / self._divisor
+        except FloatingPointError:
+            return self._without_overflow(logits)
+        return scaled
+
+    def _without_overflow(self, logits: Logits) -> Logits:
+        """The same, with the rows shifted in which something would be too large."""
+        with np.errstate(over="ignore"):
+            scaled: Logits = logits / self._divisor
+        large = (np.isinf(scaled) & np.isfinite(logits)).any(axis=-1)
+        scaled[large] = self._shifted(logits[large])
         return scaled
 
     @functools.cached_property

@@ -17,7 +17,7 @@ from textforge.samplers.base import Context, Logits, Sampler
 class TopK(Sampler):
     """Keep the `k` likeliest tokens, exactly: among equals at the edge, those with the lowest ids.
 
-    A `k` as large as the vocabulary keeps all. What is ruled out already stays so.
+    A `k` as large as the vocabulary keeps all. What is ruled out already stays so. The default, 40, is llama.cpp's.
 
     >>> TopK(2)(np.array([[1.0, 3.0, 1.0, 0.0]]), None)
     array([[  1.,   3., -inf, -inf]])

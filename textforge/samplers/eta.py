@@ -1,0 +1,39 @@
+"""Eta sampling: the tokens of at least some probability, less where much is possible.
+
+Source: Hewitt, Manning and Liang, "Truncation sampling as language model desmoothing", 2022.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from textforge.component import option
+from textforge.samplers._rows import best_of, entropies, log_probabilities, without
+from textforge.samplers.base import Context, Logits, Sampler
+
+
+class Eta(Sampler):
+    """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
+
+    The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, and the likeliest one and
+    its equals always are, as in transformers. `epsilon` 0 changes nothing; it is 0.0003 by default.
+
+    >>> import numpy as np
+    >>> Eta(0.15)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)
+    array([[  -inf, -1.609, -1.204, -0.916]])
+    """
+
+    name: ClassVar[str] = "eta"
+
+    epsilon: float = option(default=3e-4, ge=0, lt=1, help="The least probability at a low entropy; 0 keeps all.")
+
+    def __call__(self, logits: Logits, context: Context) -> Logits:
+        """(B, V) to (B, V)."""
+        if self.epsilon == 0:
+            return logits
+        logs = log_probabilities(logits)
+        floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropies(logs)))
+        return without(logits, (np.exp(logs) < floor) & (logits < best_of(logits)))

@@ -1,0 +1,66 @@
+"""Repetition penalty: what came already is less likely, by a factor.
+
+Source: Keskar, McCann, Varshney, Xiong and Socher, "CTRL", 2019; the sign as in transformers and llama.cpp.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from textforge.component import option
+from textforge.samplers._history import counts_in_window
+from textforge.samplers._rows import finite
+from textforge.samplers.base import Context, Logits, Sampler
+
+
+class RepetitionPenalty(Sampler):
+    """Divide a positive logit by `penalty`, and multiply a negative one, of each token among the last `last_n`.
+
+    Once, however often it came. The paper only divides, which would make a token with a negative logit likelier. The
+    effect depends on where the logits' zero is, so put it before what shifts them. The prompt counts too, unless
+    `prompt` is false; transformers looks at all tokens (`last_n` none), llama.cpp at the last 64. `penalty` 1 changes
+    nothing, below 1 repetition is welcome; it is 1.1 by default, the paper's is 1.2.
+
+    >>> from textforge.generation.context import RowContext
+    >>> from textforge.generation.history import History
+    >>> context = RowContext(History(np.array([0, 1]), rows=1), seed=1, texts=[0], position=0)
+    >>> RepetitionPenalty(2.0)(np.array([[1.0, -1.0, 1.0]]), context)
+    array([[ 0.5, -2. ,  1. ]])
+    """
+
+    name: ClassVar[str] = "repetition-penalty"
+
+    penalty: float = option(default=1.1, gt=0, lt=np.inf, help="The factor; 1 changes nothing.")
+    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    prompt: bool = option(default=True, help="Whether the prompt counts too.")
+
+    def __call__(self, logits: Logits, context: Context) -> Logits:
+        """(B, V) to (B, V)."""
+        if self.penalty == 1:
+            return logits
+        seen = counts_in_window(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
+        before = logits.take(seen)  # flat: one row costs least so
+        try:
+            with np.errstate(over="raise"):
+                after = self._penalized(before)
+        except FloatingPointError:
+            with np.errstate(over="ignore"):
+                after = finite(self._penalized(before), before)
+        changed: Logits = logits.copy()
+        changed.put(seen, after)
+        return changed
+
+    def _penalized(self, before: Logits) -> Logits:
+        """Of the product and the quotient, the one that lies where the sign would choose, for half the cost."""
+        outer: np.ufunc = np.minimum if self.penalty > 1 else np.maximum
+        after: Logits = outer(before * self._factor, before / self._factor)
+        return after
+
+    @functools.cached_property
+    def _factor(self) -> npt.NDArray[np.float64]:
+        """The penalty as NumPy takes it fastest."""
+        return np.array(self.penalty)
