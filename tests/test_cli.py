@@ -631,7 +631,7 @@ def test_generating_imports_no_framework_and_no_rich(model: Path) -> None:
 def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     book: Path, tmp_path: Path, install: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEXTFORGE_DISABLE_PLUGINS", "textforge-torch")
+    monkeypatch.setenv("TEXTFORGE_DISABLE_PLUGINS", "textforge-torch,textforge-keras")
     install("fake-plugin", {"fake": "fake_plugin"}, fake_plugin="import nowhere_to_be_found")
     result = run("train", book, "-o", tmp_path / "m")
     assert result.exit_code == 0, result.stderr

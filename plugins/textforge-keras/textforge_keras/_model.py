@@ -106,8 +106,9 @@ class KerasModel(TrainableModel):
         return loss, after
 
     def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
+        compiled = self._loss_of_last if targets.ndim == 1 else self._loss_of_all
         with tf.device(self._device):
-            loss, after = self._loss(inputs.astype(np.int32), targets.astype(np.int32), state)
+            loss, after = compiled(inputs.astype(np.int32), targets.astype(np.int32), state)
         return loss, after
 
     def training_arrays(self, state: State) -> Arrays:
@@ -184,11 +185,21 @@ class KerasModel(TrainableModel):
         return {name: tf.TensorSpec(shape, self._network.dtype) for name, shape in shapes.items()}
 
     @cached_property
-    def _loss(self) -> Compiled:
+    def _loss_of_all(self) -> Compiled:
+        """The mean loss of every token, compiled for any number of rows and tokens."""
+        return self._compiled_loss([None, None])
+
+    @cached_property
+    def _loss_of_last(self) -> Compiled:
+        """The same of the last token."""
+        return self._compiled_loss([None])
+
+    def _compiled_loss(self, targets: list[None]) -> Compiled:
         def loss(inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             return self._mean_loss(inputs, targets, state, None)
 
-        return tf.function(loss, autograph=False, reduce_retracing=True)  # type: ignore[no-any-return]
+        ids = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec(targets, tf.int32))
+        return tf.function(loss, (*ids, self._state_spec()), autograph=False)  # type: ignore[no-any-return]
 
 
 def _own_array(logits: tf.Tensor) -> Array:
