@@ -14,8 +14,11 @@ demo: $(VENV)/.demo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo
 
+# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own.
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-keras
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
@@ -26,7 +29,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 # NumPy's products are too small here for two threads to share.
-bench: $(VENV)/.bench
+bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks
 
 clean:
@@ -41,10 +44,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	$(INSTALL) --no-build-isolation -e . -e plugins/textforge-torch
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.demo
+$(VENV)/.dev: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
 	$(INSTALL) hypothesis mypy pytest ruff
-	touch $@
-
-$(VENV)/.bench: $(VENV)/.dev
-	$(INSTALL) tensorflow
+	$(INSTALL) --no-build-isolation -e plugins/textforge-keras
 	touch $@
