@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo
 
-# Each framework's tests run in a process of their own: TensorFlow and PyTorch may crash together.
+# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own.
 test: lint
 	$(BIN)/python -m pytest -m "not slow" tests textforge
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch

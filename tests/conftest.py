@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from one_framework import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401
 
 hypothesis.settings.register_profile("textforge", deadline=None)  # no test fails on a time
 hypothesis.settings.load_profile("textforge")

@@ -10,7 +10,7 @@ from bigram_plugin import BigramBackend, BigramModel, BigramState
 
 import textforge
 from textforge.backends.base import Arrays, Loss, State
-from textforge.backends.lstm import check_names_and_shapes
+from textforge.backends.saved_weights import check_names_and_shapes
 
 
 class GoodModel(BigramModel):

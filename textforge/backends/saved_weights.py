@@ -31,7 +31,7 @@ def check_layers(saved: SavedModel, num_layers: int) -> None:
 
 def checked_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """The weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
-    _check_names_and_shapes(arrays, shapes)
+    check_names_and_shapes(arrays, shapes)
     return {name: _checked(name, arrays[name]) for name in shapes}
 
 
@@ -45,7 +45,8 @@ def _checked_option(saved: SavedModel, declared: Option) -> Any:
         raise BundleError(f"the model's {name} {error}; copy the model again, or train it again") from None
 
 
-def _check_names_and_shapes(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_names_and_shapes(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `BundleError` unless there are just these arrays, of these shapes."""
     missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
     if missing:
         raise BundleError(f"the model lacks the weights {_shortened(missing)}; train it again, or copy it again")

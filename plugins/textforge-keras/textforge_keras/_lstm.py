@@ -114,7 +114,7 @@ class LSTMNetwork(Network):
 
 
 def _lstm_layer(hidden_size: int, input_size: int, dtype: str, cudnn: bool) -> keras.layers.LSTM:
-    """A layer whose weights are still zeros: making them draws no random number."""
+    """A layer whose weights are still zeros: making them draws no random number, not even for the seed of a dropout."""
     layer = keras.layers.LSTM(
         hidden_size,
         kernel_initializer="zeros",
@@ -122,6 +122,7 @@ def _lstm_layer(hidden_size: int, input_size: int, dtype: str, cudnn: bool) -> k
         return_sequences=True,
         return_state=True,
         use_cudnn="auto" if cudnn else False,
+        seed=0,
         dtype=dtype,
     )
     layer.build((None, None, input_size))

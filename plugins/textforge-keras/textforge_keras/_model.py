@@ -62,14 +62,14 @@ class KerasModel(TrainableModel):
 
     def step(self, ids: Ids, state: State) -> Array:
         with tf.device(self._device):
-            logits, after = self._step(np.asarray(ids, dtype=np.int32), state)
+            logits, after = self._step(self._known(np.asarray(ids)), state)
         state.update(after)
         return _own_array(logits)
 
     def forward(self, ids: Array, state: State, last_only: bool = False) -> Array:
         forward = self._forward_last if last_only else self._forward_all
         with tf.device(self._device):
-            logits, after = forward(ids.astype(np.int32), state)
+            logits, after = forward(self._known(ids), state)
         state.update(after)
         return _own_array(logits)
 
@@ -102,13 +102,13 @@ class KerasModel(TrainableModel):
             shapes = self._network.dropout_shapes(rows, length, targets.ndim == 1)
             handed = self._dropout.handed(step, shapes)
         with tf.device(self._device):
-            loss, after = self._train(inputs.astype(np.int32), targets.astype(np.int32), state, handed, rates)
+            loss, after = self._train(self._known(inputs), self._known(targets), state, handed, rates)
         return loss, after
 
     def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
         compiled = self._loss_of_last if targets.ndim == 1 else self._loss_of_all
         with tf.device(self._device):
-            loss, after = compiled(inputs.astype(np.int32), targets.astype(np.int32), state)
+            loss, after = compiled(self._known(inputs), self._known(targets), state)
         return loss, after
 
     def training_arrays(self, state: State) -> Arrays:
@@ -120,6 +120,12 @@ class KerasModel(TrainableModel):
         with tf.device(self._device):
             carried = carried_state(arrays, self._network.state_shapes())
             return {name: tf.constant(array, self._network.dtype) for name, array in carried.items()}
+
+    def _known(self, ids: Array) -> Array:
+        """Ids as Keras takes them; one beyond the vocabulary TensorFlow itself may read as zeros."""
+        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < self.vocabulary_size:
+            raise IndexError(f"ids must be from 0 to {self.vocabulary_size - 1}, got {ids.min()} to {ids.max()}")
+        return ids.astype(np.int32)
 
     def _begun(self) -> Updates:
         if self._updates is None:

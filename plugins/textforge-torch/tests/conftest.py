@@ -1,12 +1,19 @@
-"""What several tests need: one thread, and models to compare with, as textbooks write them, in float64."""
+"""What the common suite must know of PyTorch; and one thread."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from textforge.backends.base import SavedModel
+pytest.register_assert_rewrite("gradient_backends")
+
+from gradient_backends.framework import Framework  # noqa: E402
+from one_framework import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401
+
+from textforge_torch import TorchBackend, TorchConvBackend  # noqa: E402
+from textforge_torch._dropout import SeededDropout  # noqa: E402
+from textforge_torch._optimizers import Updates  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -18,92 +25,49 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+class GivenGradients:
+    def __init__(self, settings, weights):
+        self._parameters = {
+            name: nn.Parameter(torch.tensor(weight, dtype=torch.float32)) for name, weight in weights.items()
+        }
+        self._updates = Updates(settings, self._parameters)
+        self.arrays, self.restore = self._updates.arrays, self._updates.restore
+
+    @property
+    def weights(self):
+        return {name: parameter.detach().numpy().copy() for name, parameter in self._parameters.items()}
+
+    def step(self, gradients, rate):
+        for name, parameter in self._parameters.items():
+            parameter.grad = torch.tensor(gradients[name], dtype=torch.float32)
+        self._updates.step(rate)
 
 
-class TextbookLSTM:
-    """One row, one token at a time, gate by gate."""
-
-    def __init__(self, saved: SavedModel):
-        self.arrays = {name: array.astype(np.float64) for name, array in saved.arrays.items()}
-        self.layers = saved.options["num_layers"]
-        size = saved.options["hidden_size"]
-        self.hidden = [np.zeros(size) for _ in range(self.layers)]
-        self.cell = [np.zeros(size) for _ in range(self.layers)]
-        self.vocabulary_size = saved.vocabulary_size
-
-    def logits(self, id):
-        arrays = self.arrays
-        x = arrays["embedding.weight"][id] if "embedding.weight" in arrays else np.eye(self.vocabulary_size)[id]
-        for layer in range(self.layers):
-            x = self._layer(layer, x)
-        return arrays["output.weight"] @ x + arrays["output.bias"]
-
-    def _layer(self, layer, x):
-        name = f"lstm.{layer}"
-        gates = self.arrays[f"{name}.input_weight"] @ x
-        gates = gates + self.arrays[f"{name}.recurrent_weight"] @ self.hidden[layer] + self.arrays[f"{name}.bias"]
-        enter, forget, candidate, leave = np.split(gates, 4)
-        self.cell[layer] = sigmoid(forget) * self.cell[layer] + sigmoid(enter) * np.tanh(candidate)
-        self.hidden[layer] = sigmoid(leave) * np.tanh(self.cell[layer])
-        return self.hidden[layer]
+def dropped(share, seed, step, values):
+    return SeededDropout(share, seed, torch.device("cpu")).at_step(step)(torch.tensor(values)).numpy()
 
 
-class TextbookConv:
-    """One row, one token at a time, each layer with all it ever read."""
-
-    def __init__(self, saved: SavedModel):
-        self.arrays = {name: array.astype(np.float64) for name, array in saved.arrays.items()}
-        self.options = saved.options
-        self.read = [[] for _ in range(self.options["num_layers"])]
-        self.vocabulary_size = saved.vocabulary_size
-
-    def logits(self, id):
-        arrays = self.arrays
-        x = arrays["embedding.weight"][id] if "embedding.weight" in arrays else np.eye(self.vocabulary_size)[id]
-        x = arrays["input.weight"] @ x + arrays["input.bias"]
-        for layer, read in enumerate(self.read):
-            read.append(x)
-            x = x + self._added(layer, read)
-        return arrays["output.weight"] @ x + arrays["output.bias"]
-
-    def _added(self, layer, read):
-        both = self.arrays[f"conv.{layer}.bias"]
-        for age in range(self.options["kernel_size"]):
-            place = len(read) - 1 - age * self.options["dilation_growth"] ** layer
-            if place >= 0:
-                both = both + self.arrays[f"conv.{layer}.weight"][:, :, -1 - age] @ read[place]
-        value, gate = np.split(both, 2)
-        return value * sigmoid(gate)
+def watch_dropout(monkeypatch):
+    seen = []
+    monkeypatch.setattr(SeededDropout, "__call__", lambda self, values: seen.append(tuple(values.shape)) or values)
+    return seen
 
 
-TEXTBOOKS = {"lstm": TextbookLSTM, "conv": TextbookConv}
+def random_numbers_after(called):
+    torch.manual_seed(4)
+    called()
+    return torch.get_rng_state().numpy().tobytes()
 
 
-def textbook_logits(saved: SavedModel, ids):
-    """(B, T) -> (B, T, V)"""
-    rows = []
-    for row in ids:
-        model = TEXTBOOKS[saved.architecture](saved)
-        rows.append([model.logits(id) for id in row])
-    return np.array(rows)
-
-
-def textbook_loss(saved: SavedModel, inputs, targets):
-    """Mean loss in nats; (B,) targets are the token after the last."""
-    logits = textbook_logits(saved, inputs)
-    if targets.ndim == 1:
-        logits, targets = logits[:, -1:], targets[:, None]
-    logs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    return -np.take_along_axis(logs, targets[..., None].astype(np.int64), axis=-1).mean()
-
-
-@pytest.fixture
-def logits_by_the_book():
-    return textbook_logits
-
-
-@pytest.fixture
-def loss_by_the_book():
-    return textbook_loss
+@pytest.fixture(scope="session")
+def framework():
+    return Framework(
+        name="torch",
+        backends={"lstm": TorchBackend, "conv": TorchConvBackend},
+        runtime_options=("device", "precision"),
+        array=lambda value: value.numpy().copy(),
+        given_gradients=GivenGradients,
+        dropped=dropped,
+        watch_dropout=watch_dropout,
+        random_numbers_after=random_numbers_after,
+    )

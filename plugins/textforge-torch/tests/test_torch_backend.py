@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-import torch
+from gradient_backends.backend import BackendSuite
 
 import textforge
-from textforge.backends.base import SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.lstm import LSTMBackend, weight_shapes
-from textforge.errors import BundleError, OptionError
+from textforge.errors import OptionError
 from textforge_torch import TorchBackend, TorchConvBackend
 
-MODELS = {
-    "default": {},
-    "two-layers": {"num_layers": 2, "hidden_size": 24},
-    "one-hot": {"embedding_size": None, "hidden_size": 20},
-    "one-hot-three-layers": {"embedding_size": None, "hidden_size": 9, "num_layers": 3},
-    "tiny": {"hidden_size": 1, "embedding_size": 1},
-    "conv": {"backend": TorchConvBackend},
-    "conv-wide": {"backend": TorchConvBackend, "channels": 20, "num_layers": 3, "kernel_size": 4},
-    "conv-one-hot": {"backend": TorchConvBackend, "channels": 9, "embedding_size": None, "dilation_growth": 3},
-    "conv-tiny": {"backend": TorchConvBackend, "channels": 1, "num_layers": 1, "embedding_size": 1},
-}
 
-both = pytest.mark.parametrize("backend", [TorchBackend, TorchConvBackend])
-
-
-def make(vocabulary_size=11, seed=3, backend=TorchBackend, **options):
-    return backend(device="cpu", **options).create(vocabulary_size, seed)
-
-
-def some_ids(*shape, vocabulary_size=11, seed=0, dtype=np.int64):
-    return np.random.default_rng(seed).integers(0, vocabulary_size, shape).astype(dtype)
-
-
-def scaled(saved, factor):
-    """Weights as large as trained ones are."""
-    arrays = {name: array * np.float32(factor) for name, array in saved.arrays.items()}
-    return SavedModel(saved.architecture, saved.options, saved.vocabulary_size, arrays, saved.window)
+class TestBackend(BackendSuite):
+    """What every framework is held to."""
 
 
 def test_the_plugin_is_found_by_its_entry_point():
@@ -49,229 +21,14 @@ def test_the_plugin_is_found_by_its_entry_point():
     assert textforge.Plugins().backend("torch-conv:32,device=cpu") == TorchConvBackend(channels=32, device="cpu")
 
 
-@pytest.mark.parametrize(("backend", "declared"), [(TorchBackend, LSTMBackend), (TorchConvBackend, ConvBackend)])
-def test_only_how_to_run_a_model_is_a_run_time_option(backend, declared):
-    options = backend.options()
-    assert [name for name, found in options.items() if found.runtime] == ["device", "precision"]
-    assert set(backend().architecture_options()) == set(declared.options())
-
-
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12", "mps"])
 def test_devices_that_can_be_asked_for(device):
     assert TorchBackend(device=device).device == device
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", "cpu:0", "mps\n"])
-@both
+@pytest.mark.parametrize("backend", [TorchBackend, TorchConvBackend])
 def test_devices_that_can_not(backend, device):
     message = rf"^{backend.name}: device must be auto, cpu, cuda, cuda:N \(N from 0\) or mps, got "
     with pytest.raises(OptionError, match=message):
         backend(device=device)
-
-
-def test_a_network_that_looks_back_too_far_is_refused():
-    with pytest.raises(OptionError, match=r"^torch-conv: num_layers=40, .* look back too far"):
-        TorchConvBackend(num_layers=40)
-
-
-def test_precisions_that_can_not_be_asked_for():
-    with pytest.raises(OptionError, match="precision must be one of float32, bfloat16, float64, got"):
-        TorchBackend(precision="float16")
-
-
-@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_logits_are_the_textbook_s(options, precision, tolerance, logits_by_the_book):
-    model = make(precision=precision, **options)
-    ids = some_ids(2, 100)
-    logits = model.forward(ids, model.start(2))
-    assert logits.dtype == ("float64" if precision == "float64" else "float32")
-    np.testing.assert_allclose(logits, logits_by_the_book(model.save(), ids), rtol=0, atol=tolerance)
-
-
-@both
-def test_fresh_weights_agree_over_a_thousand_tokens(backend, logits_by_the_book):
-    model = make(backend=backend, vocabulary_size=60)
-    ids = some_ids(1, 1000, vocabulary_size=60)
-    logits = model.forward(ids, model.start(1))
-    np.testing.assert_allclose(logits, logits_by_the_book(model.save(), ids), rtol=0, atol=1e-5)
-
-
-def test_large_weights_agree_too(logits_by_the_book):
-    large = scaled(make(num_layers=2).save(), 3)
-    model = TorchBackend(device="cpu").load(large)
-    ids = some_ids(1, 300)
-    logits = model.forward(ids, model.start(1))
-    np.testing.assert_allclose(logits, logits_by_the_book(large, ids), rtol=0, atol=1e-4)
-
-
-@both
-@pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 2}], ids=["default", "one-hot"])
-def test_the_numpy_backend_agrees(backend, options):
-    numpy_backend = textforge.Plugins().backend("numpy")
-    model = make(backend=backend, vocabulary_size=60, **options)
-    other = numpy_backend.load(model.save())
-    ids = some_ids(2, 1000, vocabulary_size=60)
-    logits = model.forward(ids, model.start(2))
-    np.testing.assert_allclose(logits, other.forward(ids, other.start(2)), rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-def test_one_token_at_a_time_is_the_same(options):
-    model = make(**options)
-    ids = some_ids(3, 12)
-    at_once, one_by_one = model.start(3), model.start(3)
-    logits = model.forward(ids, at_once)
-    steps = [model.step(ids[:, t], one_by_one).copy() for t in range(12)]
-    np.testing.assert_allclose(np.stack(steps, axis=1), logits, atol=1e-6)
-    np.testing.assert_allclose(model.step(ids[:, 0], one_by_one), model.step(ids[:, 0], at_once), atol=1e-6)
-
-
-@both
-def test_last_only_is_the_last_of_all(backend):
-    model = make(backend=backend, num_layers=2)
-    ids = some_ids(3, 12)
-    whole, last = model.start(3), model.start(3)
-    everything = model.forward(ids, whole)
-    only = model.forward(ids, last, last_only=True)
-    assert only.shape == (3, 1, 11)
-    np.testing.assert_allclose(only, everything[:, -1:], atol=1e-6)
-    np.testing.assert_allclose(model.step(ids[:, 0], last), model.step(ids[:, 0], whole), atol=1e-6)
-
-
-@both
-def test_logits_are_plain_arrays(backend):
-    model = make(backend=backend)
-    for logits in (model.step(some_ids(3), model.start(3)), model.forward(some_ids(3, 4), model.start(3))):
-        assert type(logits) is np.ndarray
-        assert logits.flags.c_contiguous
-        assert logits.flags.writeable
-
-
-@both
-def test_the_state_is_advanced_in_place(backend):
-    model = make(backend=backend)
-    state = model.start(1)
-    before = {name: value.clone() for name, value in state.items()}
-    first = model.step(np.array([3]), state).copy()
-    assert not any(torch.equal(state[name], value) for name, value in before.items())
-    assert not np.array_equal(model.step(np.array([3]), state), first)
-
-
-@both
-def test_rows_know_nothing_of_each_other(backend):
-    model = make(backend=backend, num_layers=2)
-    ids = some_ids(4, 20)
-    together = model.forward(ids, model.start(4))
-    for row in range(4):
-        alone = model.forward(ids[row : row + 1], model.start(1))
-        np.testing.assert_allclose(alone, together[row : row + 1], atol=1e-6)
-
-
-@both
-@pytest.mark.parametrize("rows", [[1], [2, 0], [0, 0, 0, 2], []], ids=str)
-def test_selected_rows_are_a_copy_in_that_order(backend, rows):
-    model = make(backend=backend, num_layers=2)
-    ids = some_ids(3, 5)
-    state = model.start(3)
-    model.forward(ids, state)
-    chosen = model.select(state, np.array(rows, dtype=np.intp))
-    for name, value in state.items():
-        of_rows = value[:, rows] if backend is TorchBackend else value[rows]
-        assert torch.equal(chosen[name], of_rows)
-    if rows:
-        kept = {name: value.clone() for name, value in state.items()}
-        model.step(some_ids(len(rows)), chosen)
-        assert all(torch.equal(state[name], value) for name, value in kept.items())
-
-
-@both
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32, np.int64])
-def test_ids_of_any_type(backend, dtype):
-    model = make(backend=backend)
-    ids = some_ids(2, 6)
-    wanted = model.forward(ids, model.start(2))
-    np.testing.assert_array_equal(model.forward(ids.astype(dtype), model.start(2)), wanted)
-
-
-def test_ids_from_a_read_only_file(tmp_path):
-    path = tmp_path / "tokens"
-    some_ids(40, dtype=np.uint16).tofile(path)
-    tokens = np.memmap(path, dtype=np.uint16, mode="r")
-    model = make()
-    logits = model.forward(tokens[:20].reshape(2, 10), model.start(2))  # warnings are errors here
-    np.testing.assert_array_equal(logits, model.forward(some_ids(40)[:20].reshape(2, 10), model.start(2)))
-
-
-@both
-def test_ids_beyond_the_vocabulary_do_not_pass(backend):
-    for options in ({}, {"embedding_size": None}):
-        model = make(backend=backend, **options)
-        with pytest.raises((IndexError, RuntimeError)):
-            model.step(np.array([11]), model.start(1))
-
-
-@both
-def test_the_same_seed_gives_the_same_weights(backend):
-    one, same, other = (make(backend=backend, seed=seed).save().arrays for seed in (3, 3, 4))
-    assert all(np.array_equal(one[name], same[name]) for name in one)
-    assert not np.array_equal(one["embedding.weight"], other["embedding.weight"])
-
-
-@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_saving_gives_back_what_was_loaded(options, precision):
-    architecture, options = options.get("backend", TorchBackend), {**options}
-    options.pop("backend", None)
-    backend = architecture(device="cpu", precision=precision, dropout=0.3, **options)
-    saved = backend.initial(11, seed=5)
-    again = backend.load(saved).save()
-    assert again.architecture == architecture.architecture
-    assert again.options == backend.architecture_options()
-    assert again.vocabulary_size == 11
-    assert list(again.arrays) == list(saved.arrays)
-    for name, array in saved.arrays.items():
-        assert again.arrays[name].dtype == np.float32
-        assert again.arrays[name].flags.c_contiguous
-        np.testing.assert_array_equal(again.arrays[name], array)
-
-
-def test_the_weights_names_and_shapes_are_the_core_s():
-    arrays = make(vocabulary_size=7, hidden_size=5, num_layers=2, embedding_size=3).save().arrays
-    assert {name: array.shape for name, array in arrays.items()} == weight_shapes(7, 5, 2, 3)
-
-
-@both
-def test_saved_arrays_are_a_copy(backend):
-    model = make(backend=backend)
-    model.save().arrays["output.bias"][:] = 7
-    assert not model.save().arrays["output.bias"].any()
-
-
-@both
-def test_loaded_arrays_are_copied(backend):
-    saved = backend(device="cpu").initial(11, seed=0)
-    for array in saved.arrays.values():
-        array.flags.writeable = False
-    model = backend(device="cpu").load(saved)  # warnings are errors here
-    assert not np.shares_memory(model.save().arrays["output.bias"], saved.arrays["output.bias"])
-
-
-@both
-def test_the_window_is_kept(backend):
-    saved = make(backend=backend).save()
-    windowed = SavedModel(saved.architecture, saved.options, saved.vocabulary_size, saved.arrays, window=40)
-    model = backend(device="cpu").load(windowed)
-    assert model.window == 40
-    assert model.save().window == 40
-
-
-@pytest.mark.parametrize(("backend", "name"), [(TorchBackend, "lstm.0.bias"), (TorchConvBackend, "conv.0.bias")])
-def test_weights_that_do_not_fit_are_refused(backend, name):
-    saved = make(backend=backend).save()
-    missing = dict(saved.arrays)
-    del missing[name]
-    misshapen = saved.arrays | {name: np.zeros(3, dtype=np.float32)}
-    for arrays, what in ((missing, f"lacks the weights {name}"), (misshapen, "have shape")):
-        with pytest.raises(BundleError, match=what):
-            backend(device="cpu").load(SavedModel(saved.architecture, saved.options, 11, arrays))

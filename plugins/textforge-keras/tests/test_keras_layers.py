@@ -1,0 +1,63 @@
+"""The layers are Keras's own, and the logits those of a plain Keras model made of such layers."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from gradient_backends.framework import both
+
+VOCABULARY, LENGTH = 11, 20
+OPTIONS = {"lstm": {"hidden_size": 16, "num_layers": 2}, "conv": {"channels": 12, "num_layers": 3, "kernel_size": 3}}
+
+
+def lstm_by_hand(values):
+    for _ in range(2):
+        values = keras.layers.LSTM(16, return_sequences=True)(values)
+    return values
+
+
+def conv_by_hand(values):
+    values = keras.layers.Dense(12)(values)
+    for layer in range(3):
+        both_halves = keras.layers.Conv1D(24, 3, dilation_rate=2**layer, padding="causal")(values)
+        value, gate = both_halves[..., :12], both_halves[..., 12:]
+        values = values + value * keras.ops.sigmoid(gate)
+    return values
+
+
+BY_HAND = {"lstm": lstm_by_hand, "conv": conv_by_hand}
+
+
+def make(framework, architecture, embedding_size):
+    options = OPTIONS[architecture] | {"embedding_size": embedding_size}
+    return framework.backends[architecture](device="cpu", **options).create(VOCABULARY, seed=3)
+
+
+@both
+@pytest.mark.parametrize("embedding_size", [8, None], ids=["embedding", "one-hot"])
+def test_logits_are_those_of_a_model_of_keras_s_layers(framework, architecture, embedding_size):
+    model = make(framework, architecture, embedding_size)
+    if embedding_size is None:
+        inputs = values = keras.Input((None, VOCABULARY))
+    else:
+        inputs = keras.Input((None,), dtype="int32")
+        values = keras.layers.Embedding(VOCABULARY, embedding_size)(inputs)
+    plain = keras.Model(inputs, keras.layers.Dense(VOCABULARY)(BY_HAND[architecture](values)))
+    plain.set_weights([weight for layer in model._network.layers for weight in layer.get_weights()])
+
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, (3, LENGTH))
+    read = np.eye(VOCABULARY, dtype=np.float32)[ids] if embedding_size is None else ids
+    np.testing.assert_allclose(model.forward(ids, model.start(3)), plain(read), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kinds"),
+    [
+        ("lstm", ["Embedding", "LSTM", "LSTM", "Dense"]),
+        ("conv", ["Embedding", "Dense", "Conv1D", "Conv1D", "Conv1D", "Dense"]),
+    ],
+)
+def test_layers_are_keras_s_own(framework, architecture, kinds):
+    layers = make(framework, architecture, 8)._network.layers
+    assert [type(layer) for layer in layers] == [getattr(keras.layers, kind) for kind in kinds]

@@ -1,0 +1,9 @@
+"""The optimizers against their formulas."""
+
+from __future__ import annotations
+
+from gradient_backends.optimizers import OptimizersSuite
+
+
+class TestOptimizers(OptimizersSuite):
+    """What every framework is held to."""

@@ -1,0 +1,9 @@
+"""The same model, seed and chain write the same texts in Keras as in NumPy."""
+
+from __future__ import annotations
+
+from gradient_backends.texts import TextsSuite
+
+
+class TestTexts(TextsSuite):
+    """What every framework is held to."""

@@ -1,0 +1,76 @@
+"""What the suite must know of a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import attrs
+import pytest
+
+from textforge.backends.base import Array, Arrays, GradientBackend, Optimizer
+
+ARCHITECTURES = ("lstm", "conv")
+
+both = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+class GivenGradients(Protocol):
+    """A framework's optimizer, beside weights whose gradients the test makes up; arrays by canonical name."""
+
+    def __init__(self, settings: Optimizer, weights: Mapping[str, Array]) -> None: ...
+
+    @property
+    def weights(self) -> Arrays:
+        """The weights as they stand."""
+
+    def step(self, gradients: Mapping[str, Array], rate: float) -> None:
+        """Change the weights by these gradients."""
+
+    def arrays(self) -> Arrays:
+        """The moments, for a checkpoint."""
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take up the moments of a checkpoint."""
+
+
+@attrs.frozen
+class Framework:
+    """A framework's backends, and ways to what lies beneath the interface that all backends share."""
+
+    name: str
+    """As in its errors, and in ``--backend``."""
+    backends: Mapping[str, type[GradientBackend]]
+    """By architecture."""
+    runtime_options: tuple[str, ...]
+    """The options that are not part of a model, but of how it is run."""
+    array: Callable[[Any], Array]
+    """A copy of one value of a state."""
+    given_gradients: type[GivenGradients]
+    dropped: Callable[[float, int, int, Array], Array]
+    """`dropped(share, seed, step, values)`: the values, (T, B, ·), after dropout on a CPU."""
+    watch_dropout: Callable[[pytest.MonkeyPatch], list[tuple[int, ...]]]
+    """From now on, drop nothing, and list the shapes of what would have been dropped from, (T, B, ·)."""
+    random_numbers_after: Callable[[Callable[[], None]], bytes]
+    """Seed the framework's own random numbers, call that, and say where they stand."""
+
+    def spec(self, architecture: str) -> str:
+        """The backend's name."""
+        return self.backends[architecture].name
+
+
+class Suite:
+    """Tests of the framework that the fixture `framework` describes, in a plugin's conftest."""
+
+    framework: Framework
+
+    @pytest.fixture(autouse=True)
+    def _described(self, framework: Framework) -> None:
+        self.framework = framework
+
+    def backend(self, architecture: str, **options: Any) -> GradientBackend:
+        return self.framework.backends[architecture](device="cpu", **options)
+
+    def arrays(self, state: Mapping[str, Any]) -> Arrays:
+        """A copy of a state."""
+        return {name: self.framework.array(value) for name, value in state.items()}
