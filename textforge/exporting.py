@@ -76,7 +76,6 @@ def export(
     architecture, where the file is there already, unless `overwrite`, or can't be written, and where its logits differ;
     `BackendError` where what writes the format is missing.
 
-    >>> import tempfile
     >>> import textforge
     >>> generator = textforge.train("python-docs", backend="ngram:order=3")
     >>> export(generator.model.save(), generator.encoder, "onnx", "model.onnx")
