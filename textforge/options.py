@@ -54,7 +54,7 @@ class Option:
         if checked is None:
             return
         if self.choices is not None and checked not in self.choices:
-            choices = [str(choice) for choice in self.choices]
+            choices = [self.write(choice) for choice in self.choices]
             hint = nearest(str(checked), choices)
             raise ValueError(f"must be one of {', '.join(choices)}, got {values.shown(checked)}{hint}")
         if isinstance(checked, (int, float)) and not self._in_bounds(checked):

@@ -147,7 +147,7 @@ class KerasModel(TrainableModel):
             updates.apply(tape.gradient(loss, updates.variables), rates)
             return loss, after
 
-        return tf.function(train, autograph=False, jit_compile=self._with_xla())  # type: ignore[no-any-return]
+        return _compiled(train, jit_compile=self._with_xla())
 
     def _with_xla(self) -> bool:
         if isinstance(self._jit_compile, bool):
@@ -168,23 +168,23 @@ class KerasModel(TrainableModel):
     @cached_property
     def _step(self) -> Compiled:
         """One token a row, compiled for any number of rows."""
-        return self._compiled(self._network.step, tf.TensorSpec([None], tf.int32))
+        return self._reader(self._network.step, tf.TensorSpec([None], tf.int32))
 
     @cached_property
     def _forward_all(self) -> Compiled:
         """Many tokens a row, compiled for any number of both."""
-        return self._compiled(self._network.__call__, tf.TensorSpec([None, None], tf.int32))
+        return self._reader(self._network.__call__, tf.TensorSpec([None, None], tf.int32))
 
     @cached_property
     def _forward_last(self) -> Compiled:
         """The same, for the last token's logits."""
-        return self._compiled(partial(self._network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
+        return self._reader(partial(self._network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
 
-    def _compiled(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
+    def _reader(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
         def compiled(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             return function(ids, state)  # type: ignore[no-any-return]
 
-        return tf.function(compiled, (ids, self._state_spec()), autograph=False)  # type: ignore[no-any-return]
+        return _compiled(compiled, (ids, self._state_spec()))
 
     def _state_spec(self) -> dict[str, tf.TensorSpec]:
         shapes = self._network.state_shapes()
@@ -205,7 +205,14 @@ class KerasModel(TrainableModel):
             return self._mean_loss(inputs, targets, state, None)
 
         ids = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec(targets, tf.int32))
-        return tf.function(loss, (*ids, self._state_spec()), autograph=False)  # type: ignore[no-any-return]
+        return _compiled(loss, (*ids, self._state_spec()))
+
+
+def _compiled(function: Compiled, signature: tuple[Any, ...] | None = None, jit_compile: bool = False) -> Compiled:
+    compiled = tf.function(function, signature, autograph=False, jit_compile=jit_compile)
+    # Each model compiles these once, but TensorFlow counts by the line of code, and would warn at the fifth model.
+    compiled._omit_frequent_tracing_warning = True
+    return compiled  # type: ignore[no-any-return]
 
 
 def _own_array(logits: tf.Tensor) -> Array:

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from gradient_backends.textbook import textbook_logits
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
@@ -81,13 +82,13 @@ def plain(path, saved):
 
 @pytest.mark.parametrize("rows", [1, 16])
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
-def test_a_plain_module_gives_the_textbook_s_logits(options, rows, tmp_path, logits_by_the_book):
+def test_a_plain_module_gives_the_textbook_s_logits(options, rows, tmp_path):
     saved = saved_lstm(**options)
     export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
     ids = some_ids(rows, 320 // rows)
     with torch.no_grad():
         logits = plain(tmp_path / "model.safetensors", saved)(torch.tensor(ids)).numpy()
-    np.testing.assert_allclose(logits, logits_by_the_book(saved, ids), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits, textbook_logits(saved, ids), rtol=0, atol=1e-5)
 
 
 CONVS = {
@@ -129,13 +130,13 @@ def test_a_convolutional_network_s_names_are_pytorch_s(tmp_path):
     plain.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=True)
 
 
-def test_weights_as_large_as_trained_ones_agree_too(tmp_path, logits_by_the_book):
+def test_weights_as_large_as_trained_ones_agree_too(tmp_path):
     saved = saved_lstm(scale=3)
     made = export(saved, ENCODER, "torch", tmp_path / "model.safetensors")
     ids = some_ids(1, 500)
     with torch.no_grad():
         logits = plain(made.path, saved)(torch.tensor(ids)).numpy()
-    np.testing.assert_allclose(logits, logits_by_the_book(saved, ids), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(logits, textbook_logits(saved, ids), rtol=0, atol=1e-4)
     assert 0 < made.distance < 1e-4
 
 
