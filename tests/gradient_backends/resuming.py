@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,14 +12,25 @@ from gradient_backends.small import ROWS, SmallModels, same, train
 from textforge.backends.base import Optimizer
 from textforge.errors import BundleError
 
+FAST = [
+    ("adam", "float32", 0),
+    ("adam", "float32", 1),
+    ("adam", "bfloat16", 4),
+    ("rmsprop", "float32", 4),
+    ("sgd", "float32", 4),
+]
+RUNS = [
+    pytest.param(*run, marks=[] if run in FAST else [pytest.mark.slow])
+    for run in itertools.product(("adam", "rmsprop", "sgd"), ("float32", "bfloat16"), (0, 1, 4))
+]
+"""What compiles anew for each run takes seconds, so most of them wait for `make test-slow`."""
+
 
 class ResumingSuite(SmallModels):
     """What a checkpoint holds, and that nothing else is needed."""
 
     @both
-    @pytest.mark.parametrize("stop", [0, 1, 4])
-    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-    @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+    @pytest.mark.parametrize(("name", "precision", "stop"), RUNS)
     def test_resumed_training_is_the_same_bit_for_bit(self, architecture, name, precision, stop):
         settings = {"dropout": 0.3, "num_layers": 2, "precision": precision}
         whole = self.make(architecture, **settings)

@@ -25,7 +25,12 @@ class TrainingSuite(SmallModels):
         model.begin(Optimizer(name=name), seed=0)
         text = np.arange(ROWS * LENGTH * 2) % VOCABULARY
         block = np.stack([text[row : row + LENGTH + 1] for row in range(ROWS)])
-        rate = {"adam": 0.02, "rmsprop": 0.01 if architecture == "lstm" else 0.003, "sgd": 0.5}[name]
+        # At larger ones the convolutional network's losses jump, and rounding decides where they end.
+        rates = {
+            "lstm": {"adam": 0.02, "rmsprop": 0.01, "sgd": 0.5},
+            "conv": {"adam": 0.02, "rmsprop": 0.003, "sgd": 0.2},
+        }
+        rate = rates[architecture][name]
         losses = []
         for step in range(60):
             loss, _ = model.train_step(block[:, :-1], block[:, 1:], model.start(ROWS), learning_rate=rate, step=step)

@@ -40,5 +40,5 @@ def test_whether_xla_compiles(written, value):
 
 
 def test_xla_can_not_be_asked_for_otherwise():
-    with pytest.raises(OptionError, match="jit_compile must be one of auto, True, False, got"):
+    with pytest.raises(OptionError, match="jit_compile must be one of auto, true, false, got"):
         textforge.Plugins().backend("keras:jit_compile=maybe")

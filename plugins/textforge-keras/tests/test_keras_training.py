@@ -62,7 +62,7 @@ class TestTraining(TrainingSuite):
             for _ in range(3):
                 model.step(np.zeros(rows, dtype=np.int64), state)
             model.forward(np.zeros((rows, 4), dtype=np.int64), state)
-        compiled = model._step, model._forward(True), model._forward(False)
+        compiled = model._step, model._forward_last, model._forward_all
         assert [function.experimental_get_tracing_count() for function in compiled] == [1, 1, 1]
 
     @both
