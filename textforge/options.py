@@ -54,7 +54,7 @@ class Option:
         if checked is None:
             return
         if self.choices is not None and checked not in self.choices:
-            choices = [self.write(choice) for choice in self.choices]
+            choices = self.choice_texts
             hint = nearest(str(checked), choices)
             raise ValueError(f"must be one of {', '.join(choices)}, got {values.shown(checked)}{hint}")
         if isinstance(checked, (int, float)) and not self._in_bounds(checked):
@@ -67,6 +67,11 @@ class Option:
             and (self.lt is None or value < self.lt)
             and (self.le is None or value <= self.le)
         )
+
+    @property
+    def choice_texts(self) -> list[str]:
+        """The choices as a person writes them: ``true``, not ``True``."""
+        return [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in self.choices or ()]
 
     @property
     def bounds(self) -> str:

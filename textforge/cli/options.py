@@ -43,8 +43,8 @@ def _show(kind: str, cls: type[Component]) -> None:
 def _facts(declared: Option) -> str:
     from textforge import values
 
-    choices = [declared.write(choice) for choice in declared.choices or ()]
-    kind = f"one of {', '.join(choices)}" if choices else values.describe(declared.kind)
+    choices = ", ".join(declared.choice_texts)
+    kind = f"one of {choices}" if choices else values.describe(declared.kind)
     facts = [f"{kind} {declared.bounds}".strip()]
     facts.append("required" if declared.required else f"default: {declared.write(declared.default)}")
     if declared.runtime:

@@ -52,7 +52,7 @@ class DeclaredValue(_ParamType):
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         if self.declared.choices:
-            return "|".join(str(choice) for choice in self.declared.choices)
+            return "|".join(self.declared.choice_texts)
         numbers = {int: "N", float: "X"}
         return next((numbers[kind] for kind in values.members(self.declared.kind) if kind in numbers), "TEXT")
 
