@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: demo test test-slow bench parity lint clean
+.PHONY: demo test test-core test-plugins test-slow bench parity lint clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-model
@@ -14,9 +14,14 @@ demo: $(VENV)/.demo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo
 
-# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own.
+# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own, beside the core.
 test: lint
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-plugins
+
+test-core:
 	$(BIN)/python -m pytest -m "not slow" tests textforge
+
+test-plugins:
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-keras
 
