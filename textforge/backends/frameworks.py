@@ -35,7 +35,7 @@ class Framework:
             raise BackendError(
                 f"the {self.needed_by} {name} needs {self.title}, which is not installed: run `{self._install}`"
             ) from error
-        except (ImportError, OSError, AttributeError) as error:
+        except Exception as error:  # a mismatch of versions shows in any way
             raise self._broken(error) from error
         self._check(name, version)
         return module

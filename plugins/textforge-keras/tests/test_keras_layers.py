@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -61,3 +63,47 @@ def test_logits_are_those_of_a_model_of_keras_s_layers(framework, architecture, 
 def test_layers_are_keras_s_own(framework, architecture, kinds):
     layers = make(framework, architecture, 8)._network.layers
     assert [type(layer) for layer in layers] == [getattr(keras.layers, kind) for kind in kinds]
+
+
+@pytest.fixture
+def other_settings():
+    """What a user's keras.json may say."""
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+
+
+@both
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_keras_s_own_settings_change_nothing(framework, architecture, request, tmp_path):
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, (2, LENGTH))
+    wanted = make(framework, architecture, 8)
+    logits = wanted.forward(ids, wanted.start(2))
+    request.getfixturevalue("other_settings")
+    model = make(framework, architecture, 8)
+    np.testing.assert_array_equal(model.forward(ids, model.start(2)), logits)
+    read_back = framework.backends[architecture]().export(model.save(), "keras", tmp_path / "m.keras", {})
+    np.testing.assert_allclose(read_back(ids), logits, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "jit_compile", "cudnn"),
+    [
+        ("/GPU:0", "float32", "auto", True),
+        ("/GPU:0", "float32", False, True),
+        ("/GPU:0", "float32", True, False),
+        ("/GPU:0", "bfloat16", "auto", False),
+        ("/GPU:0", "float64", "auto", False),
+        ("/CPU:0", "float32", "auto", False),
+    ],
+)
+def test_cudnn_is_asked_for_only_where_it_can_compute(framework, monkeypatch, device, precision, jit_compile, cudnn):
+    from textforge_keras._lstm import LSTMNetwork
+    from textforge_keras._model import KerasModel
+
+    saved = framework.backends["lstm"](hidden_size=4).initial(VOCABULARY, seed=0)
+    monkeypatch.setattr("textforge_keras._model.tf.device", lambda device: contextlib.nullcontext())
+    model = KerasModel(saved, LSTMNetwork, device, precision, jit_compile)
+    assert [layer.use_cudnn for layer in model._network.lstms] == ["auto" if cudnn else False]

@@ -51,7 +51,7 @@ class ConvNetwork(Network):
         self.output.build((None, None, channels))
 
     @classmethod
-    def from_saved(cls, saved: SavedModel, dtype: str, device: str) -> ConvNetwork:
+    def from_saved(cls, saved: SavedModel, dtype: str, cudnn: bool) -> ConvNetwork:
         arrays = checked_arrays(saved)
         network = cls(saved.vocabulary_size, **{name: saved.options[name] for name in SIZES}, dtype=dtype)
         network.load(arrays)
@@ -118,7 +118,12 @@ def _gated(values: tf.Tensor) -> tf.Tensor:
 def _convolution(channels: int, kernel_size: int, dilation: int, dtype: str) -> keras.layers.Conv1D:
     """A layer whose weights are still zeros: making them draws no random number."""
     layer = keras.layers.Conv1D(
-        2 * channels, kernel_size, dilation_rate=dilation, kernel_initializer="zeros", dtype=dtype
+        2 * channels,
+        kernel_size,
+        data_format="channels_last",
+        dilation_rate=dilation,
+        kernel_initializer="zeros",
+        dtype=dtype,
     )
     layer.build((None, None, channels))
     return layer

@@ -24,7 +24,8 @@ def find_device(name: str) -> str:
     if not gpus:
         raise BackendError(
             f"keras: device={name} needs a GPU that TensorFlow {tf.__version__} can use, and it finds none: write "
-            "device=cpu or device=auto, or install TensorFlow with CUDA: run `pip install 'tensorflow[and-cuda]'`"
+            "device=cpu or device=auto, or install TensorFlow with CUDA: on Linux, "
+            "run `pip install 'tensorflow[and-cuda]'`"
         )
     if index >= len(gpus):
         raise BackendError(

@@ -55,8 +55,8 @@ def lstm_model(saved: SavedModel) -> keras.Model:
     for layer in range(saved.options["num_layers"]):
         values = _lstm_layer(layer, size)(values)  # (B, T, H)
         if dropout:
-            values = keras.layers.Dropout(dropout, seed=layer, name=f"dropout.{layer}")(values)
-    logits = keras.layers.Dense(saved.vocabulary_size, kernel_initializer=_glorot(0), name="output")(values)
+            values = keras.layers.Dropout(dropout, seed=layer, **_named(f"dropout.{layer}"))(values)
+    logits = _dense(saved.vocabulary_size, "output")(values)
     model = keras.Model(ids, logits, name="textforge_lstm")
     _set_outer_weights(model, arrays)
     for layer in range(saved.options["num_layers"]):
@@ -72,14 +72,14 @@ def conv_model(saved: SavedModel) -> keras.Model:
     dropout = saved.options.get("dropout", 0.0)
     ids = keras.Input((None,), dtype="int32", name="ids")
     vectors = _input_layer(arrays, saved.vocabulary_size)(ids)  # (B, T, E) or (B, T, V)
-    values = keras.layers.Dense(channels, kernel_initializer=_glorot(0), name="input")(vectors)  # (B, T, C)
+    values = _dense(channels, "input")(vectors)  # (B, T, C)
     for layer in range(layers):
         value, gate = (_convolution(layer, kind, channels, kernel_size, growth**layer)(values) for kind in HALVES)
-        added = keras.layers.Multiply(name=f"gated.{layer}")([value, gate])
+        added = keras.layers.Multiply(**_named(f"gated.{layer}"))([value, gate])
         if dropout:
-            added = keras.layers.Dropout(dropout, seed=layer, name=f"dropout.{layer}")(added)
-        values = keras.layers.Add(name=f"values.{layer}")([values, added])
-    logits = keras.layers.Dense(saved.vocabulary_size, kernel_initializer=_glorot(0), name="output")(values)
+            added = keras.layers.Dropout(dropout, seed=layer, **_named(f"dropout.{layer}"))(added)
+        values = keras.layers.Add(**_named(f"values.{layer}"))([values, added])
+    logits = _dense(saved.vocabulary_size, "output")(values)
     model = keras.Model(ids, logits, name="textforge_conv")
     _set_outer_weights(model, arrays)
     _set_weights(model.get_layer("input"), arrays["input.weight"], arrays["input.bias"])
@@ -94,13 +94,22 @@ MODELS: Mapping[str, Callable[[SavedModel], keras.Model]] = MappingProxyType({LS
 """The model of each architecture."""
 
 
+def _named(name: str) -> dict[str, str]:
+    """What every layer is told, whatever Keras's own settings say."""
+    return {"name": name, "dtype": "float32"}
+
+
+def _dense(size: int, name: str) -> keras.layers.Dense:
+    return keras.layers.Dense(size, kernel_initializer=_glorot(0), **_named(name))
+
+
 def _input_layer(arrays: Arrays, vocabulary_size: int) -> keras.Layer:
     if "embedding.weight" not in arrays:
         # Keras has no layer that makes one-hot vectors of any number of tokens but this one.
         identity = keras.initializers.Identity()
-        return keras.layers.Embedding(vocabulary_size, vocabulary_size, identity, trainable=False, name="one_hot")
+        return keras.layers.Embedding(vocabulary_size, vocabulary_size, identity, trainable=False, **_named("one_hot"))
     spread = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=0)
-    return keras.layers.Embedding(*arrays["embedding.weight"].shape, spread, name="embedding")
+    return keras.layers.Embedding(*arrays["embedding.weight"].shape, spread, **_named("embedding"))
 
 
 def _lstm_layer(layer: int, size: int) -> keras.layers.LSTM:
@@ -111,7 +120,7 @@ def _lstm_layer(layer: int, size: int) -> keras.layers.LSTM:
         kernel_initializer=_glorot(layer),
         recurrent_initializer=recurrent,
         seed=layer,
-        name=f"lstm.{layer}",
+        **_named(f"lstm.{layer}"),
     )
 
 
@@ -120,6 +129,8 @@ def _convolution(layer: int, kind: str, channels: int, kernel_size: int, dilatio
         channels,
         kernel_size,
         padding="causal",
+        data_format="channels_last",
+        dtype="float32",
         dilation_rate=dilation,
         activation="sigmoid" if kind == "gate" else None,
         kernel_initializer=_glorot(2 * layer + (kind == "gate")),

@@ -46,11 +46,10 @@ class LSTMNetwork(Network):
         self.output.build((None, None, hidden_size))
 
     @classmethod
-    def from_saved(cls, saved: SavedModel, dtype: str, device: str) -> LSTMNetwork:
+    def from_saved(cls, saved: SavedModel, dtype: str, cudnn: bool) -> LSTMNetwork:
         arrays = checked_arrays(saved)
         sizes = {name: saved.options[name] for name in ("hidden_size", "num_layers", "embedding_size")}
-        # cuDNN's kernels are for a GPU and for 32 bits.
-        network = cls(saved.vocabulary_size, **sizes, dtype=dtype, cudnn="GPU" in device and dtype == "float32")
+        network = cls(saved.vocabulary_size, **sizes, dtype=dtype, cudnn=cudnn)
         network.load(arrays)
         return network
 

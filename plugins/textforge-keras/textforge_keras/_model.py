@@ -46,8 +46,11 @@ class KerasModel(TrainableModel):
         self._device = device
         self._precision = precision
         self._jit_compile = jit_compile
+        dtype = "float64" if precision == "float64" else "float32"
+        # cuDNN's kernels are for a GPU, compute in 32 bits here, and can't be compiled by XLA.
+        cudnn = "GPU" in device and precision == "float32" and jit_compile is not True
         with tf.device(device):
-            self._network = network.from_saved(saved, "float64" if precision == "float64" else "float32", device)
+            self._network = network.from_saved(saved, dtype, cudnn)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
         self._train: Compiled = self._refuse

@@ -53,8 +53,8 @@ class Network(ABC):
 
     @classmethod
     @abstractmethod
-    def from_saved(cls, saved: SavedModel, dtype: str, device: str) -> Self:
-        """The network with these weights.
+    def from_saved(cls, saved: SavedModel, dtype: str, cudnn: bool) -> Self:
+        """The network with these weights, and whether it may compute with cuDNN's kernels.
 
         Raises `textforge.errors.BundleError` for weights that don't fit the options.
         """

@@ -72,6 +72,10 @@ def test_a_torch_that_can_not_be_used_is_named_with_the_command_that_helps(befor
     [
         ("raise OSError('libgomp.so:\\n  no such file')", "OSError: libgomp.so: no such file"),
         ("import not_there_at_all", "ModuleNotFoundError: No module named 'not_there_at_all'"),
+        (
+            "raise TypeError('Descriptors cannot be created directly')",
+            "TypeError: Descriptors cannot be created directly",
+        ),
     ],
 )
 def test_a_broken_torch_is_told_from_a_missing_one(tmp_path, source, reason):

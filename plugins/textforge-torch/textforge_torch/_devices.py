@@ -39,7 +39,8 @@ def _require_cuda(name: str, index: int) -> None:
     if not torch.cuda.is_available():
         raise BackendError(
             f"torch: device={name} needs a GPU that PyTorch {torch.__version__} can use, and it finds none: "
-            "write device=cpu or device=auto, or install a PyTorch built for your GPU"
+            "write device=cpu or device=auto, or install a PyTorch built for your GPU: on Linux "
+            "with an NVIDIA GPU, run `pip install --force-reinstall torch`"
         )
     count = torch.cuda.device_count()
     if index >= count:
