@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import textforge
-from textforge.backends.base import Arrays, Loss, State
+from textforge.model import Arrays, Loss, State
 
 
 class BigramState:
@@ -15,7 +15,7 @@ class BigramState:
         self.previous = previous
 
 
-class BigramModel(textforge.TrainableModel):
+class BigramModel(textforge.GradientModel):
     def __init__(self, saved: textforge.SavedModel) -> None:
         self.vocabulary_size = saved.vocabulary_size
         self.window = saved.window

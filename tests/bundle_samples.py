@@ -10,10 +10,10 @@ import attrs
 import numpy as np
 
 import textforge
-from textforge.backends.base import SavedModel
 from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.encoders.base import Encoder
-from textforge.plugins import Plugins, Source
+from textforge.model import SavedModel
+from textforge.plugins.registry import Plugins, Source
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import CorpusRecord
 from textforge.training.report import EpochResult

@@ -24,7 +24,7 @@ def nothing_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def plugins():
     """A registry of its own, of what is installed."""
-    from textforge.plugins import Plugins
+    from textforge.plugins.registry import Plugins
 
     return Plugins()
 

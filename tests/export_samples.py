@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from textforge.backends.base import Array, Model, SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.lstm import LSTMBackend
-from textforge.backends.numpy_backend import NumpyBackend
+from textforge.architectures.conv import ConvBackend
+from textforge.architectures.lstm import LSTMBackend
+from textforge.backends.numpy.backend import NumpyBackend
+from textforge.model import Array, Model, SavedModel
 
 Options = dict[str, int | None]
 LSTMS: dict[str, Options] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from textforge import values
+from textforge.components import values
 
 KINDS: list[Any] = [
     bool,

@@ -12,7 +12,7 @@ from support import PieceEncoder
 from textforge.generation.chain import expanded
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Logits, Sampler
 
 OPTIONS = {

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
-from textforge.backends.base import Model, SavedModel
-from textforge.component import learned
+from textforge.components.component import learned
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import EncodingError
+from textforge.model import Model, SavedModel
 
 LETTERS = "\n abcdefg"
 

@@ -26,7 +26,7 @@ from textforge.bundle.checked_json import as_tuples, read_json, write_json
 from textforge.bundle.parts import read_arrays, read_encoder, read_fitted_encoder, write_arrays, write_encoder
 from textforge.encoders.base import Encoder
 from textforge.errors import BundleError
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 from textforge.training.settings import TrainingSettings
 
 

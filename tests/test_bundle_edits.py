@@ -20,7 +20,7 @@ import textforge
 from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.bundle.parts import read_checkpoint, write_checkpoint
 from textforge.errors import BundleError, TextforgeError
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.report import Report
 

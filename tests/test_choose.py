@@ -5,7 +5,7 @@ import pytest
 
 from textforge.backends.choose import choose_runner, choose_trainer
 from textforge.errors import BackendError, OptionError, UnknownComponent
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 
 
 @pytest.fixture

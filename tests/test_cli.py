@@ -307,7 +307,7 @@ def test_the_hints_are_commands_as_they_can_be_typed(
         report.saved = True
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("textforge.library.train_contents", interrupted)
+    monkeypatch.setattr("textforge.library.facade.train_contents", interrupted)
     result = run(*arguments)
     assert result.exit_code == 130
     again = re.search(r"Go on with: textforge (.*)$", result.stderr, re.M)
@@ -336,7 +336,7 @@ def test_memory_that_ran_out_is_no_bug(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr("textforge.library.train_contents", fail)
+    monkeypatch.setattr("textforge.library.facade.train_contents", fail)
     message = one_line(run("train", book, "-o", tmp_path / "m"), 1)
     assert message.startswith("Error: memory ran out")
     assert message.endswith("use a smaller model, batch or text")
@@ -595,7 +595,7 @@ def test_an_unforeseen_error_is_one_line_unless_debugged(model: Path, monkeypatc
     def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr("textforge.library.load", fail)
+    monkeypatch.setattr("textforge.library.facade.load", fail)
     assert "unexpected ZeroDivisionError: by zero; this is a bug" in one_line(run("generate", model, "--seed", 1), 1)
     assert isinstance(run("--debug", "generate", model, "--seed", 1).exception, ZeroDivisionError)
 

@@ -14,9 +14,9 @@ import textforge.samplers
 from textforge.cli.compare_page import SHADES, comparison_page
 from textforge.cli.visible import visible, visible_token
 from textforge.corpora.base import END_OF_TEXT
-from textforge.generation.comparing import ComparedText
-from textforge.generation.generator import TextGenerator
-from textforge.plugins import Plugins
+from textforge.library.comparing import ComparedText
+from textforge.library.generator import TextGenerator
+from textforge.plugins.registry import Plugins
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature
 

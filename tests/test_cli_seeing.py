@@ -19,9 +19,9 @@ import textforge
 from textforge.cli import main
 from textforge.cli.compare_terminal import NARROWEST, shown
 from textforge.cli.generate import _entry
-from textforge.generation.comparing import ComparedText
-from textforge.generation.generator import GeneratedText
 from textforge.generation.logprobs import TokenLogprob
+from textforge.library.comparing import ComparedText
+from textforge.library.generator import GeneratedText
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 CHAIN = ["--sampler", "top-k:3 | temperature:0.8"]

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textforge.component import Component, Declared, Option, build, learned, option
+from textforge.components.component import Component, Declared, Option, build, learned, option
+from textforge.components.values import Bare
 from textforge.errors import OptionError, SpecError
-from textforge.values import Bare
 
 if typing.TYPE_CHECKING:
     from collections import OrderedDict as OnlyForTheChecker

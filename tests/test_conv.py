@@ -4,8 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from textforge.backends.base import Model, SavedModel
-from textforge.backends.conv import (
+from textforge.architectures.conv import (
     LONGEST_LOOK_BACK,
     SIZES,
     ConvBackend,
@@ -15,8 +14,9 @@ from textforge.backends.conv import (
     state_shapes,
     weight_shapes,
 )
-from textforge.backends.numpy_conv import NumpyConv
+from textforge.backends.numpy.conv import NumpyConv
 from textforge.errors import BundleError, OptionError
+from textforge.model import Model, SavedModel
 
 DEFAULTS = {name: found.default for name, found in ConvBackend.options().items()}
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textforge.corpora
+from textforge.components.spec import parse_spec
 from textforge.corpora import decoding, files, paths
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.decoding import Lowercaser
@@ -21,8 +22,7 @@ from textforge.corpora.files import FilesCorpus
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
-from textforge.plugins import Plugins, Source
-from textforge.spec import parse_spec
+from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 TRICKY = st.text(st.sampled_from("ΣΣσςAaİßé'.:\u0301\u00ad \r\n\r\n😀\ufeff漢"))

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textforge
-from textforge import evaluation
 from textforge.encoders.char import CharEncoder
 from textforge.errors import CorpusError, EncodingError
-from textforge.evaluation import LossSum, TextSize, evaluate, evaluate_tokens, token_loss
+from textforge.evaluation import evaluation
+from textforge.evaluation.evaluation import LossSum, TextSize, evaluate, evaluate_tokens, token_loss
 
 
 class State:
@@ -55,7 +55,7 @@ class EchoModel(textforge.Model):
         raise NotImplementedError
 
 
-class TrainableEcho(EchoModel, textforge.TrainableModel):
+class TrainableEcho(EchoModel, textforge.GradientModel):
     """The same, computing its loss itself, in float32; never asked for logits."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:

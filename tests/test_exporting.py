@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from support import PieceEncoder, ScriptedModel, hashed_logits
 
 import textforge
-from textforge import exporting
-from textforge.backends.base import Array, ReadBack, SavedModel
-from textforge.backends.numpy_lstm import NumpyLSTM
+from textforge.backends.numpy.lstm import NumpyLSTM
 from textforge.cli import main
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
-from textforge.exporting import about, export, some_ids
-from textforge.generation.generator import TextGenerator
-from textforge.plugins import Plugins
+from textforge.library import exporting
+from textforge.library.exporting import about, export, some_ids
+from textforge.library.generator import TextGenerator
+from textforge.model import Array, ReadBack, SavedModel
+from textforge.plugins.registry import Plugins
 
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
 Spoil = Callable[[Array], Array]
@@ -183,8 +183,8 @@ def test_a_writer_that_fails_leaves_nothing(
 
 
 def test_a_state_that_is_carried_on_wrongly_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from textforge.backends import onnx_export
-    from textforge.backends.onnx_lstm import lstm_graph
+    from textforge.formats.onnx import export as onnx_export
+    from textforge.formats.onnx.lstm import lstm_graph
 
     def confused(saved: SavedModel) -> Any:
         graph = lstm_graph(saved)
@@ -333,7 +333,7 @@ def test_a_format_that_is_not_installed_is_named_with_the_command_that_brings_it
 
 
 def only_textforge() -> Plugins:
-    from textforge.loading import installed_sources
+    from textforge.plugins.loading import installed_sources
 
     return Plugins(sources=[source for source in installed_sources() if source.distribution == "textforge"])
 

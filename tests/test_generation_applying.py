@@ -11,7 +11,7 @@ from support import ScriptedModel, hashed_logits, letters
 import textforge
 from textforge.errors import GenerationError, PluginError, TextforgeError, UnknownComponent
 from textforge.generation.loop import Task, write
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature

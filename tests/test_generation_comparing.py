@@ -11,9 +11,9 @@ import textforge.samplers
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import IncrementalDecoder
 from textforge.errors import EncodingError
-from textforge.generation.comparing import ALTERNATIVES, ComparedText, repetition
-from textforge.generation.generator import TextGenerator
-from textforge.plugins import Plugins
+from textforge.library.comparing import ALTERNATIVES, ComparedText, repetition
+from textforge.library.generator import TextGenerator
+from textforge.plugins.registry import Plugins
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature
 from textforge.samplers.top_k import TopK

@@ -8,8 +8,8 @@ import textforge
 import textforge.samplers
 from textforge.corpora.base import END_OF_TEXT
 from textforge.errors import EncodingError, GenerationError, OptionError, PluginError, UnknownComponent
-from textforge.generation.generator import GeneratedText, TextGenerator
-from textforge.plugins import Plugins
+from textforge.library.generator import GeneratedText, TextGenerator
+from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature
@@ -89,7 +89,7 @@ def test_plugins_are_looked_up_only_for_specs(monkeypatch):
     def refuse(**_):
         raise RuntimeError("looked up")
 
-    monkeypatch.setattr("textforge.plugins.installed_sources", refuse)
+    monkeypatch.setattr("textforge.plugins.registry.installed_sources", refuse)
     encoder = letters()
     writer = TextGenerator(ScriptedModel(encoder.vocabulary_size, hashed_logits(encoder.vocabulary_size)), encoder)
     assert len(writer.generate("a", samplers=[Temperature(0.5)], max_tokens=3)) == 3

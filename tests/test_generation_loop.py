@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import PieceEncoder, ScriptedModel, constant_logits, hashed_logits, letters, reciting
 
-from textforge.backends.base import Model
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import IncrementalDecoder
 from textforge.errors import GenerationError
@@ -16,6 +15,7 @@ from textforge.generation.drawing import Draw
 from textforge.generation.loop import BATCH, Batch, Task, write, write_one
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import PIECE, read_prompt
+from textforge.model import Model
 from textforge.samplers.base import Sampler
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature

@@ -14,9 +14,9 @@ import textforge.samplers
 from textforge.corpora.base import END_OF_TEXT
 from textforge.errors import GenerationError
 from textforge.generation.distribution import Distribution
-from textforge.generation.generator import TextGenerator
 from textforge.generation.tracing import TOP, trace
-from textforge.plugins import Plugins
+from textforge.library.generator import TextGenerator
+from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.samplers.temperature import Temperature
 from textforge.samplers.top_k import TopK

@@ -4,10 +4,10 @@ import attrs
 import numpy as np
 import pytest
 
-from textforge.backends.base import Model, SavedModel
-from textforge.backends.lstm import LSTMBackend, checked_arrays, weight_shapes
-from textforge.backends.numpy_lstm import NumpyLSTM
+from textforge.architectures.lstm import LSTMBackend, checked_arrays, weight_shapes
+from textforge.backends.numpy.lstm import NumpyLSTM
 from textforge.errors import BundleError, OptionError
+from textforge.model import Model, SavedModel
 
 
 class Untrained(LSTMBackend):

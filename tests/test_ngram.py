@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textforge
-from textforge.backends import ngram_counts, ngram_model
 from textforge.backends.ngram import IGNORED, NgramBackend
-from textforge.backends.ngram_beginning import ending_of, occurrences
-from textforge.backends.ngram_counts import count_tables, estimate_discounts, longest_order, token_bits
-from textforge.backends.ngram_model import NgramModel
+from textforge.backends.numpy.ngram import counts as ngram_counts
+from textforge.backends.numpy.ngram import model as ngram_model
+from textforge.backends.numpy.ngram.beginning import ending_of, occurrences
+from textforge.backends.numpy.ngram.counts import count_tables, estimate_discounts, longest_order, token_bits
+from textforge.backends.numpy.ngram.model import NgramModel
 from textforge.errors import BackendError, BundleError, OptionError, TrainingError
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData

@@ -26,7 +26,7 @@ from textforge.corpora import cache, files, nietzsche
 from textforge.corpora.cache import cache_folder, cached_file
 from textforge.corpora.nietzsche import NietzscheCorpus
 from textforge.errors import CorpusError, OptionError
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 
 TEXT = "SUPPOSING that Truth is a woman--what then? Ænesidemus\n".encode()
 DIGEST = hashlib.sha256(TEXT).hexdigest()

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textforge.backends import numpy_conv, numpy_weights
-from textforge.backends.base import Model, SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.numpy_backend import NumpyBackend
-from textforge.backends.numpy_conv import NumpyConv
+from textforge.architectures.conv import ConvBackend
+from textforge.backends.numpy import conv as numpy_conv
+from textforge.backends.numpy import weights as numpy_weights
+from textforge.backends.numpy.backend import NumpyBackend
+from textforge.backends.numpy.conv import NumpyConv
 from textforge.errors import BundleError
+from textforge.model import Model, SavedModel
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 SHAPES = {

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textforge.backends import numpy_lstm, numpy_weights
-from textforge.backends.base import Model, SavedModel
-from textforge.backends.lstm import LSTMBackend
-from textforge.backends.numpy_backend import NumpyBackend
-from textforge.backends.numpy_lstm import NumpyLSTM
+from textforge.architectures.lstm import LSTMBackend
+from textforge.backends.numpy import lstm as numpy_lstm
+from textforge.backends.numpy import weights as numpy_weights
+from textforge.backends.numpy.backend import NumpyBackend
+from textforge.backends.numpy.lstm import NumpyLSTM
 from textforge.errors import BackendError, BundleError, OptionError
-from textforge.plugins import Plugins
+from textforge.model import Model, SavedModel
+from textforge.plugins.registry import Plugins
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 

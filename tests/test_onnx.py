@@ -17,12 +17,12 @@ import pytest
 from export_samples import SAVED, exact_logits, saved_conv, saved_lstm, some_ids
 from onnx.reference import ReferenceEvaluator
 
-from textforge.backends.base import SavedModel
-from textforge.backends.numpy_backend import NumpyBackend
-from textforge.backends.onnx_export import write_onnx
+from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import BackendError, BundleError, ExportError
-from textforge.exporting import export
+from textforge.formats.onnx.export import write_onnx
+from textforge.library.exporting import export
+from textforge.model import SavedModel
 
 Make = Callable[[], SavedModel]
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
@@ -157,7 +157,7 @@ def test_onnx_that_is_missing_or_old_is_named_with_the_command_that_helps(module
     code = f"""
 import pathlib, sys, types
 sys.modules['onnx'] = {module}
-from textforge.backends.numpy_backend import NumpyBackend
+from textforge.backends.numpy.backend import NumpyBackend
 try:
     NumpyBackend().export(None, "onnx", pathlib.Path("x"), {{}})
 except Exception as error:
@@ -169,7 +169,7 @@ except Exception as error:
 
 def test_onnx_is_imported_only_to_export() -> None:
     code = (
-        "import sys, textforge\nfrom textforge import exporting\nfrom textforge.cli import main\n"
+        "import sys, textforge\nfrom textforge.library import exporting\nfrom textforge.cli import main\n"
         "textforge.Plugins().backend('numpy').formats\nprint({'onnx', 'onnxruntime'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,9 +15,9 @@ from followed import Block, blocks, follow, parameters
 
 import textforge
 import textforge.testing
-from textforge import hookspecs
-from textforge.component import Declared
-from textforge.plugins import KINDS
+from textforge.components.component import Declared
+from textforge.plugins import hookspecs
+from textforge.plugins.registry import KINDS
 from textforge.testing.checks import CHECKS, title_of
 
 GUIDE = Path(__file__).parents[1] / "plugins" / "README.md"
@@ -33,7 +33,7 @@ BASES = [
     textforge.Backend,
     textforge.GradientBackend,
     textforge.Model,
-    textforge.TrainableModel,
+    textforge.GradientModel,
     textforge.Report,
     textforge.SavedModel,
     textforge.Optimizer,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from textforge.errors import AmbiguousComponent, PluginError, SpecError, UnknownComponent
-from textforge.plugins import Plugin, Plugins, Source
+from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
 
 HEAD = """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from textforge.errors import OptionError
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature
 from textforge.samplers.top_k import TopK

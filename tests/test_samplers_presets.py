@@ -7,10 +7,10 @@ import re
 import pytest
 from sampler_cases import sampler
 
+from textforge.components.spec import write_chain
 from textforge.errors import OptionError
 from textforge.generation.chain import expanded
 from textforge.samplers import _presets
-from textforge.spec import write_chain
 
 PRESETS = [
     ("hf", "top-k-ties:50"),

@@ -14,8 +14,8 @@ from environments import Environment
 
 from textforge.cli import main
 from textforge.errors import PluginError
-from textforge.plugins import KINDS
-from textforge.scaffolding import write_plugin
+from textforge.plugins.registry import KINDS
+from textforge.plugins.scaffolding import write_plugin
 
 ROOT = Path(__file__).parents[1]
 
@@ -154,6 +154,8 @@ def test_the_templates_are_in_the_wheel(tmp_path: Path, environment: Environment
     environment.run(["pip", "wheel", "-q", "-w", str(tmp_path), str(ROOT)], tmp_path)
     (wheel,) = tmp_path.glob("textforge-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "textforge/scaffolding").rglob("*.template")}
+    templates = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "textforge/plugins/scaffolding").rglob("*.template")
+    }
     assert len(templates) == 18
     assert templates <= names

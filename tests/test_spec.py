@@ -10,9 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from kinds import KINDS, TEXTS, strategy
 
-from textforge.component import Component, option
+from textforge.components.component import Component, option
+from textforge.components.spec import Spec, parse_chain, parse_spec, write_chain
 from textforge.errors import OptionError, SpecError
-from textforge.spec import Spec, parse_chain, parse_spec, write_chain
 
 
 class Everything(Component):

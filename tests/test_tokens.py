@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textforge
+from textforge.corpora import tokens
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.files import FilesCorpus
+from textforge.corpora.tokens import token_file
 from textforge.encoders.base import Encoder
 from textforge.encoders.char import CharEncoder
 from textforge.errors import CorpusError, EncodingError
-from textforge.training import tokens
 from textforge.training.data import CorpusRecord
-from textforge.training.tokens import token_file
 
 TEXT = st.text(st.sampled_from("abc \né😀\ud800" + END_OF_TEXT))
 WRITTEN = TEXT.filter(lambda text: text.strip(END_OF_TEXT))
@@ -317,7 +317,7 @@ class TestDisk:
         program = (
             "import resource, sys; from pathlib import Path; resource.setrlimit(resource.RLIMIT_FSIZE, (99999, 99999));"
             "from textforge.corpora.python_docs import PythonDocsCorpus as P;"
-            "from textforge.encoders.char import CharEncoder as C; from textforge.training.tokens import token_file\n"
+            "from textforge.encoders.char import CharEncoder as C; from textforge.corpora.tokens import token_file\n"
             "try:\n    with token_file([P()], C(), Path(sys.argv[1])): pass\n"
             "except Exception as error: print(type(error).__name__, error)"
         )
@@ -331,7 +331,7 @@ class TestDisk:
         program = (
             "import os, signal, sys; from pathlib import Path;"
             "from textforge.corpora.python_docs import PythonDocsCorpus as P;"
-            "from textforge.encoders.char import CharEncoder as C; from textforge.training.tokens import token_file\n"
+            "from textforge.encoders.char import CharEncoder as C; from textforge.corpora.tokens import token_file\n"
             "with token_file([P()], C(), Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
         )
         done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kinds import KINDS, TEXTS, strategy
 
-from textforge import values
-from textforge.values import Bare
+from textforge.components import values
+from textforge.components.values import Bare
 
 
 class Colour(str, enum.Enum):  # noqa: UP042 -- not StrEnum, whose `str()` is its value

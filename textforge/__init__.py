@@ -20,53 +20,47 @@ PLUGIN_API = 1
 by a textforge that knows 1 only. It grows when something is added that a plugin may need."""
 
 if TYPE_CHECKING:
-    from textforge.backends.base import (
-        Backend,
-        GradientBackend,
-        Model,
-        Optimizer,
-        SavedModel,
-        TrainableModel,
-    )
-    from textforge.component import Component, learned, option
+    from textforge.backends.base import Backend, GradientBackend
+    from textforge.components.component import Component, learned, option
     from textforge.corpora.base import END_OF_TEXT, Corpus
     from textforge.encoders.base import Encoder, IncrementalDecoder
     from textforge.errors import TextforgeError
     from textforge.generation.applying import apply_samplers
-    from textforge.generation.generator import GeneratedText, TextGenerator
-    from textforge.hookspecs import hookimpl
-    from textforge.library import load, train
-    from textforge.plugins import Plugins
+    from textforge.library.facade import load, train
+    from textforge.library.generator import GeneratedText, TextGenerator
+    from textforge.model import GradientModel, Model, Optimizer, SavedModel
+    from textforge.plugins.hookspecs import hookimpl
+    from textforge.plugins.registry import Plugins
     from textforge.samplers.base import Context, Sampler
     from textforge.training.report import Report
     from textforge.training.settings import TrainingSettings
 
 _MODULES = {
     "Backend": "backends.base",
-    "Component": "component",
+    "Component": "components.component",
     "Context": "samplers.base",
     "Corpus": "corpora.base",
     "END_OF_TEXT": "corpora.base",
     "Encoder": "encoders.base",
-    "GeneratedText": "generation.generator",
+    "GeneratedText": "library.generator",
     "GradientBackend": "backends.base",
     "IncrementalDecoder": "encoders.base",
-    "Model": "backends.base",
-    "Optimizer": "backends.base",
-    "Plugins": "plugins",
+    "Model": "model",
+    "Optimizer": "model",
+    "Plugins": "plugins.registry",
     "Report": "training.report",
     "Sampler": "samplers.base",
-    "SavedModel": "backends.base",
-    "TextGenerator": "generation.generator",
+    "SavedModel": "model",
+    "TextGenerator": "library.generator",
     "TextforgeError": "errors",
-    "TrainableModel": "backends.base",
+    "GradientModel": "model",
     "TrainingSettings": "training.settings",
     "apply_samplers": "generation.applying",
-    "hookimpl": "hookspecs",
-    "learned": "component",
-    "load": "library",
-    "option": "component",
-    "train": "library",
+    "hookimpl": "plugins.hookspecs",
+    "learned": "components.component",
+    "load": "library.facade",
+    "option": "components.component",
+    "train": "library.facade",
 }
 
 __all__ = [
@@ -79,6 +73,7 @@ __all__ = [
     "Encoder",
     "GeneratedText",
     "GradientBackend",
+    "GradientModel",
     "IncrementalDecoder",
     "Model",
     "Optimizer",
@@ -88,7 +83,6 @@ __all__ = [
     "SavedModel",
     "TextGenerator",
     "TextforgeError",
-    "TrainableModel",
     "TrainingSettings",
     "__version__",
     "apply_samplers",

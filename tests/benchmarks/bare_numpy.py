@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from textforge.backends.base import SavedModel
+from textforge.model import SavedModel
 
 TEMPERATURE = 0.7
 

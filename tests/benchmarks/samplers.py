@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textforge.plugins import Plugins
+from textforge.plugins.registry import Plugins
 
 SIZE = 50_000
 K, P = 40, 0.9

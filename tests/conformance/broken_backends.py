@@ -9,8 +9,8 @@ import numpy as np
 from bigram_plugin import BigramBackend, BigramModel, BigramState
 
 import textforge
-from textforge.backends.base import Arrays, Loss, State
-from textforge.backends.saved_weights import check_names_and_shapes
+from textforge.architectures.saved_weights import check_names_and_shapes
+from textforge.model import Arrays, Loss, State
 
 
 class GoodModel(BigramModel):

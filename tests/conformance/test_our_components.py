@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from support import corpus_path
 
-from textforge.plugins import KINDS, Plugins
-from textforge.spec import parse_spec
+from textforge.components.spec import parse_spec
+from textforge.plugins.registry import KINDS, Plugins
 from textforge.testing import BackendTests, CorpusTests, EncoderTests, SamplerTests
 
 

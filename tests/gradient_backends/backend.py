@@ -8,10 +8,10 @@ import pytest
 import textforge
 from gradient_backends.framework import Suite, both
 from gradient_backends.textbook import textbook_logits
-from textforge.backends.base import SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.lstm import LSTMBackend, weight_shapes
+from textforge.architectures.conv import ConvBackend
+from textforge.architectures.lstm import LSTMBackend, weight_shapes
 from textforge.errors import BundleError, OptionError
+from textforge.model import SavedModel
 
 MODELS = {
     "default": ("lstm", {}),

@@ -7,7 +7,7 @@ import pytest
 
 from gradient_backends.framework import both
 from gradient_backends.small import LENGTH, ROWS, SmallModels, batch, train
-from textforge.backends.base import Optimizer
+from textforge.model import Optimizer
 
 
 class DropoutSuite(SmallModels):

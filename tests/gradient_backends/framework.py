@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import attrs
 import pytest
 
-from textforge.backends.base import Array, Arrays, GradientBackend, Optimizer
+from textforge.backends.base import GradientBackend
+from textforge.model import Array, Arrays, Optimizer
 
 ARCHITECTURES = ("lstm", "conv")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gradient_backends.framework import Suite
-from textforge.backends.base import Optimizer
 from textforge.errors import BackendError, BundleError
+from textforge.model import Optimizer
 
 SHAPES = {"a.weight": (7, 5), "a.bias": (5,)}
 STEPS = 5

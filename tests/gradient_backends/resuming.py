@@ -9,8 +9,8 @@ import pytest
 
 from gradient_backends.framework import both
 from gradient_backends.small import ROWS, SmallModels, same, train
-from textforge.backends.base import Optimizer
 from textforge.errors import BundleError
+from textforge.model import Optimizer
 
 FAST = [
     ("adam", "float32", 0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from textforge.backends.base import SavedModel
+from textforge.model import SavedModel
 
 
 def sigmoid(x):

@@ -7,7 +7,7 @@ import pytest
 
 import textforge
 from gradient_backends.framework import Suite, both
-from textforge.backends.numpy_backend import NumpyBackend
+from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 
 LETTERS = "\n abcdefghijklmnopqrstuvwxyz"

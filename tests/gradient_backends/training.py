@@ -10,8 +10,8 @@ import pytest
 from gradient_backends.framework import both
 from gradient_backends.small import LENGTH, ROWS, VOCABULARY, SmallModels, batch, random_numbers_after, same, train
 from gradient_backends.textbook import textbook_loss
-from textforge.backends.base import Optimizer, SavedModel
 from textforge.errors import BackendError
+from textforge.model import Optimizer, SavedModel
 
 
 class TrainingSuite(SmallModels):

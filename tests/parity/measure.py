@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 
 from parity.side import Side
-from textforge.backends.base import Arrays
 from textforge.generation.randomness import DrawNumbers
+from textforge.model import Arrays
 
 ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
     "lstm": {"torch": "torch", "keras": "keras"},

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 import textforge
-from textforge.backends.base import Arrays, Model, Optimizer, SavedModel
 from textforge.encoders.char import CharEncoder
+from textforge.model import Arrays, Model, Optimizer, SavedModel
 from textforge.training.batches import StreamBatches
 from textforge.training.report import Reports
 from textforge.training.settings import DEFAULT_LEARNING_RATES

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from textforge.backends.base import Backend, Model, SavedModel
-from textforge.component import build
+from textforge.backends.base import Backend
+from textforge.components.component import build
+from textforge.components.spec import parse_spec
 from textforge.errors import BackendError, BundleError, OptionError, TextforgeError, listed
-from textforge.plugins import Plugins
-from textforge.spec import parse_spec
+from textforge.model import Model, SavedModel
+from textforge.plugins.registry import Plugins
 
 TRAINERS = ("torch", "keras", "ngram")
 """What trains unless something else is asked for: the first that is installed."""

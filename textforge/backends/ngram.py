@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.backends.base import Backend, Model, SavedModel
-from textforge.backends.ngram_beginning import ending_of
-from textforge.backends.ngram_counts import Keys, Table, count_tables, empty_tables, longest_order
-from textforge.backends.ngram_model import ARCHITECTURE, NgramModel
-from textforge.backends.ngram_saved import checked_tables
-from textforge.component import option
+from textforge.backends.base import Backend
+from textforge.backends.numpy.ngram.beginning import ending_of
+from textforge.backends.numpy.ngram.counts import Keys, Table, count_tables, empty_tables, longest_order
+from textforge.backends.numpy.ngram.model import ARCHITECTURE, NgramModel
+from textforge.backends.numpy.ngram.saved import checked_tables
+from textforge.components.component import option
 from textforge.errors import BackendError, OptionError, TrainingError
-from textforge.evaluation import token_loss
+from textforge.evaluation.evaluation import token_loss
+from textforge.model import Model, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
 from textforge.training.report import EpochResult, Report, RunStart

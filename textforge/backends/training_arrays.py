@@ -14,8 +14,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from textforge.backends.base import Array, Arrays
 from textforge.errors import BackendError, BundleError
+from textforge.model import Array, Arrays
 
 STEP = "optimizer.step"
 STATE = "state/"

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from textforge import values
+from textforge.components import values
 
 
 def write_json(value: Any, *, indent: int | None = 2) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from textforge import values
+from textforge.components import values
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.settings import TrainingSettings
 

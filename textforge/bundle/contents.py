@@ -6,10 +6,10 @@ from typing import Any
 
 import attrs
 
-from textforge.backends.base import Model, SavedModel
 from textforge.backends.choose import default_runner
 from textforge.encoders.base import Encoder
-from textforge.plugins import Plugins
+from textforge.model import Model, SavedModel
+from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord
 from textforge.training.report import EpochResult

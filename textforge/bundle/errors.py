@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textforge import values
+from textforge.components import values
 from textforge.errors import BundleError
 
 

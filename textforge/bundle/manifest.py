@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from textforge import values
 from textforge.bundle.checked_json import read_as, write_json
 from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
+from textforge.components import values
 from textforge.training.checkpoint import Position
 from textforge.training.data import CorpusRecord
 from textforge.training.report import EpochResult

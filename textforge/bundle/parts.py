@@ -15,12 +15,12 @@ import attrs
 import numpy as np
 import safetensors.numpy
 
-from textforge import values
-from textforge.backends.base import Array, Arrays, SavedModel
 from textforge.bundle.checked_json import read_as, read_json, write_json
 from textforge.bundle.checks import check_position
+from textforge.components import values
 from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
+from textforge.model import Array, Arrays, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.report import EpochResult
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from textforge import values
-from textforge.backends.base import SavedModel
 from textforge.bundle.checked_json import read_json
 from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
@@ -16,9 +14,11 @@ from textforge.bundle.errors import bundle_error, damaged, unreadable
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
 from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
+from textforge.components import values
 from textforge.encoders.base import Encoder
 from textforge.errors import BundleError, UnknownComponent
-from textforge.plugins import Plugins
+from textforge.model import SavedModel
+from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import CorpusRecord
 from textforge.training.report import EpochResult

@@ -33,7 +33,7 @@ class BundleWriter:
     An existing bundle stays as it is until the first `commit`; files that aren't a bundle's are never touched.
 
     >>> import tempfile, numpy as np
-    >>> from textforge.backends.base import SavedModel
+    >>> from textforge.model import SavedModel
     >>> from textforge.encoders.char import CharEncoder
     >>> encoder = CharEncoder().fit(["abracadabra"])
     >>> model = SavedModel("ngram", {"order": 1}, encoder.vocabulary_size, {"counts": np.array([5, 2, 1, 1, 2])})

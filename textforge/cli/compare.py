@@ -23,7 +23,7 @@ from textforge.cli.parameters import (
 )
 
 if TYPE_CHECKING:
-    from textforge.generation.comparing import ComparedText
+    from textforge.library.comparing import ComparedText
 
 DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temperature:1.2")
 """The temperatures that *Deep Learning with Python* compares."""
@@ -77,8 +77,8 @@ def command(
     stand earlier in it too.
     """
     prompt = read_prompt(prompt, prompt_file, escapes)
-    from textforge.generation.comparing import ComparedText
-    from textforge.library import load
+    from textforge.library.comparing import ComparedText
+    from textforge.library.facade import load
 
     plugins = session.plugins()
     parsed = [plugins.chain(chain) for chain in chains or DEFAULT_CHAINS]

@@ -14,7 +14,7 @@ from textforge.cli.compare_terminal import bits, percent
 from textforge.cli.visible import shortened, visible, visible_token
 
 if TYPE_CHECKING:
-    from textforge.generation.comparing import Choice, ComparedText, ComparedToken, Piece
+    from textforge.library.comparing import Choice, ComparedText, ComparedToken, Piece
 
 SHADES = (0.01, 0.03, 0.1, 0.2, 0.5)
 """The probabilities between the shades, the darkest first."""

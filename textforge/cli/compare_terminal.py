@@ -13,7 +13,7 @@ from textforge.cli.visible import visible
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from textforge.generation.comparing import ComparedText
+    from textforge.library.comparing import ComparedText
 
 NARROWEST = 32
 """Characters a column has at least."""

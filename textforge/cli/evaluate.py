@@ -31,7 +31,7 @@ def command(
     Shows the mean loss in nats a token, the perplexity, and bits a character and a byte, which can be compared between
     models of any encoder.
     """
-    from textforge.library import load
+    from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
     result = generator.evaluate(corpora, unknown=unknown)

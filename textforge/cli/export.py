@@ -30,7 +30,7 @@ def command(session: Session, model: Path, file: Path, format: str, overwrite: b
     a graph that reads one token at a time. The file is read back and must give the model's own logits, or it is not
     kept; what it says of the model, its tokens among it, is in the documentation.
     """
-    from textforge.library import load
+    from textforge.library.facade import load
 
     made = load(model, plugins=session.plugins()).export(file, format=format, overwrite=overwrite)
     say(f"wrote {made.path}, {made.size:,} bytes: {made.description}")

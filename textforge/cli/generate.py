@@ -28,8 +28,8 @@ from textforge.cli.parameters import (
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder
-    from textforge.generation.generator import GeneratedText, TextGenerator
     from textforge.generation.watching import DrawnToken
+    from textforge.library.generator import GeneratedText, TextGenerator
 
 
 @click.command("generate")
@@ -95,7 +95,7 @@ def command(
     if request["logprobs"] and not as_json:
         raise click.UsageError("--logprobs goes into JSON: give --json too.")
     prompt = read_prompt(prompt, prompt_file, escapes)
-    from textforge.library import load
+    from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
     used = drawn_seed() if seed is None else seed

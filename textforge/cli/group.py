@@ -43,7 +43,7 @@ class Session:
 
     def plugins(self) -> Any:
         """The plugins of this run: what is installed, and what ``--plugin`` names."""
-        from textforge.plugins import Plugins
+        from textforge.plugins.registry import Plugins
 
         return Plugins(self.plugin_names)
 

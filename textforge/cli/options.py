@@ -10,7 +10,7 @@ from textforge.cli.group import Session
 from textforge.cli.output import show
 
 if TYPE_CHECKING:
-    from textforge.component import Component, Option
+    from textforge.components.component import Component, Option
 
 
 @click.command("options")
@@ -22,7 +22,7 @@ def command(session: Session, kind: str | None, name: str | None) -> None:
 
     KIND and NAME narrow it down: textforge options sampler top-k.
     """
-    from textforge.plugins import KINDS
+    from textforge.plugins.registry import KINDS
 
     plugins = session.plugins()
     if kind and name:
@@ -41,7 +41,7 @@ def _show(kind: str, cls: type[Component]) -> None:
 
 
 def _facts(declared: Option) -> str:
-    from textforge import values
+    from textforge.components import values
 
     choices = ", ".join(declared.choice_texts)
     kind = f"one of {choices}" if choices else values.describe(declared.kind)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from textforge import values
 from textforge.cli.messages import sentence
-from textforge.component import Declared, Option
+from textforge.components import values
+from textforge.components.component import Declared, Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 if TYPE_CHECKING:

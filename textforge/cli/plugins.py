@@ -12,7 +12,7 @@ from textforge.cli.group import Session, plugin_option
 from textforge.cli.output import show
 
 if TYPE_CHECKING:
-    from textforge.plugins import Plugin
+    from textforge.plugins.registry import Plugin
 
 
 COMMANDS = {
@@ -55,7 +55,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 def _show(session: Session, as_json: bool) -> None:
-    from textforge.plugins import DISABLE_VARIABLE, Plugin
+    from textforge.plugins.registry import DISABLE_VARIABLE, Plugin
 
     plugins = session.plugins()
     left_out = [Plugin(source) for source in plugins.disabled]

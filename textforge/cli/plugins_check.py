@@ -11,7 +11,7 @@ from textforge.cli.messages import one_line
 from textforge.cli.output import show
 
 if TYPE_CHECKING:
-    from textforge.component import Component
+    from textforge.components.component import Component
 
 KINDS = ("corpus", "encoder", "backend", "sampler")
 

@@ -25,7 +25,7 @@ def command(session: Session, kind: str, name: str, output: Path | None) -> None
     A distribution with a component that works, its entry point and its tests: change what it does, and publish it.
     """
     from textforge.errors import PluginError
-    from textforge.scaffolding import write_plugin
+    from textforge.plugins.scaffolding import write_plugin
 
     if name in session.plugins().names(kind):
         raise PluginError(f"there is a {kind} {name!r} already: choose another name")

@@ -46,7 +46,7 @@ def command(
     or files:book.txt,encoding=latin-1. Ctrl-C stops and keeps what was learnt.
     """
     _check_usage(corpora, encoder, resume, overwrite)
-    from textforge.library import train_contents
+    from textforge.library.facade import train_contents
     from textforge.training.console import ConsoleReport
 
     report = ConsoleReport()

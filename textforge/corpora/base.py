@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 
-from textforge.component import Component
+from textforge.components.component import Component
 
 END_OF_TEXT = "\ufdd0"
 """Ends a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""

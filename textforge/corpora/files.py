@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from textforge import values
-from textforge.component import option
+from textforge.components import values
+from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.decoding import TextDecoder, check_encoding, has_null_bytes, likely_encoding, wide_encoding
 from textforge.corpora.paths import STANDARD_INPUT, files_of, is_stream, reading, title

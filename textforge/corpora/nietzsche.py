@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.corpora.base import Corpus
 from textforge.corpora.cache import cached_file
 from textforge.corpora.files import FilesCorpus

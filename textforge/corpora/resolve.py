@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from textforge.components.spec import NAME
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, missing, status_of
 from textforge.errors import CorpusError, UnknownComponent, listed
-from textforge.spec import NAME
 
 if TYPE_CHECKING:
-    from textforge.plugins import Plugins
+    from textforge.plugins.registry import Plugins
 
 CorpusArgument = str | os.PathLike[str] | Corpus
 """A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
@@ -25,7 +25,7 @@ def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugin
     ``name:`` and what follows is a spec wherever such a corpus is installed. Otherwise what exists is a path.
     A `Path` is never a spec. Raises `CorpusError` for what is neither, or could be both.
 
-    >>> from textforge.plugins import Plugins
+    >>> from textforge.plugins.registry import Plugins
     >>> resolve_corpora(["python-docs", "-"], Plugins())
     [PythonDocsCorpus(), FilesCorpus(paths=('-',), ...)]
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textforge.hookspecs import hookimpl
+from textforge.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder

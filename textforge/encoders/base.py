@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from textforge.component import Component
+from textforge.components.component import Component
 
 Ids = npt.NDArray[np.int64]
 """Token ids, (T,)."""

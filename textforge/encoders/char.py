@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from textforge.component import learned
+from textforge.components.component import learned
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder, Ids, IncrementalDecoder, Unknown
 from textforge.errors import EncodingError

@@ -17,7 +17,7 @@ from textforge.generation.history import History
 from textforge.samplers.base import Logits
 
 if TYPE_CHECKING:
-    from textforge.plugins import Plugins
+    from textforge.plugins.registry import Plugins
 
 
 def apply_samplers(

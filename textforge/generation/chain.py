@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from textforge.components.spec import write_chain
 from textforge.encoders.base import Encoder
 from textforge.errors import GenerationError, TextforgeError
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
-from textforge.spec import write_chain
 
 if TYPE_CHECKING:
-    from textforge.plugins import Plugins
+    from textforge.plugins.registry import Plugins
 
 Samplers = str | Sampler | Sequence[str | Sampler]
 """A chain's spec, a sampler, or a sequence of specs, chains and samplers."""
@@ -26,7 +26,7 @@ _FLOAT64 = np.dtype(np.float64)
 
 def checked_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
     """The chain that was asked for, looked up, expanded, and found to work with this encoder."""
-    from textforge.plugins import Plugins  # imports what only a spec needs
+    from textforge.plugins.registry import Plugins  # imports what only a spec needs
 
     chain = expanded((plugins or Plugins()).chain(samplers))
     for sampler in chain:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import attrs
 import numpy as np
 
-from textforge.backends.base import Model
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import GenerationError
 from textforge.generation.chain import Chain
@@ -17,6 +16,7 @@ from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
 from textforge.generation.text import Text
 from textforge.generation.watching import DrawnToken, WatchedChain, Watcher
+from textforge.model import Model
 from textforge.samplers.base import Sampler
 
 BATCH = 64

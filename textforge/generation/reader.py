@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textforge.backends.base import Model, State
 from textforge.encoders.base import Ids
 from textforge.generation.history import History
+from textforge.model import Model, State
 
 ModelLogits = npt.NDArray[np.floating[Any]]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from textforge.components.spec import write_chain
 from textforge.encoders.base import Encoder
 from textforge.generation.chain import Chain
 from textforge.generation.distribution import Distribution, Row
 from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
-from textforge.spec import write_chain
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from textforge.component import Component
+from textforge.components.component import Component
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder

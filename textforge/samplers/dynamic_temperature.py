@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._rows import best_of, entropies, log_probabilities
 from textforge.samplers.base import Context, Logits, Sampler
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
 from textforge.samplers._history import lowered

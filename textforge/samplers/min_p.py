@@ -9,7 +9,7 @@ import functools
 import math
 from typing import ClassVar
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._rows import best_of, without
 from textforge.samplers.base import Context, Logits, Sampler
 

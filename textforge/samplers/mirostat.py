@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._rows import keep_first
 from textforge.samplers._surprise import followed, remember
 from textforge.samplers.base import Context, Logits, Sampler

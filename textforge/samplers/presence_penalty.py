@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from textforge.component import Option, option
+from textforge.components.component import Option, option
+from textforge.components.spec import write_chain
 from textforge.errors import GenerationError, OptionError
 from textforge.samplers import _presets
 from textforge.samplers.base import Context, Logits, Sampler
-from textforge.spec import write_chain
 
 _SPELLINGS = MappingProxyType(
     {
@@ -46,7 +46,7 @@ class Preset(Sampler):
     nothing to set up otherwise: `do_sample` false is its greedy decoding. What concerns beams, lengths or token ids has
     no place here.
 
-    >>> from textforge.spec import write_chain
+    >>> from textforge.components.spec import write_chain
     >>> write_chain(Preset("hf", temperature=0.7, repetition_penalty=1.2).expand())
     'repetition-penalty:penalty=1.2,last_n=none | temperature:0.7 | top-k-ties:50'
     >>> write_chain(Preset("llama.cpp").expand())

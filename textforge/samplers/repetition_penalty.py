@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._history import counts_in_window
 from textforge.samplers._rows import finite
 from textforge.samplers.base import Context, Logits, Sampler

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._rows import likeliest_first, probabilities, scattered, without
 from textforge.samplers.base import Context, Logits, Sampler
 

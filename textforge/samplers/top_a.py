@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers._rows import probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
 

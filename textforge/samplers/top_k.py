@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from textforge.component import option
+from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 
 

@@ -10,9 +10,9 @@ import json
 import attrs
 import numpy as np
 
-from textforge.backends.base import Array, Model, SavedModel
 from textforge.bundle.parts import read_arrays, write_arrays
 from textforge.errors import TextforgeError
+from textforge.model import Array, Model, SavedModel
 from textforge.testing import backend_training_checks, component_checks
 from textforge.testing.cases import BackendCase
 from textforge.testing.failures import described, fail
@@ -142,7 +142,7 @@ def _expect_refusal(case: BackendCase, saved: SavedModel, what: str) -> None:
     fail(
         f"a model {what} to be refused with a BundleError",
         got,
-        "check names and shapes in load: textforge.backends.saved_weights.check_names_and_shapes does",
+        "check names and shapes in load: textforge.architectures.saved_weights.check_names_and_shapes does",
     )
 
 

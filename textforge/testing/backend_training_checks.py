@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from textforge.backends.base import Array, Arrays, State, TrainableModel
+from textforge.model import Array, Arrays, GradientModel, State
 from textforge.testing import training
 from textforge.testing.cases import BackendCase
 from textforge.testing.failures import NotApplicable, fail
@@ -90,7 +90,7 @@ def check_exact_resume(case: BackendCase) -> None:
         saved = attrs.evolve(first.save(), arrays=training.copied(first.save().arrays))
         arrays = training.copied(first.training_arrays(state))
         second = case.component.load(saved)
-        if not isinstance(second, TrainableModel):
+        if not isinstance(second, GradientModel):
             fail("load to give a model that can be trained on", type(second).__name__, "load what create makes")
         second.begin(_settings(case).make_optimizer(), training.SEED)
         _steps(case, second, second.restore(arrays), range(STEPS, 2 * STEPS))
@@ -106,9 +106,9 @@ def check_exact_resume(case: BackendCase) -> None:
 CHECKS = (check_same_seed, check_loss_falls, check_same_training, check_loss, check_exact_resume)
 
 
-def _trainable(case: BackendCase) -> TrainableModel:
+def _trainable(case: BackendCase) -> GradientModel:
     model = case.component.load(case.fresh)
-    if not isinstance(model, TrainableModel):
+    if not isinstance(model, GradientModel):
         raise NotApplicable("it doesn't learn step by step")
     return model
 
@@ -117,12 +117,12 @@ def _settings(case: BackendCase) -> TrainingSettings:
     return TrainingSettings(**{"seed": training.SEED, **case.settings})
 
 
-def _trained(case: BackendCase, model: TrainableModel, state: State, steps: range) -> State:
+def _trained(case: BackendCase, model: GradientModel, state: State, steps: range) -> State:
     model.begin(_settings(case).make_optimizer(), training.SEED)
     return _steps(case, model, state, steps)
 
 
-def _steps(case: BackendCase, model: TrainableModel, state: State, steps: range) -> State:
+def _steps(case: BackendCase, model: GradientModel, state: State, steps: range) -> State:
     rate = _settings(case).peak_learning_rate
     for step in steps:
         inputs, targets = _batch(step)

@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 import numpy as np
 
-from textforge.backends.base import Array, Backend, Model, SavedModel, TrainableModel
-from textforge.component import Component
+from textforge.backends.base import Backend
+from textforge.components.component import Component
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.encoders.base import Encoder
 from textforge.encoders.char import CharEncoder
 from textforge.errors import PluginError
+from textforge.model import Array, GradientModel, Model, SavedModel
 from textforge.samplers.base import Sampler
 from textforge.testing import training
 from textforge.testing.failures import NotApplicable, fail
@@ -85,7 +86,7 @@ class BackendCase(Case):
         if not self.component.trains:
             return self.saved or training.untrained(self.component)
         model = self.component.load(self.fresh)
-        if isinstance(model, TrainableModel) and _distinguishes(model):
+        if isinstance(model, GradientModel) and _distinguishes(model):
             return self.fresh
         return self.trained(model).save()
 

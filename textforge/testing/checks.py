@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from textforge.component import Component
+from textforge.components.component import Component
 from textforge.testing import backend_checks, corpus_checks, encoder_checks, sampler_checks
 from textforge.testing.cases import BackendCase, Case, CorpusCase, EncoderCase, SamplerCase, case_of
 from textforge.testing.failures import CheckFailure, NotApplicable, described

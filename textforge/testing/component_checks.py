@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textforge.component import Component
+from textforge.components.component import Component
+from textforge.components.spec import parse_spec
 from textforge.errors import TextforgeError
-from textforge.spec import parse_spec
 from textforge.testing import fresh
 from textforge.testing.failures import described, fail
 

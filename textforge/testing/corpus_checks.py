@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+from textforge.components.values import shown
 from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
 from textforge.testing.cases import CorpusCase
 from textforge.testing.failures import NotApplicable, fail
 from textforge.testing.isolation import undisturbed
-from textforge.values import shown
 
 _REPLACEMENT = "\ufffd"
 

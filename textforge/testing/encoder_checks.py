@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from textforge.bundle.parts import read_encoder, write_encoder
+from textforge.components.values import shown
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
 from textforge.errors import EncodingError
 from textforge.testing import component_checks, fresh
 from textforge.testing.cases import EncoderCase
 from textforge.testing.failures import described, fail
-from textforge.values import shown
 
 
 def check_ids(case: EncoderCase) -> None:

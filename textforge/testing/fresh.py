@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from textforge.component import Component
+from textforge.components.component import Component
 from textforge.testing.failures import NotApplicable, fail
 
 SECONDS = 120
@@ -91,7 +91,7 @@ def _component(job: Mapping[str, Any]) -> Component:
     found: Any = _module(job["module"], job["file"])
     for name in job["class"].split("."):
         found = getattr(found, name)
-    from textforge.spec import parse_spec
+    from textforge.components.spec import parse_spec
 
     return parse_spec(job["spec"]).build(found)
 

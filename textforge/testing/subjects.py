@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from textforge.component import Component
+from textforge.components.component import Component
+from textforge.components.spec import Spec, parse_spec
 from textforge.errors import PluginError, SpecError, UnknownComponent, listed, nearest
-from textforge.plugins import KINDS, Plugin, Plugins
-from textforge.spec import Spec, parse_spec
+from textforge.plugins.registry import KINDS, Plugin, Plugins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from textforge.backends.base import Backend, SavedModel
+from textforge.backends.base import Backend
 from textforge.corpora.base import Corpus
 from textforge.encoders.base import Encoder
+from textforge.model import SavedModel
 from textforge.samplers.base import Sampler
 from textforge.testing.cases import BackendCase, Case, CorpusCase, EncoderCase, SamplerCase
 from textforge.testing.checks import CHECKS, Check, unforeseen

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from textforge.backends.base import Arrays, Backend, Model, SavedModel
-from textforge.backends.lstm import ARCHITECTURE, LSTMBackend
+from textforge.architectures.lstm import ARCHITECTURE, LSTMBackend
+from textforge.backends.base import Backend
 from textforge.encoders.char import CharEncoder
-from textforge.evaluation import token_loss
+from textforge.evaluation.evaluation import token_loss
+from textforge.model import Arrays, Model, SavedModel
 from textforge.testing.failures import NotApplicable
 from textforge.training.data import Tokens, TrainingData
 from textforge.training.report import Report

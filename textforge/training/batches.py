@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from textforge.backends.base import Array
 from textforge.errors import TrainingError
+from textforge.model import Array
 from textforge.training.data import Tokens
 from textforge.training.settings import TrainingSettings
 

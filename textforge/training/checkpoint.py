@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from textforge.backends.base import Arrays, SavedModel
+from textforge.model import Arrays, SavedModel
 from textforge.training.report import EpochResult
 
 

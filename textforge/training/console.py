@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from textforge.backends.base import Model
+from textforge.model import Model
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
 

@@ -7,9 +7,9 @@ import math
 import attrs
 import numpy as np
 
-from textforge.backends.base import SavedModel, State, TrainableModel
 from textforge.errors import TrainingError
-from textforge.evaluation import token_loss
+from textforge.evaluation.evaluation import token_loss
+from textforge.model import GradientModel, SavedModel, State
 from textforge.training.batches import make_batches
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.clock import Clock
@@ -26,7 +26,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def fit(
-    model: TrainableModel,
+    model: GradientModel,
     data: TrainingData,
     settings: TrainingSettings,
     report: Report,
@@ -50,7 +50,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        model: TrainableModel,
+        model: GradientModel,
         data: TrainingData,
         settings: TrainingSettings,
         report: Report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textforge.backends.base import Loss
+from textforge.model import Loss
 
 
 class Losses:

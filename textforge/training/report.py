@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from textforge.backends.base import Model
+    from textforge.model import Model
     from textforge.training.checkpoint import Checkpoint
 
 

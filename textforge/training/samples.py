@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from textforge.backends.base import Model
+from textforge.components.spec import write_chain
 from textforge.errors import TextforgeError
-from textforge.generation.generator import TextGenerator
+from textforge.library.generator import TextGenerator
+from textforge.model import Model
 from textforge.samplers.base import Sampler
-from textforge.spec import write_chain
 from textforge.training.data import TrainingData
 from textforge.training.report import EpochResult, Report, RunStart, Sample
 from textforge.training.settings import TrainingSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from textforge.backends.base import Optimizer
-from textforge.component import Declared, option
+from textforge.components.component import Declared, option
+from textforge.model import Optimizer
 
 DEFAULT_LEARNING_RATES = {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.5}
 

@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 import pytest
 
-from textforge.backends.numpy_backend import NumpyBackend
+from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
-from textforge.exporting import export
+from textforge.library.exporting import export
 from textforge_keras import KerasBackend, KerasConvBackend
 
 LSTMS = {

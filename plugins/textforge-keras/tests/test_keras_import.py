@@ -21,7 +21,7 @@ except BackendError as error:
 """
 TRAIN = """
 import numpy as np
-from textforge.backends.base import Optimizer
+from textforge.model import Optimizer
 model = KerasBackend(hidden_size=4, device="cpu", jit_compile=False).create(3, seed=0)
 model.begin(Optimizer(), seed=0)
 ids = np.zeros((2, 3), dtype=np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import textforge
-from textforge.backends.base import Optimizer
+from textforge.model import Optimizer
 
 WINDOW, STRIDE, ROWS, STEPS = 60, 3, 128, 20
 

@@ -11,7 +11,7 @@ from gradient_backends.resuming import ResumingSuite
 from gradient_backends.small import ROWS, batch, same, train
 from gradient_backends.training import TrainingSuite
 
-from textforge.backends.base import Optimizer
+from textforge.model import Optimizer
 from textforge_keras import _model
 from textforge_keras._dropout import SeededDropout
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from textforge.backends.conv import ARCHITECTURE as CONV
+from textforge.architectures.conv import ARCHITECTURE as CONV
 
 LEAST_HIDDEN_SIZE = 256
 """From here on an LSTM trains faster with XLA."""

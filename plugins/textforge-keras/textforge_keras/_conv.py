@@ -11,9 +11,9 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from textforge.backends.base import SavedModel
-from textforge.backends.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
+from textforge.architectures.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
 from textforge.backends.training_arrays import Shape
+from textforge.model import SavedModel
 from textforge_keras._dropout import Dropout
 from textforge_keras._network import Network, State, Weight
 

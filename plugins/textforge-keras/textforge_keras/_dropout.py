@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.base import Array
 from textforge.backends.dropout import DropoutMasks, dropout_seed
+from textforge.model import Array
 
 Dropout = Callable[[tf.Tensor], tf.Tensor]
 

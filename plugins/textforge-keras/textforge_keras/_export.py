@@ -16,12 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends import conv
-from textforge.backends.base import Array, Arrays, ReadBack, SavedModel
-from textforge.backends.conv import ARCHITECTURE as CONV
-from textforge.backends.lstm import ARCHITECTURE as LSTM
-from textforge.backends.lstm import EMBEDDING_DEVIATION, checked_arrays
+from textforge.architectures import conv
+from textforge.architectures.conv import ARCHITECTURE as CONV
+from textforge.architectures.lstm import ARCHITECTURE as LSTM
+from textforge.architectures.lstm import EMBEDDING_DEVIATION, checked_arrays
 from textforge.errors import ExportError, listed
+from textforge.model import Array, Arrays, ReadBack, SavedModel
 
 ABOUT = "textforge.json"
 """The file within the .keras file that says what the model is."""

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from textforge.backends.frameworks import Framework
+from textforge.components.frameworks import Framework
 from textforge.errors import BackendError
 
 TENSORFLOW = Framework("tensorflow", "TensorFlow", oldest=(2, 16), brought_by="textforge-keras")

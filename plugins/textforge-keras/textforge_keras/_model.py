@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.base import Array, Arrays, Loss, Optimizer, SavedModel, TrainableModel
 from textforge.backends.training_arrays import STATE, carried_state
 from textforge.errors import BackendError
+from textforge.model import Array, Arrays, GradientModel, Loss, Optimizer, SavedModel
 from textforge_keras._compilation import faster_with_xla
 from textforge_keras._dropout import SeededDropout
 from textforge_keras._network import Network, State
@@ -25,7 +25,7 @@ Ids = Array | Sequence[int]
 Compiled = Callable[..., Any]
 
 
-class KerasModel(TrainableModel):
+class KerasModel(GradientModel):
     """A model in Keras, of any architecture there is a network for.
 
     What generates is compiled for any number of rows and tokens, and a training step for the shape of its batches.

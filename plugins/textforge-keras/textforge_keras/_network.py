@@ -15,8 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.base import Array, Arrays, SavedModel
 from textforge.backends.training_arrays import Shape
+from textforge.model import Array, Arrays, SavedModel
 from textforge_keras._dropout import Dropout
 
 State = dict[str, tf.Tensor]

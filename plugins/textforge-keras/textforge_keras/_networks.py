@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from textforge.backends.conv import ARCHITECTURE as CONV
-from textforge.backends.lstm import ARCHITECTURE as LSTM
+from textforge.architectures.conv import ARCHITECTURE as CONV
+from textforge.architectures.lstm import ARCHITECTURE as LSTM
 from textforge_keras._conv import ConvNetwork
 from textforge_keras._lstm import LSTMNetwork
 from textforge_keras._network import Network

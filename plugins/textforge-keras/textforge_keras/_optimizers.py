@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.base import Array, Arrays, Optimizer
 from textforge.backends.training_arrays import STEP, check_moments, moments_of
+from textforge.model import Array, Arrays, Optimizer
 from textforge_keras._network import Weight
 
 CLIP_EPSILON = 1e-6

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 import textforge
-from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.lstm import LSTMBackend
+from textforge.architectures.conv import ConvBackend
+from textforge.architectures.lstm import LSTMBackend
+from textforge.backends.base import GradientBackend
 from textforge.errors import ExportError, OptionError
+from textforge.model import Model, ReadBack, SavedModel
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 

@@ -17,10 +17,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from textforge.backends.numpy_backend import NumpyBackend
+from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
-from textforge.exporting import export
+from textforge.library.exporting import export
 from textforge_torch import TorchBackend, TorchConvBackend
 from textforge_torch._export import write_state_dict
 

@@ -10,7 +10,7 @@ from gradient_backends.resuming import ResumingSuite
 from gradient_backends.small import ROWS, batch, train
 from gradient_backends.training import TrainingSuite
 
-from textforge.backends.base import Optimizer
+from textforge.model import Optimizer
 
 
 class TestTraining(TrainingSuite):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.backends.base import SavedModel
-from textforge.backends.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
+from textforge.architectures.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
 from textforge.backends.training_arrays import Shape
+from textforge.model import SavedModel
 from textforge_torch._network import Dropout, Network, State
 
 

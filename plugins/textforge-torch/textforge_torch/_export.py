@@ -18,13 +18,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.backends import conv
-from textforge.backends.base import Array, Arrays, ReadBack, SavedModel
-from textforge.backends.conv import ARCHITECTURE as CONV
-from textforge.backends.conv import look_backs
-from textforge.backends.lstm import ARCHITECTURE as LSTM
-from textforge.backends.lstm import checked_arrays
+from textforge.architectures import conv
+from textforge.architectures.conv import ARCHITECTURE as CONV
+from textforge.architectures.conv import look_backs
+from textforge.architectures.lstm import ARCHITECTURE as LSTM
+from textforge.architectures.lstm import checked_arrays
 from textforge.errors import ExportError, listed
+from textforge.model import Array, Arrays, ReadBack, SavedModel
 
 METADATA = "textforge"
 

@@ -12,9 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from textforge.backends.base import SavedModel
-from textforge.backends.lstm import checked_arrays, state_shapes
+from textforge.architectures.lstm import checked_arrays, state_shapes
 from textforge.backends.training_arrays import Shape
+from textforge.model import SavedModel
 from textforge_torch._network import Dropout, Network, State, one_hot
 
 

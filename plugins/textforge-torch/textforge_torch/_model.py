@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textforge.backends.base import Array, Arrays, Loss, Optimizer, SavedModel, TrainableModel
 from textforge.backends.training_arrays import STATE, carried_state
 from textforge.errors import BackendError
+from textforge.model import Array, Arrays, GradientModel, Loss, Optimizer, SavedModel
 from textforge_torch._dropout import SeededDropout
 from textforge_torch._network import Network, State, to_array
 from textforge_torch._optimizers import Updates
@@ -23,7 +23,7 @@ from textforge_torch._optimizers import Updates
 Ids = Array | Sequence[int]
 
 
-class TorchModel(TrainableModel):
+class TorchModel(GradientModel):
     """A model in PyTorch, of any architecture there is a network for."""
 
     def __init__(

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from textforge.backends.base import Array, Arrays, SavedModel
 from textforge.backends.training_arrays import Shape
+from textforge.model import Array, Arrays, SavedModel
 
 Dropout = Callable[[Tensor], Tensor]
 State = dict[str, Tensor]

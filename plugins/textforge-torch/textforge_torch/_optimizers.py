@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from textforge.backends.base import Arrays, Optimizer
 from textforge.backends.training_arrays import STEP, check_moments, moments_of
+from textforge.model import Arrays, Optimizer
 from textforge_torch._network import to_array
 
 ATTRIBUTES = {

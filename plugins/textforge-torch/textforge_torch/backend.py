@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 import textforge
-from textforge.backends.base import GradientBackend, Model, ReadBack, SavedModel
-from textforge.backends.conv import ConvBackend
-from textforge.backends.frameworks import Framework
-from textforge.backends.lstm import LSTMBackend
+from textforge.architectures.conv import ConvBackend
+from textforge.architectures.lstm import LSTMBackend
+from textforge.backends.base import GradientBackend
+from textforge.components.frameworks import Framework
 from textforge.errors import OptionError
+from textforge.model import Model, ReadBack, SavedModel
 
 TORCH = Framework("torch", "PyTorch", oldest=(2, 4), brought_by="textforge-torch")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")

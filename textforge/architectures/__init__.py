@@ -1,0 +1,1 @@
+"""Architectures: what a model is, in nobody's framework."""

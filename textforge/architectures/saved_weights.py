@@ -1,0 +1,71 @@
+"""Checks of a saved model's options and weights, the same for every architecture of weights in float32.
+
+A bundle may have been edited, or come from a stranger, so whatever is wrong raises `BundleError`.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from textforge.components.options import Option
+from textforge.errors import BundleError
+from textforge.model import Array, Arrays, SavedModel
+
+
+def checked_options(saved: SavedModel, declared: Mapping[str, Option], names: Iterable[str]) -> dict[str, Any]:
+    """These options of a saved model, each as it is declared, where the vocabulary's size is one."""
+    if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
+        raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
+    return {name: _checked_option(saved, declared[name]) for name in names}
+
+
+def check_layers(saved: SavedModel, num_layers: int) -> None:
+    """Refuse more layers than there can be weights for, before any is named."""
+    if num_layers > len(saved.arrays):
+        raise BundleError(f"the model's num_layers is {num_layers}, but it has weights for fewer")
+
+
+def checked_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+    """The weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
+    check_names_and_shapes(arrays, shapes)
+    return {name: _checked(name, arrays[name]) for name in shapes}
+
+
+def _checked_option(saved: SavedModel, declared: Option) -> Any:
+    name = declared.name
+    if name not in saved.options:
+        raise BundleError(f"the model's configuration lacks {name}; copy the model again, or train it again")
+    try:
+        return declared.check(saved.options[name])
+    except ValueError as error:
+        raise BundleError(f"the model's {name} {error}; copy the model again, or train it again") from None
+
+
+def check_names_and_shapes(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `BundleError` unless there are just these arrays, of these shapes."""
+    missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    if missing:
+        raise BundleError(f"the model lacks the weights {_shortened(missing)}; train it again, or copy it again")
+    if unknown:
+        raise BundleError(f"the model has weights its options don't speak of: {_shortened(unknown)}")
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise BundleError(f"the weights {name} have shape {arrays[name].shape}, but the options say {shape}")
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _checked(name: str, array: Array) -> Array:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise BundleError(f"the weights {name} must be floating-point numbers, got {array.dtype}")
+    with np.errstate(over="ignore"):  # what is too large for float32 is not finite there
+        weights = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(weights).all():
+        raise BundleError(f"the weights {name} have numbers that are not finite; train the model again")
+    return weights

@@ -1,0 +1,1 @@
+"""The backend `numpy`: every architecture of textforge's on NumPy alone."""

@@ -1,0 +1,1 @@
+"""n-grams on NumPy: counting, smoothing, saving."""

@@ -1,0 +1,1 @@
+"""Components: options declared once, the specs that write them, and the values they take."""

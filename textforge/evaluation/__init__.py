@@ -1,0 +1,1 @@
+"""Evaluation: loss, perplexity and bits of a model on a text."""

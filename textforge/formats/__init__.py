@@ -1,0 +1,1 @@
+"""Formats: kinds of file that a model is exported to."""

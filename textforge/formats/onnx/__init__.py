@@ -1,0 +1,1 @@
+"""The format `onnx`: graphs that read one token a row."""

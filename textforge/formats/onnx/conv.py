@@ -1,0 +1,73 @@
+"""The convolutional network as an ONNX graph, for one step.
+
+Shapes: B rows, E embedding size, C channels, K kernel size, R positions a layer looks back, V the vocabulary's size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from textforge.architectures.conv import SIZES, checked_arrays, look_backs, state_shapes
+from textforge.formats.onnx.graph import LOGITS, NEXT, StepGraph, node
+from textforge.model import Arrays, SavedModel
+
+
+def conv_graph(saved: SavedModel) -> StepGraph:
+    """The graph of a saved network; raises `textforge.errors.BundleError` for weights that don't fit the options."""
+    weights = checked_arrays(saved)
+    channels, layers, kernel_size, growth, _ = (saved.options[name] for name in SIZES)
+    reach = look_backs(layers, kernel_size, growth)
+    nodes = _input(weights)
+    for layer in range(layers):
+        nodes += _layer(layer)
+    nodes += [
+        node("MatMul", [f"values.{layers}", "output.weight"], "products"),
+        node("Add", ["products", "output.bias"], LOGITS),
+    ]
+    constants = _constants(weights)
+    for layer, look_back in enumerate(reach):
+        constants[f"read.{layer}"] = np.arange(0, look_back + 1, look_back // (kernel_size - 1), dtype=np.int64)
+    return StepGraph(nodes, constants, state_shapes(channels, reach))
+
+
+def _input(weights: Arrays) -> list[onnx.NodeProto]:
+    """What the first layer reads, (B,) -> (B, C); one-hot vectors look up what they would be multiplied with."""
+    if "embedding.weight" in weights:
+        vectors = node("Gather", ["embedding.weight", "ids"], "vectors")
+        inputs = [vectors, node("MatMul", ["vectors", "input.weight"], "inputs")]
+    else:
+        inputs = [node("Gather", ["input.weight", "ids"], "inputs")]
+    return [*inputs, node("Add", ["inputs", "input.bias"], "values.0")]
+
+
+def _layer(layer: int) -> list[onnx.NodeProto]:
+    """A gated convolution and what it adds to, (B, C) -> (B, C), and its part of the state, (B, R, C)."""
+    name, values = f"conv.{layer}", f"values.{layer}"
+    gated = onnx.helper.make_node(
+        "Split", [f"sums.{layer}"], [f"value.{layer}", f"gate.{layer}"], f"split.{layer}", axis=1
+    )
+    return [
+        node("Unsqueeze", [values, "positions"], f"newest.{layer}"),  # (B, 1, C)
+        node("Concat", [name, f"newest.{layer}"], f"all.{layer}", axis=1),  # (B, R + 1, C)
+        node("Slice", [f"all.{layer}", "from", "to", "positions"], NEXT + name),
+        node("Gather", [f"all.{layer}", f"read.{layer}"], f"apart.{layer}", axis=1),  # (B, K, C)
+        node("Flatten", [f"apart.{layer}"], f"beside.{layer}"),  # (B, K C)
+        node("MatMul", [f"beside.{layer}", f"{name}.weight"], f"products.{layer}"),
+        node("Add", [f"products.{layer}", f"{name}.bias"], f"sums.{layer}"),
+        gated,
+        node("Sigmoid", [f"gate.{layer}"], f"open.{layer}"),
+        node("Mul", [f"value.{layer}", f"open.{layer}"], f"added.{layer}"),
+        node("Add", [values, f"added.{layer}"], f"values.{layer + 1}"),
+    ]
+
+
+def _constants(weights: Arrays) -> Arrays:
+    positions = {"positions": np.array([1]), "from": np.array([1]), "to": np.array([np.iinfo(np.int64).max])}
+    constants: Arrays = {name: value.astype(np.int64) for name, value in positions.items()}
+    for name, array in weights.items():
+        if array.ndim == 3:  # (2C, C, K) -> (K C, 2C)
+            constants[name] = array.transpose(2, 1, 0).reshape(-1, len(array))
+        else:
+            constants[name] = array if array.ndim == 1 or name == "embedding.weight" else array.T
+    return constants

@@ -1,0 +1,1 @@
+"""The façade over the rooms below: training, loading, generating, exporting."""

@@ -1,0 +1,266 @@
+"""A training run from its corpus to its bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import itertools
+import platform
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+import textforge
+from textforge.backends.base import Backend
+from textforge.backends.choose import choose_runner, choose_trainer, load_model
+from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
+from textforge.components.spec import parse_spec, write_chain
+from textforge.corpora.base import Corpus
+from textforge.corpora.resolve import CorpusArgument, resolve_corpora
+from textforge.corpora.tokens import TokenFile, token_file
+from textforge.encoders.base import Encoder
+from textforge.errors import CorpusError, EncodingError, TrainingError
+from textforge.generation.chain import expanded
+from textforge.model import Model, SavedModel
+from textforge.plugins.registry import Plugins
+from textforge.samplers.base import Sampler
+from textforge.training.checkpoint import Checkpoint
+from textforge.training.data import CorpusRecord, TrainingData
+from textforge.training.report import Report, Reports
+from textforge.training.samples import SampleWriter
+from textforge.training.settings import TrainingSettings
+
+CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
+"""The settings that may differ when a run is resumed; the others say what its batches are."""
+
+
+@attrs.frozen(eq=False)
+class Run:
+    """All that a run begins with."""
+
+    plugins: Plugins
+    corpora: Sequence[Corpus]
+    encoder: Encoder
+    backend: Backend
+    settings: TrainingSettings
+    chains: Sequence[Sequence[Sampler]]
+    fitted: bool = False
+    """Whether the encoder knows its vocabulary already."""
+    checkpoint: Checkpoint | None = None
+    records: tuple[CorpusRecord, ...] = ()
+    """The corpora that the checkpoint was trained on."""
+    recorded: bool = False
+    """Whether the corpora are those of the records, not given anew."""
+
+
+def new_run(
+    plugins: Plugins,
+    corpora: Sequence[CorpusArgument],
+    encoder: str | Encoder,
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """A run from the beginning; whatever is wrong with what it was given is said here."""
+    made = make_settings(_completed(settings, plugins))
+    if not corpora:
+        raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
+    return Run(
+        plugins=plugins,
+        encoder=plugins.encoder(encoder),
+        backend=choose_trainer(plugins, backend),
+        settings=made,
+        chains=[plugins.chain(chain) for chain in made.sample],
+        corpora=resolve_corpora(corpora, plugins),
+    )
+
+
+def _completed(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """The settings with a seed, and with chains of samplers as text, however they were given."""
+    completed = dict(settings)
+    if completed.get("seed") is None:
+        completed["seed"] = secrets.randbits(32)
+    return _with_chains(completed, plugins)
+
+
+def _with_chains(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
+    if "sample" not in settings:
+        return settings
+    given = settings["sample"]
+    chains = [given] if isinstance(given, (str, Sampler)) else given
+    return {**settings, "sample": tuple(write_chain(plugins.chain(chain)) for chain in chains)}
+
+
+def resumed_run(
+    plugins: Plugins,
+    bundle: Bundle,
+    corpora: Sequence[CorpusArgument],
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """A run that goes on from a bundle's checkpoint, with the settings that were given anew.
+
+    Raises `TrainingError` where there is no checkpoint, or a setting can't be changed any more.
+    """
+    contents = bundle.contents(plugins)
+    checkpoint = contents.checkpoint
+    if checkpoint is None:
+        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with --overwrite")
+    made = _changed_settings(contents.settings, _with_chains(settings, plugins))
+    if made.minutes != contents.settings.get("minutes"):
+        checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
+    trained_by = parse_spec(contents.backend).name
+    if backend is None and trained_by in plugins.names("backend"):
+        backend = plugins.backend(contents.backend)  # with the run-time options it had
+    trainer = choose_runner(plugins, checkpoint.model, backend, trained_by, contents.backend_plugin)
+    return Run(
+        plugins=plugins,
+        corpora=resolve_corpora(corpora, plugins) if corpora else _recorded_corpora(plugins, contents),
+        recorded=not corpora,
+        encoder=contents.encoder,
+        backend=choose_trainer(plugins, trainer),
+        settings=made,
+        chains=[plugins.chain(chain) for chain in made.sample],
+        fitted=True,
+        checkpoint=checkpoint,
+        records=contents.corpora,
+    )
+
+
+def _recorded_corpora(plugins: Plugins, contents: BundleContents) -> list[Corpus]:
+    corpora = [plugins.corpus(record.spec) for record in contents.corpora]
+    for corpus in corpora:
+        if not corpus.rereadable:
+            raise TrainingError(
+                f"the run was given {corpus.spec}, which can't be read a second time: give the same text again"
+            )
+    return corpora
+
+
+def make_settings(values: dict[str, Any]) -> TrainingSettings:
+    """The settings of these names and values.
+
+    Raises `OptionError` for an unknown name or a bad value, `TrainingError` for two that exclude each other.
+    """
+    for name in values:
+        TrainingSettings.known_option(name)
+    if values.get("epochs") is not None and values.get("minutes") is not None:
+        raise TrainingError("epochs and minutes were both given; a run is limited by one of them")
+    return TrainingSettings(**values)
+
+
+def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSettings:
+    before = make_settings(saved)
+    changed = dict(saved)
+    for name, value in given.items():
+        checked = TrainingSettings.known_option(name).check(value)
+        if name not in CHANGEABLE and checked != getattr(before, name):
+            option = name.replace("_", "-")
+            raise TrainingError(
+                f"--{option} was {getattr(before, name)} when the run began and can't become {checked}; "
+                f"resume without it, or train anew"
+            )
+        changed[name] = value
+    if given.get("minutes") is not None:
+        changed["epochs"] = given.get("epochs")
+    elif given.get("epochs") is not None:
+        changed["minutes"] = None
+    return make_settings(changed)
+
+
+def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
+    """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
+    folder = writer.path if writer else None
+    with _tokens(run, folder) as tokens:
+        for sampler in expanded(list(itertools.chain(*run.chains))):
+            sampler.check(tokens.encoder)
+        report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
+        data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
+        keeper = Keeper(run, tokens, writer)
+        reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
+        model = run.backend.fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
+        return keeper.finished(model.save())
+
+
+def _first_model(run: Run, encoder: Encoder) -> Model:
+    if run.checkpoint is None:
+        return run.backend.create(encoder.vocabulary_size, run.settings.seed)
+    return load_model(run.backend, run.checkpoint.model)
+
+
+@contextmanager
+def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
+    """The corpus as tokens; raises `TrainingError` where a resumed run is given another corpus than it began with."""
+    with ExitStack() as stack:
+        try:
+            tokens = stack.enter_context(token_file(run.corpora, run.encoder, folder, fitted=run.fitted))
+        except EncodingError as error:
+            raise (_other_corpus(run) if run.checkpoint else error) from None
+        except CorpusError as error:
+            if not run.recorded:
+                raise
+            raise TrainingError(f"the corpus that the run began with: {error}; if it moved, name it anew") from None
+        if run.checkpoint and [record.sha256 for record in tokens.corpora] != [record.sha256 for record in run.records]:
+            raise _other_corpus(run)
+        yield tokens
+
+
+def _other_corpus(run: Run) -> TrainingError:
+    names = ", ".join(record.spec for record in run.records)
+    return TrainingError(
+        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with --overwrite"
+    )
+
+
+class Keeper(Report):
+    """Turns checkpoints into a bundle's contents, and commits them where there is a writer."""
+
+    def __init__(self, run: Run, tokens: TokenFile, writer: BundleWriter | None) -> None:
+        self._run = run
+        self._tokens = tokens
+        self._writer = writer
+        self._checkpoint = run.checkpoint
+        self._committed = False
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._commit(self.contents(checkpoint.best))
+
+    def finished(self, model: SavedModel) -> BundleContents:
+        """What the run came to; it is committed now where the backend gave no checkpoint along the way."""
+        contents = self.contents(model)
+        if not self._committed:
+            self._commit(contents)
+        return contents
+
+    def _commit(self, contents: BundleContents) -> None:
+        if self._writer:
+            self._writer.commit(contents)
+        self._committed = True
+
+    def contents(self, model: SavedModel) -> BundleContents:
+        """What a bundle with this model says of the run so far."""
+        return BundleContents(
+            encoder=self._tokens.encoder,
+            model=model,
+            backend=self._run.backend.spec,
+            corpora=self._tokens.corpora,
+            settings=self._run.settings.option_values(),
+            versions=versions(self._run.backend),
+            checkpoint=self._checkpoint,
+            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
+            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
+        )
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """What the run was made with."""
+    found = {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    for framework in backend.frameworks:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it may be installed by another name
+            found[framework] = importlib.metadata.version(framework)
+    return found
