@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, SupportsFloat
+from typing import Any, Self, SupportsFloat
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from textforge.errors import BackendError
+
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 State = Any
 """What a model carries from one token to the next: its own affair, passed back to it by the core."""
+StateShape = tuple[int | None, ...]
+"""The shape of an array of a state; None stands for the rows, of which there may be any number."""
 ReadBack = Callable[[Array], Array]
 """From token ids, (B, T), to the logits after each, (B, T, V), by a file that was written and read back."""
 Loss = SupportsFloat
@@ -76,11 +80,37 @@ class Model(ABC):
 
     @abstractmethod
     def save(self) -> SavedModel:
-        """The model as it stands, its arrays a copy."""
+        """Return the model as it stands, its arrays a copy."""
+
+    def state_arrays(self, state: State) -> Arrays:
+        """Return a copy of a state under canonical names, in the shapes that its architecture declares.
+
+        Raises `BackendError` unless overridden.
+        """
+        raise BackendError(f"{type(self).__name__} can't give its state as arrays: it has no state_arrays()")
+
+    def make_state(self, arrays: Arrays) -> State:
+        """Return the state that `state_arrays` gave, of this model or of another backend's.
+
+        Raises `BackendError` unless overridden.
+        """
+        raise BackendError(f"{type(self).__name__} can't take a state up from arrays: it has no make_state()")
+
+
+class CountingModel(Model):
+    """A model that learns in one reading of the text, such as n-grams."""
+
+    @abstractmethod
+    def count(self, tokens: Array) -> Self:
+        """Return the model that has learnt these token ids, (n,), memory-mapped and in the smallest type that fits."""
+
+    @abstractmethod
+    def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
+        """Return the mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
 
 
 class GradientModel(Model):
-    """A model that the core's training loop can train."""
+    """A model that learns step by step: the core's training loop trains it."""
 
     @abstractmethod
     def begin(self, optimizer: Optimizer, seed: int) -> None:

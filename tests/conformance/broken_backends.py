@@ -9,7 +9,7 @@ import numpy as np
 from bigram_plugin import BigramBackend, BigramModel, BigramState
 
 import textforge
-from textforge.architectures.saved_weights import check_names_and_shapes
+from textforge.architectures.checks import check_names_and_shapes
 from textforge.model import Arrays, Loss, State
 
 

@@ -107,7 +107,7 @@ def test_every_function_that_is_called_a_check_is_one() -> None:
         for module in modules
         for name, value in vars(module).items()
         if name.startswith("check_") and callable(value)
-    } - {importlib.import_module("textforge.architectures.saved_weights").check_names_and_shapes}
+    } - {importlib.import_module("textforge.architectures.checks").check_names_and_shapes}
 
 
 @pytest.mark.parametrize(("component", "check"), BROKEN, ids=[in_order(component) for component, _ in BROKEN])

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from textforge.architectures.saved_weights import check_layers, checked_options, checked_weights
+from textforge.architectures.checks import check_layers, checked_options, checked_weights
 from textforge.backends.base import GradientBackend
 from textforge.backends.training_arrays import Shape
 from textforge.components.component import option

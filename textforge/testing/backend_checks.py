@@ -142,7 +142,7 @@ def _expect_refusal(case: BackendCase, saved: SavedModel, what: str) -> None:
     fail(
         f"a model {what} to be refused with a BundleError",
         got,
-        "check names and shapes in load: textforge.architectures.saved_weights.check_names_and_shapes does",
+        "check names and shapes in load: textforge.architectures.checks.check_names_and_shapes does",
     )
 
 

@@ -20,7 +20,7 @@ def checked_options(saved: SavedModel, declared: Mapping[str, Option], names: It
     """These options of a saved model, each as it is declared, where the vocabulary's size is one."""
     if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
         raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
-    return {name: _checked_option(saved, declared[name]) for name in names}
+    return {name: _check_option(saved, declared[name]) for name in names}
 
 
 def check_layers(saved: SavedModel, num_layers: int) -> None:
@@ -32,10 +32,23 @@ def check_layers(saved: SavedModel, num_layers: int) -> None:
 def checked_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """The weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
     check_names_and_shapes(arrays, shapes)
-    return {name: _checked(name, arrays[name]) for name in shapes}
+    return {name: _check(name, arrays[name]) for name in shapes}
 
 
-def _checked_option(saved: SavedModel, declared: Option) -> Any:
+def check_options(saved: SavedModel, declared: Mapping[str, Option]) -> dict[str, Any]:
+    """Return the options of a saved model, each as it is declared; the vocabulary's size is checked too."""
+    if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
+        raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
+    return {name: _check_option(saved, option) for name, option in declared.items()}
+
+
+def check_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+    """Return the weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
+    check_names_and_shapes(arrays, shapes)
+    return {name: _check(name, arrays[name]) for name in shapes}
+
+
+def _check_option(saved: SavedModel, declared: Option) -> Any:
     name = declared.name
     if name not in saved.options:
         raise BundleError(f"the model's configuration lacks {name}; copy the model again, or train it again")
@@ -61,7 +74,7 @@ def _shortened(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _checked(name: str, array: Array) -> Array:
+def _check(name: str, array: Array) -> Array:
     if not np.issubdtype(array.dtype, np.floating):
         raise BundleError(f"the weights {name} must be floating-point numbers, got {array.dtype}")
     with np.errstate(over="ignore"):  # what is too large for float32 is not finite there
