@@ -79,9 +79,8 @@ class Architecture(Component):
 
         Raises `textforge.errors.BundleError` where one is missing, unknown, of the wrong shape or not finite.
         """
-        return check_weights(
-            saved, {name: weight.shape for name, weight in self.weights(saved.vocabulary_size).items()}
-        )
+        declared = self.weights(saved.vocabulary_size)
+        return check_weights(saved.arrays, {name: weight.shape for name, weight in declared.items()})
 
     def count_parameters(self, saved: SavedModel) -> int:
         """Return the number of parameters."""
