@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textforge.architectures.conv import checked_arrays, lengths_needed, look_backs
+from textforge.architectures.states import count_rows
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
 from textforge.model import Array, Arrays, Model, SavedModel
 
@@ -166,6 +167,20 @@ class NumpyConv(Model):
     def save(self) -> SavedModel:
         arrays = {name: array.copy() for name, array in self._arrays.items()}
         return SavedModel(self._saved.architecture, self._saved.options, self.vocabulary_size, arrays, self.window)
+
+    def state_arrays(self, state: ConvState) -> Arrays:
+        earlier = [_earlier(layer, state.position) for layer in state.layers]
+        by_row = [inputs.reshape(len(inputs), state.rows, -1).swapaxes(0, 1) for inputs in earlier]  # (B, R, C)
+        return {f"conv.{number}": np.array(inputs) for number, inputs in enumerate(by_row)}
+
+    def make_state(self, arrays: Arrays) -> ConvState:
+        size = self._matrices[0].shape[1] // 2
+        shapes = {f"conv.{number}": (None, length, size) for number, length in enumerate(self._look_backs)}
+        state = self.start(count_rows(arrays, shapes))
+        for layer, name in zip(state.layers, shapes, strict=True):
+            inputs = arrays[name].swapaxes(0, 1)  # (R, B, C)
+            _keep(layer, inputs if state.rows != 1 else inputs[:, 0], state.position)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), are to the lowest layer, (..., C)."""

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textforge.architectures.lstm import checked_arrays
+from textforge.architectures.states import count_rows
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
 from textforge.model import Array, Arrays, Model, SavedModel
 
@@ -80,6 +81,7 @@ class LSTMState:
         """Take over what these rows of another state carry."""
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.product)[:] = _by_row(other.product)[rows]
+            _by_row(own.hidden)[:] = _by_row(other.hidden)[rows]
             _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
 
 
@@ -92,7 +94,8 @@ def _layer(rows: int, matrix: Numbers, upward: int) -> _Layer:
     size, dtype = len(matrix) - 1, matrix.dtype
     shape = () if rows == 1 else (rows,)
     product = np.zeros((*shape, matrix.shape[1]), dtype)
-    hidden = np.ones((*shape, size + 1), dtype)
+    hidden = np.zeros((*shape, size + 1), dtype)
+    hidden[..., size] = 1
     cell = _cell(np.zeros((*shape, 5 * size), dtype), hidden[..., :size])
     return _Layer(product[..., : 4 * size], product[..., 4 * size : 4 * size + upward], hidden, matrix, product, cell)
 
@@ -188,6 +191,19 @@ class NumpyLSTM(Model):
     def save(self) -> SavedModel:
         arrays = {name: array.copy() for name, array in self._arrays.items()}
         return SavedModel(self._saved.architecture, self._saved.options, self.vocabulary_size, arrays, self.window)
+
+    def state_arrays(self, state: LSTMState) -> Arrays:
+        hidden = [_by_row(layer.hidden)[:, :-1] / 2 for layer in state.layers]  # kept doubled
+        return {"hidden": np.stack(hidden), "cell": np.stack([_by_row(layer.cell.cell) for layer in state.layers])}
+
+    def make_state(self, arrays: Arrays) -> LSTMState:
+        shape = (len(self._matrices), None, len(self._matrices[0]) - 1)
+        state = self.start(count_rows(arrays, {"hidden": shape, "cell": shape}))
+        for layer, hidden, cell in zip(state.layers, arrays["hidden"], arrays["cell"], strict=True):
+            _by_row(layer.hidden)[:, :-1] = np.multiply(hidden, 2, dtype=layer.hidden.dtype)
+            _by_row(layer.cell.cell)[:] = cell
+            layer.hidden.dot(layer.matrix, layer.product)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), add to the lowest layer's gates, (..., 4H)."""
