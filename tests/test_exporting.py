@@ -333,7 +333,7 @@ def test_a_format_that_is_not_installed_is_named_with_the_command_that_brings_it
 
 
 def only_textforge() -> Plugins:
-    from textforge.plugins.loading import installed_sources
+    from textforge.plugins.sources import installed_sources
 
     return Plugins(sources=[source for source in installed_sources() if source.distribution == "textforge"])
 
