@@ -48,6 +48,9 @@ class Architecture(Component):
     model, the number of its parameters and the shapes of an optimizer's moments follow from them.
     """
 
+    priority: ClassVar[int] = 0
+    """Rank among the architectures that are trained unless one is asked for: of those above 0 that an installed backend
+    trains, the highest."""
     training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """The training settings that suit it better than the general ones, such as ``{"learning_rate": 0.003}``. What the
     user gives wins."""
