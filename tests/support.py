@@ -17,6 +17,7 @@ from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import EncodingError
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
+from textforge.training.fit import fit
 
 LETTERS = "\n abcdefg"
 
@@ -182,6 +183,15 @@ class ModelMaker:
         """The same, ready to run."""
         return self.load(self.initial(vocabulary_size, seed))
 
+    def fit(self, model: Any, *arguments: Any) -> Any:
+        """What training by these data, settings, report and checkpoint makes of a model."""
+        return self.load(fit(model, *arguments))
+
     def load(self, saved: SavedModel) -> Any:
         """Any model of that architecture, run by the backend."""
         return load_model(self.plugins, self.backend, saved)
+
+
+def numpy_model(saved: SavedModel, precision: str = "float32") -> Any:
+    """A saved model of any architecture, run by NumPy."""
+    return ModelMaker("numpy", saved.architecture, precision=precision).load(saved)

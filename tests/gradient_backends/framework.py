@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import attrs
 import pytest
-
 from support import ModelMaker
 
 from textforge.model import Array, Arrays, Optimizer

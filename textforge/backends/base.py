@@ -30,11 +30,17 @@ class Backend(Component):
     def __attrs_post_init__(self) -> None:
         """Refuse options that don't go together; an override calls `super()`'s."""
 
+    def require(self) -> None:
+        """Import the frameworks, before any implementation is imported; nothing unless overridden.
+
+        Raises `textforge.errors.BackendError` where one is missing, broken or too old: see `textforge.Framework`.
+        """
+
     @abstractmethod
     def load(self, saved: SavedModel, architecture: Architecture, implementation: Any) -> Model:
         """Return a saved model, run by this backend.
 
         `implementation` is what was registered for the backend and the architecture. The arrays of `saved` have been
-        checked by the architecture, and may not be written to. Raises `textforge.errors.BackendError` where a framework
-        or a device is missing.
+        checked by the architecture, and may not be written to. Raises `textforge.errors.BackendError` where a device
+        is missing.
         """

@@ -44,7 +44,7 @@ def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architectur
         architecture: Architecture = plugins.architecture(spec)
     except OptionError as error:
         parsed = _parsed(spec)
-        backends = [found.cls for found in plugins.components("backend")]
+        backends = sorted(_classes(plugins, "backend"), key=lambda cls: -cls.training_priority)
         if parsed is None or not (misplaced := _misplaced(parsed, plugins.find("architecture", parsed.name), backends)):
             raise
         name, cls = misplaced
@@ -93,9 +93,13 @@ def _candidates(plugins: Plugins, backend: str, architecture: Architecture | Non
     """Return the architectures that an option may have been meant for, the likeliest first."""
     if architecture is not None:
         return [type(architecture)]
-    found = [component.cls for component in plugins.components("architecture")]
     implemented = {each.architecture for each in plugins.implementations() if each.backend == backend}
-    return sorted(found, key=lambda cls: (cls.name not in implemented, -cls.priority))  # type: ignore[attr-defined]
+    classes = _classes(plugins, "architecture")
+    return sorted(classes, key=lambda cls: (cls.name not in implemented, -cls.priority))
+
+
+def _classes(plugins: Plugins, kind: str) -> list[Any]:
+    return [component.cls for component in plugins.components(kind)]
 
 
 def runners(plugins: Plugins, architecture: str) -> list[Implementation]:
@@ -120,8 +124,7 @@ def _trains(plugins: Plugins, implementation: Implementation) -> bool:
 
 
 def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architecture:
-    classes: list[Any] = [component.cls for component in plugins.components("architecture")]
-    for cls in sorted(classes, key=lambda cls: -cls.priority):
+    for cls in sorted(_classes(plugins, "architecture"), key=lambda cls: -cls.priority):
         able = [each.backend for each in trainers(plugins, cls.name)]
         if cls.priority > 0 and (able if backend is None else backend.name in able):
             architecture: Architecture = plugins.architecture(cls.name)
@@ -228,8 +231,9 @@ def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
     try:
         architecture = architecture_of(plugins, saved)
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
-        implementation = plugins.implementation(backend.name, saved.architecture).load()
-        return backend.load(checked, architecture, implementation)
+        implementation = plugins.implementation(backend.name, saved.architecture)
+        backend.require()
+        return backend.load(checked, architecture, implementation.load())
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, TextforgeError):
             raise

@@ -46,16 +46,18 @@ class KerasBackend(textforge.Backend):
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(f"{self.title()}device must be auto, cpu, gpu or gpu:N (N from 0), got {self.device!r}")
 
+    def require(self) -> None:
+        from textforge_keras._framework import require_keras
+
+        require_keras(self.name)
+
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
     ) -> textforge.Model:
         """Return the model on its device; `implementation` is a `textforge_keras.Network`.
 
-        Raises `BackendError` where TensorFlow, Keras or the device is missing.
+        Raises `BackendError` where the device is missing.
         """
-        from textforge_keras._framework import require_keras
-
-        require_keras(self.name)
         from textforge_keras._devices import find_device
         from textforge_keras._model import KerasModel
 

@@ -22,8 +22,9 @@ class LSTMNetwork(Network):
     """Embedding or one-hot input, `keras.layers.LSTM` layers, `Dense` output.
 
     Tokens a second with XLA, as a multiple of those without, medians of five rounds in turn on two cores of an AMD EPYC
-    with AVX-512, TensorFlow 2.21, sequences of 64: 1.04 at 1 x 64, 0.94 at 1 x 128 and 1 x 192, 1.39 to 1.69 at 1 x 256,
-    1.48 at 2 x 256, 1.36 at 1 x 384, 1.20 at 1 x 512. A rule, for a resumed run must be compiled alike.
+    with AVX-512, TensorFlow 2.21, sequences of 64: 1.04 at 1 x 64, 0.94 at 1 x 128 and 1 x 192, 1.39 to 1.69 at
+    1 x 256, 1.48 at 2 x 256, 1.36 at 1 x 384, 1.20 at 1 x 512. It is a rule, not a measurement at each start, so that a
+    resumed run is compiled alike.
     """
 
     architecture: LSTM

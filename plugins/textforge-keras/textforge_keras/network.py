@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from textforge.model import Array, Arrays
-from textforge_keras._dropout import Dropout
+from textforge_keras._dropout import Dropout as Dropout
 
 State = dict[str, tf.Tensor]
 """The tensors that are carried from token to token, under the architecture's canonical names."""
@@ -47,8 +47,8 @@ class Network(ABC):
     """An architecture as Keras layers.
 
     A subclass makes its layers, built and of `dtype`, in `__init__(self, architecture, vocabulary_size, dtype, cudnn)`
-    and declares `layers`, `weights` and `__call__`. First values come from the architecture, so layers should begin with
-    zeros: drawing others would use up Keras's random numbers. Dropout is given with the call.
+    and declares `layers`, `weights` and `__call__`. First values come from the architecture, so layers should begin
+    with zeros: drawing others would use up Keras's random numbers. Dropout is given with the call.
     """
 
     faster_with_xla: bool = False

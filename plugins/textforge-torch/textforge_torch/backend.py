@@ -45,14 +45,16 @@ class TorchBackend(textforge.Backend):
                 f"{self.title()}device must be auto, cpu, cuda, cuda:N (N from 0) or mps, got {self.device!r}"
             )
 
+    def require(self) -> None:
+        TORCH.require(self.name)
+
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
     ) -> textforge.Model:
         """Return the model on its device; `implementation` is a `textforge_torch.Network`.
 
-        Raises `BackendError` where PyTorch or the device is missing.
+        Raises `BackendError` where the device is missing.
         """
-        TORCH.require(self.name)
         from textforge_torch._devices import find_device
         from textforge_torch._model import TorchModel
 
