@@ -19,8 +19,8 @@ ReadBack = Callable[[Array, Arrays | None], tuple[Array, Arrays | None]]
 """Computes logits by a file that was written and read back.
 
 From ids, (B, T), and a state to the logits after each token, (B, T, V), and the state after the last. States are arrays
-by canonical name, of the shapes that the architecture declares; None stands for the state before the first token. A file
-that takes no state up, and so always reads from the beginning, gives None after the logits.
+by canonical name, of the shapes that the architecture declares; None stands for the state before the first token. A
+file that takes no state up, and so always reads from the beginning, gives None after the logits.
 """
 
 

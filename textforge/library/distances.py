@@ -41,18 +41,18 @@ def distances(one: Array, other: Array) -> Array:
     return largest
 
 
-def allow(exact: Array, rounded: Array | None, grown: bool = False) -> Allowed:
-    """Return how far others may be from logits in float64, (B, T, V), given those in float32.
+def allow(exact: Array, rounded: Array | None, spread: float, grown: bool = False) -> Allowed:
+    """Return how far others may be from numbers in float64, (B, T, ·), given those in float32 and their spread.
 
-    Without these, `grown` says whether rounding may have grown over many tokens, and then the most is allowed.
+    Without those in float32, `grown` says whether rounding may have grown over many tokens; then the most is allowed.
 
     >>> exact = np.array([[[0.0, 1.0]]])
-    >>> allow(exact, exact).most
+    >>> allow(exact, exact, measure_spread(exact)).most
     array([[1.e-05]])
     """
     finite = np.where(np.isfinite(exact), exact, np.nan)
     largest = float(np.nanmax(np.abs(finite), initial=0.0))
-    at_most = max(FRACTION * measure_spread(exact), RESOLUTION * largest, np.finfo(np.float32).tiny)
+    at_most = max(FRACTION * spread, RESOLUTION * largest, np.finfo(np.float32).tiny)
     least = min(max(ABSOLUTE, RELATIVE * largest), at_most)
     if rounded is None:
         rounding = np.full(exact.shape[:2], at_most if grown else 0.0)

@@ -1,16 +1,16 @@
 """The check of an exported file: its logits against the model's own, on text that the model writes.
 
-Random tokens would lead a model to states that it never has in use, and float32's rounding grows from token to token. So
-a file is compared in three ways:
+Random tokens would lead a model to states that it never has in use, and float32's rounding grows from token to token.
+So a file is compared in three ways:
 
 - The whole text: the file reads it by itself, from the beginning, its own state carried on.
 - Pieces of a few tokens, each from a state that the model had in that text: rounding has no time to grow, so little is
   allowed, late in a text as well as early. A file that takes no state up reads each piece from the beginning.
 - Pieces of all tokens of the vocabulary, from such states, since a text may lack some.
 
-What is allowed follows from float32's own distance from float64, but is never more than a small fraction of the logits'
-spread. Where a model magnifies rounding so much that its own float32 may be further off, whole texts say nothing from
-there on, and pieces alone decide.
+States after each are compared too. What is allowed follows from float32's own distance from float64, but is never more
+than a small fraction of the logits' spread. Where a model magnifies rounding so much that its own float32 may be
+further off, each logit of the whole text says nothing from there on: pieces decide, and the spread of what is left.
 
 Shapes: B rows, T tokens, V the vocabulary's size.
 """
@@ -23,13 +23,13 @@ import attrs
 import numpy as np
 
 from textforge.encoders.base import Ids
-from textforge.errors import BackendError, ExportError
+from textforge.errors import BackendError, ExportError, listed
 from textforge.formats.base import ReadBack
 from textforge.generation.drawing import Draw, UndrawableRow
 from textforge.generation.history import History
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import read_prompt
-from textforge.library.distances import Allowed, allow, distances
+from textforge.library.distances import Allowed, allow, distances, measure_spread
 from textforge.model import Array, Arrays, Model, StateShape
 
 TOKENS = 1024
@@ -44,6 +44,8 @@ STATE = 1 << 24
 """Numbers in the states of all pieces, at most, which bounds the memory that a large state takes."""
 SEED = 0
 """The seed of the text."""
+FEWEST = 16
+"""Tokens after which a spread is compared at least: that of fewer may differ by chance."""
 
 
 @attrs.frozen(eq=False)
@@ -120,7 +122,8 @@ def write_text(model: Model, first: Ids) -> Array:
             ids = draw(logits.astype(np.float64), numbers.at(step))
         except UndrawableRow as error:
             raise ExportError(
-                f"the model can't be checked, for after {step + 1} tokens its own logits {error.problem}: train it again"
+                f"the file can't be checked, for after {step + 1} tokens the model's own logits {error.problem}: train "
+                "it again"
             ) from None
         history.append(ids)
         logits = reader.read(history)
@@ -159,7 +162,7 @@ def _cut_pieces(reference: Reference, text: Array, takes_states: bool) -> Iterat
 
 
 def _states_at(reference: Reference, text: Array, begins: Array) -> Arrays:
-    """Return the model's states before each place of a text, the rows of the first place first, in float32."""
+    """Return the model's states before each place of a text, the rows of the first place first, rounded to float32."""
     model = reference.exact
     state = model.start(len(text))
     found: list[Arrays] = []
@@ -168,10 +171,13 @@ def _states_at(reference: Reference, text: Array, begins: Array) -> Arrays:
         if end is not None:
             model.forward(text[:, begin:end], state, last_only=True)
     axes = {name: shape.index(None) for name, shape in reference.state.items()}
-    return {
-        name: np.concatenate([arrays[name] for arrays in found], axis=axis).astype(np.float32)
-        for name, axis in axes.items()
-    }
+    joined = {name: np.concatenate([arrays[name] for arrays in found], axis=axis) for name, axis in axes.items()}
+    return {name: _round(array) for name, array in joined.items()}
+
+
+def _round(array: Array) -> Array:
+    """Return numbers as a file carries them: those with a fraction in float32."""
+    return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
 
 
 def _read(read_back: ReadBack, case: Case) -> Reading:
@@ -193,33 +199,50 @@ def _compare(reference: Reference, case: Case, found: Reading, writer: str) -> A
     exact = _run(reference.exact, case, with_state)
     rounded = None if reference.rounded is None else _run(reference.rounded, case, with_state)
     _check_shape(found.logits, exact.logits, "logits", writer)
-    allowed = allow(exact.logits, None if rounded is None else rounded.logits, case.ids.shape[1] > PIECE)
+    spread, long = measure_spread(exact.logits), case.ids.shape[1] > PIECE
+    allowed = allow(exact.logits, None if rounded is None else rounded.logits, spread, long)
     measured = distances(found.logits, exact.logits)
     _refuse_first(measured, allowed, case.places, "logits", writer)
+    _check_spread(found.logits, exact.logits, ~allowed.comparable, writer)
     if with_state:
-        _compare_states(reference, case, found, (exact, rounded), writer)
+        _compare_states(reference, case, (found, exact, rounded), writer)
     counted = measured[allowed.comparable]
     return Agreement(float(counted.max()), counted.size)
 
 
 def _compare_states(
-    reference: Reference, case: Case, found: Reading, own: tuple[Reading, Reading | None], writer: str
+    reference: Reference, case: Case, readings: tuple[Reading, Reading, Reading | None], writer: str
 ) -> None:
     """Compare the states after a case, each array's row as if it were logits after the last token, (B, 1, ·)."""
-    exact, rounded = own
-    assert_named = found.state or {}
-    if assert_named.keys() != reference.state.keys():
-        raise _fault(writer, f"whose state has the arrays {sorted(assert_named)}, not {sorted(reference.state)}")
+    found, exact, rounded = (None if each is None else each.state or {} for each in readings)
+    if found is None or exact is None or found.keys() != reference.state.keys():
+        names = f"{listed(found or {})}, where the model's has {listed(reference.state)}"
+        raise _fault(writer, f"whose state has the arrays {names}")
     places = case.places + case.ids.shape[1] - 1
     for name, shape in reference.state.items():
-        arrays = [None if each is None or each.state is None else each.state[name] for each in (found, exact, rounded)]
-        _check_shape(np.asarray(arrays[0]), np.asarray(arrays[1]), f"state {name}", writer)
-        by_row = [
-            None if each is None else np.moveaxis(np.asarray(each), shape.index(None), 0).reshape(len(places), 1, -1)
-            for each in arrays
-        ]
-        allowed = allow(by_row[1], by_row[2], case.ids.shape[1] > PIECE)
-        _refuse_first(distances(by_row[0], by_row[1]), allowed, places, f"state {name}", writer)
+        _check_shape(np.asarray(found[name]), exact[name], f"a state {name}", writer)
+        axis = shape.index(None)
+        one, other = (_by_row(arrays[name], axis) for arrays in (found, exact))
+        float32 = None if rounded is None else _by_row(rounded[name], axis)
+        allowed = allow(other, float32, float(np.std(other)), case.ids.shape[1] > PIECE)
+        _refuse_first(distances(one, other), allowed, places, f"state {name}", writer)
+
+
+def _by_row(array: Array, axis: int) -> Array:
+    """Return what each row carries, (B, 1, ·), of an array whose rows lie along an axis."""
+    return np.moveaxis(np.asarray(array), axis, 0).reshape(array.shape[axis], 1, -1)
+
+
+def _check_spread(found: Array, exact: Array, after: Array, writer: str) -> None:
+    """Raise `ExportError` where the logits that can't be compared one by one aren't of the model's kind.
+
+    `after`, (B, T), says which they are. Their spread is the same, on average, however they were rounded.
+    """
+    if after.sum() < FEWEST:
+        return
+    one, other = (measure_spread(logits[after][np.newaxis]) for logits in (found, exact))
+    if not other / 2 <= one <= other * 2:
+        raise _fault(writer, f"whose logits spread by {one:.1e} late in a text, where the model's do by {other:.1e}")
 
 
 def _check_shape(found: Array, exact: Array, what: str, writer: str) -> None:
@@ -236,8 +259,8 @@ def _refuse_first(measured: Array, allowed: Allowed, places: Array, what: str, w
     row, place = np.unravel_index(np.where(wrong, read, read.max() + 1).argmin(), wrong.shape)
     raise _fault(
         writer,
-        f"whose {what} differ by {measured[row, place]:.1e} from the model's after {read[row, place]} tokens of its own "
-        f"text, where {allowed.most[row, place]:.1e} is allowed",
+        f"whose {what} differ by {measured[row, place]:.1e} from the model's after {read[row, place]} tokens, where "
+        f"{allowed.most[row, place]:.1e} is allowed",
     )
 
 

@@ -157,8 +157,8 @@ def _check_same(found: SavedModel, saved: SavedModel, writer: str) -> None:
             differing.append(name)
     if differing:
         raise ExportError(
-            f"{writer} wrote a file that gives another model back, for these differ: {', '.join(differing)}; nothing was "
-            "kept: report it to who made the format"
+            f"{writer} wrote a file that gives another model back, for these differ: {', '.join(differing)}; nothing "
+            "was kept: report it to who made the format"
         )
 
 

@@ -56,7 +56,7 @@ def make_implementation(
 ) -> Implementation:
     """Return the implementation that a plugin registers for a backend or a format, checked."""
     if backend is not None and format is not None:
-        raise PluginError(f"register_implementations needs backend={shown(backend)} or format={shown(format)}, not both")
+        raise PluginError("register_implementations needs backend=… or format=…, and was given both")
     kind, backend = ("backend", backend) if format is None else ("format", format)
     for role, name in ((kind, backend), ("architecture", architecture)):
         if not isinstance(name, str) or not NAME.fullmatch(name):

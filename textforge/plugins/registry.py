@@ -172,7 +172,7 @@ class Plugins:
         return [sampler for part in chain for sampler in self.chain(part)]
 
     def implementations(self, kind: str = "backend") -> tuple[Implementation, ...]:
-        """Return every implementation that was registered for backends, or for formats, by its name and architecture."""
+        """Return every implementation that was registered for backends, or for formats, by names."""
         found = [implementation for plugin in self.found for implementation in plugin.implementations]
         of_kind = [implementation for implementation in found if implementation.kind == kind]
         return tuple(sorted(of_kind, key=lambda found: (found.backend, found.architecture)))

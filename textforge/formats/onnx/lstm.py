@@ -42,7 +42,7 @@ def _input(weights: Arrays) -> list[onnx.NodeProto]:
 
 
 def _layer(layer: int, size: int) -> list[onnx.NodeProto]:
-    """Return nodes from a layer's part of the state, (1, B, H), to that after; it reads the vectors or the layer below."""
+    """Return a layer's nodes, from its part of the state, (1, B, H), to that after."""
     before = [f"{part}_before.{layer}" for part in STATE]
     own = [node("Gather", [part, NUMBER.format(layer)], name) for part, name in zip(STATE, before, strict=True)]
     given = f"hidden.{layer - 1}" if layer else "input"
