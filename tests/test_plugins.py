@@ -267,7 +267,7 @@ BROKEN = {
     ),
     "an implementation without the backend": (
         implementing("register(architecture='gru', by='a:B')"),
-        "missing 1 required positional argument: 'backend'",
+        "register_implementations needs the backend's name as a text, got None",
     ),
 }
 

@@ -6,7 +6,7 @@ Shapes: B rows (texts generated or trained on at once), T tokens, V the vocabula
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self, SupportsFloat
 
 import attrs
@@ -21,8 +21,6 @@ State = Any
 """What a model carries from one token to the next: its own affair, passed back to it by the core."""
 StateShape = tuple[int | None, ...]
 """The shape of an array of a state; None stands for the rows, of which there may be any number."""
-ReadBack = Callable[[Array], Array]
-"""From token ids, (B, T), to the logits after each, (B, T, V), by a file that was written and read back."""
 Loss = SupportsFloat
 """A mean negative log-likelihood in nats a token. `float()` may wait for a device, so the core reads seldom."""
 

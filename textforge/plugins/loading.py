@@ -69,9 +69,16 @@ class _Collected:
         """Register a component's class."""
         self.components.append(make_registered(self.source, kind, cls))
 
-    def add_implementation(self, backend: str, architecture: str, by: str, trains: bool | None = None) -> None:
+    def add_implementation(
+        self,
+        backend: str | None = None,
+        architecture: str | None = None,
+        by: str | None = None,
+        trains: bool | None = None,
+        format: str | None = None,
+    ) -> None:
         """Register an implementation's import path."""
-        self.implementations.append(make_implementation(self.source, backend, architecture, by, trains))
+        self.implementations.append(make_implementation(self.source, backend, architecture, by, trains, format))
 
 
 def load_plugin(source: Source) -> Plugin:

@@ -171,22 +171,23 @@ class Plugins:
             return [self.sampler(chain)]
         return [sampler for part in chain for sampler in self.chain(part)]
 
-    def implementations(self) -> tuple[Implementation, ...]:
-        """Return every implementation that was registered, by backend and architecture."""
+    def implementations(self, kind: str = "backend") -> tuple[Implementation, ...]:
+        """Return every implementation that was registered for backends, or for formats, by names."""
         found = [implementation for plugin in self.found for implementation in plugin.implementations]
-        return tuple(sorted(found, key=lambda found: (found.backend, found.architecture)))
+        of_kind = [implementation for implementation in found if implementation.kind == kind]
+        return tuple(sorted(of_kind, key=lambda found: (found.backend, found.architecture)))
 
-    def implementation(self, backend: str, architecture: str) -> Implementation:
-        """Return what computes an architecture on a backend; not yet imported.
+    def implementation(self, backend: str, architecture: str, kind: str = "backend") -> Implementation:
+        """Return what computes an architecture on a backend, or what a format needs of it; not yet imported.
 
         Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where two plugins bring
         different ones.
         """
         found = [
-            each for each in self.implementations() if (each.backend, each.architecture) == (backend, architecture)
+            each for each in self.implementations(kind) if (each.backend, each.architecture) == (backend, architecture)
         ]
         if not found:
-            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture)))
+            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture, kind)))
         if any(each.by != found[0].by for each in found):
             sources = " and ".join(dict.fromkeys(each.source.title for each in found))
             raise AmbiguousComponent(
@@ -195,8 +196,8 @@ class Plugins:
             )
         return found[0]
 
-    def _unimplemented(self, backend: str, architecture: str) -> str:
-        able = {each.backend for each in self.implementations() if each.architecture == architecture}
+    def _unimplemented(self, backend: str, architecture: str, kind: str) -> str:
+        able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}
         missing = f"there is no implementation of the architecture {shown(architecture)} on {shown(backend)}"
         return f"{missing}; it is implemented on: {listed(able)}"
 
