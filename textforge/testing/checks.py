@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -106,14 +106,24 @@ def read_expected_failures(given: Mapping[str, str], case: type[Case]) -> dict[s
 
     Raises `PluginError` for a check that there isn't.
     """
-    known = [title_of(check) for check in CHECKS[case]]
+    return reasons_by_kind(given, [case.kind])[case.kind]
+
+
+def reasons_by_kind(given: Mapping[str, str], kinds: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return by kind the reasons why checks are known to fail, by the checks' names in words.
+
+    Raises `PluginError` for a check that none of the kinds has.
+    """
+    titles = {case.kind: [title_of(check) for check in checks] for case, checks in CHECKS.items() if case.kind in kinds}
+    known = list(dict.fromkeys(title for kind in titles.values() for title in kind))
     reasons = {to_title(name): reason for name, reason in given.items()}
     for name in reasons:
         if name not in known:
             raise PluginError(
-                f"there is no check {name!r} of a {case.kind}; the checks are {listed(known)}{nearest(name, known)}"
+                f"there is no check {name!r} of a {' or a '.join(titles)}; the checks are {listed(known)}"
+                f"{nearest(name, known)}"
             )
-    return reasons
+    return {kind: {name: reason for name, reason in reasons.items() if name in titles.get(kind, ())} for kind in kinds}
 
 
 def run_check(check: Check, case: Case, expected: str | None = None) -> CheckResult:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 START_SECONDS = 0.5
 """The longest that importing a component's module and making it may take, beside what its kind needs anyway."""
 TRIES = 3
+GIVE = "give what it needs in its test class, or with --encoder or --model"
 
 
 def check_use(case: Case) -> None:
@@ -31,7 +32,7 @@ def check_use(case: Case) -> None:
     except CheckFailure:
         raise
     except NotApplicable as reason:
-        fail(f"something to check the {case.kind} with", str(reason), "only then does a check say anything")
+        fail(f"something to check the {case.kind} with", str(reason), GIVE)
     except TextforgeError as error:
         fail(f"the {case.kind} to do its work", described(error), "mend this first: no other check was run")
     except Exception as error:
