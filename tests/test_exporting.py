@@ -333,7 +333,7 @@ def test_a_format_that_is_not_installed_is_named_with_the_command_that_brings_it
 
 
 def only_textforge() -> Plugins:
-    from textforge.plugins.loading import installed_sources
+    from textforge.plugins.sources import installed_sources
 
     return Plugins(sources=[source for source in installed_sources() if source.distribution == "textforge"])
 
@@ -399,7 +399,7 @@ def test_errors_are_one_line(model: Path, tmp_path: Path, arguments: list[str], 
 
 def test_an_n_gram_model_has_no_format(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("it is, is it? " * 50)
-    textforge.train(tmp_path / "book.txt", backend="ngram:order=2", output=tmp_path / "m", seed=1)
+    textforge.train(tmp_path / "book.txt", architecture="ngram:order=2", output=tmp_path / "m", seed=1)
     result = run("export", tmp_path / "m", "--format", "onnx", tmp_path / "x.onnx")
     assert result.stderr == (
         "Error: a model of the architecture 'ngram' can't be written as 'onnx'; formats for it: none\n"

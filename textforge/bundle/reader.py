@@ -12,7 +12,7 @@ from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
 from textforge.bundle.errors import bundle_error, damaged, unreadable
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
-from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version
+from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
@@ -41,7 +41,7 @@ class Bundle:
         """``config.json`` to the letter."""
         self.manifest: dict[str, Any] = check_version(read_json(data))
         """``config.json`` as it stands; the properties have been checked besides."""
-        self._manifest = Manifest.from_json(self.manifest)
+        self._manifest = Manifest.from_json(upgrade(self.manifest))
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:
@@ -91,6 +91,11 @@ class Bundle:
     def architecture(self) -> str:
         """What the model is: ``lstm``, ``ngram``, …."""
         return self._manifest.model.architecture
+
+    @property
+    def architecture_plugin(self) -> str | None:
+        """What brought the architecture: a distribution, or a file."""
+        return self._manifest.model.plugin
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -185,6 +190,7 @@ class Bundle:
             history=checkpoint.history if checkpoint else self.history(),
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,
+            architecture_plugin=self.architecture_plugin,
         )
 
     def _check_settings(self, checkpoint: Checkpoint) -> None:

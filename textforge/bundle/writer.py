@@ -39,7 +39,7 @@ class BundleWriter:
     >>> model = SavedModel("ngram", {"order": 1}, encoder.vocabulary_size, {"counts": np.array([5, 2, 1, 1, 2])})
     >>> folder = tempfile.TemporaryDirectory()
     >>> writer = BundleWriter.prepare(folder.name)
-    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="ngram:order=1"))
+    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="numpy"))
     >>> Bundle.open(folder.name).model().arrays["counts"]
     array([5, 2, 1, 1, 2])
     >>> folder.cleanup()
@@ -191,7 +191,9 @@ def _manifest(contents: BundleContents, files: Files) -> Manifest:
     return Manifest(
         corpora=contents.corpora,
         encoder=EncoderEntry(contents.encoder.name, contents.encoder_plugin),
-        model=ModelEntry(model.architecture, dict(model.options), model.vocabulary_size, model.window),
+        model=ModelEntry(
+            model.architecture, dict(model.options), model.vocabulary_size, model.window, contents.architecture_plugin
+        ),
         backend=BackendEntry(contents.backend, contents.backend_plugin),
         versions=contents.versions,
         settings=contents.settings,

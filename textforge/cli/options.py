@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from textforge.components.component import Component, Option
 
 
+KINDS = ("corpus", "encoder", "architecture", "backend", "sampler", "format", "report", "metric")
+
+
 @click.command("options")
-@click.argument("kind", required=False, type=click.Choice(["corpus", "encoder", "backend", "sampler"]))
+@click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.argument("name", required=False)
 @click.pass_obj
 def command(session: Session, kind: str | None, name: str | None) -> None:
@@ -22,8 +25,6 @@ def command(session: Session, kind: str | None, name: str | None) -> None:
 
     KIND and NAME narrow it down: textforge options sampler top-k.
     """
-    from textforge.plugins.registry import KINDS
-
     plugins = session.plugins()
     if kind and name:
         _show(kind, plugins.find(kind, name))

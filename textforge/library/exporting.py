@@ -78,7 +78,7 @@ def export(
     `BackendError` where what writes the format is missing.
 
     >>> import textforge
-    >>> generator = textforge.train("python-docs", backend="ngram:order=3")
+    >>> generator = textforge.train("python-docs", architecture="ngram:order=3")
     >>> export(generator.model.save(), generator.encoder, "onnx", "model.onnx")
     Traceback (most recent call last):
     textforge.errors.ExportError: a model of the architecture 'ngram' can't be written as 'onnx'; formats for it: none

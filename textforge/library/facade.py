@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import choose_runner, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter
-from textforge.components.spec import parse_spec
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
 from textforge.encoders.base import Encoder
@@ -26,6 +26,7 @@ def train(
     corpus: CorpusArgument | Sequence[CorpusArgument] = (),
     *,
     encoder: str | Encoder | None = None,
+    architecture: str | Architecture | None = None,
     backend: str | Backend | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -38,6 +39,8 @@ def train(
     """Learn a model from a text and give a generator that writes with it.
 
     `corpus` is a path, a registered corpus's spec, an object, or several of them; `encoder` is ``char`` unless given.
+    `architecture` says what the model is, ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``:
+    unless given, what is installed decides.
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
     left out); without it, a run that is interrupted is lost. `progress` shows how it goes on
@@ -45,7 +48,7 @@ def train(
 
     Raises `TextforgeError`.
 
-    >>> generator = train("python-docs", backend="ngram:order=3")
+    >>> generator = train("python-docs", architecture="ngram:order=3")
     >>> generator.encoder
     CharEncoder()
     """
@@ -54,6 +57,7 @@ def train(
     contents = train_contents(
         corpus,
         encoder=encoder,
+        architecture=architecture,
         backend=backend,
         output=output,
         overwrite=overwrite,
@@ -69,6 +73,7 @@ def train_contents(
     corpus: CorpusArgument | Sequence[CorpusArgument],
     *,
     encoder: str | Encoder | None,
+    architecture: str | Architecture | None,
     backend: str | Backend | None,
     output: str | Path | None,
     overwrite: bool,
@@ -82,13 +87,13 @@ def train_contents(
     if not isinstance(corpora, Sequence):
         raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
     if not resume:
-        run = new_run(plugins, corpora, encoder or "char", backend, settings)
-    elif output is None or encoder is not None or overwrite:
-        wrong = "needs output" if output is None else "takes neither encoder nor overwrite"
+        run = new_run(plugins, corpora, encoder or "char", architecture, backend, settings)
+    elif output is None or encoder is not None or architecture is not None or overwrite:
+        wrong = "needs output" if output is None else "takes neither encoder, architecture nor overwrite"
         raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
     else:
         run = resumed_run(plugins, Bundle.open(output), corpora, backend, settings)
-    if backend is None and not resume:
+    if (architecture is None or backend is None) and not resume:
         _say_what_failed(plugins, report)
     if output is None:
         return train_run(run, None, report)
@@ -124,6 +129,6 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    trained_by = parse_spec(contents.backend).name
-    runner = choose_runner(plugins, contents.model, backend, trained_by, contents.backend_plugin)
-    return TextGenerator(load_model(runner, contents.model), contents.encoder, plugins=plugins, contents=contents)
+    runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
+    model = load_model(plugins, runner, contents.model)
+    return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

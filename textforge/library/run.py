@@ -16,8 +16,9 @@ import attrs
 import numpy as np
 
 import textforge
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, choose_trainer, load_model
+from textforge.backends.choose import architecture_of, choose_trained, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.base import Corpus
@@ -31,6 +32,7 @@ from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
+from textforge.training.fit import fit
 from textforge.training.report import Report, Reports
 from textforge.training.samples import SampleWriter
 from textforge.training.settings import TrainingSettings
@@ -46,6 +48,7 @@ class Run:
     plugins: Plugins
     corpora: Sequence[Corpus]
     encoder: Encoder
+    architecture: Architecture
     backend: Backend
     settings: TrainingSettings
     chains: Sequence[Sequence[Sampler]]
@@ -62,17 +65,20 @@ def new_run(
     plugins: Plugins,
     corpora: Sequence[CorpusArgument],
     encoder: str | Encoder,
+    architecture: str | Architecture | None,
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
     """A run from the beginning; whatever is wrong with what it was given is said here."""
-    made = make_settings(_completed(settings, plugins))
+    chosen, computing = choose_trained(plugins, architecture, backend)
+    made = make_settings({**chosen.training_defaults, **_completed(settings, plugins)})
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
         plugins=plugins,
         encoder=plugins.encoder(encoder),
-        backend=choose_trainer(plugins, backend),
+        architecture=chosen,
+        backend=computing,
         settings=made,
         chains=[plugins.chain(chain) for chain in made.sample],
         corpora=resolve_corpora(corpora, plugins),
@@ -113,16 +119,17 @@ def resumed_run(
     made = _changed_settings(contents.settings, _with_chains(settings, plugins))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
-    trained_by = parse_spec(contents.backend).name
-    if backend is None and trained_by in plugins.names("backend"):
+    if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
-    trainer = choose_runner(plugins, checkpoint.model, backend, trained_by, contents.backend_plugin)
+    architecture = architecture_of(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture, trainer = choose_trained(plugins, architecture, backend)
     return Run(
         plugins=plugins,
         corpora=resolve_corpora(corpora, plugins) if corpora else _recorded_corpora(plugins, contents),
         recorded=not corpora,
         encoder=contents.encoder,
-        backend=choose_trainer(plugins, trainer),
+        architecture=architecture,
+        backend=trainer,
         settings=made,
         chains=[plugins.chain(chain) for chain in made.sample],
         fitted=True,
@@ -178,18 +185,20 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
     with _tokens(run, folder) as tokens:
         for sampler in expanded(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
-        report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
+        report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
         keeper = Keeper(run, tokens, writer)
         reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
-        model = run.backend.fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
-        return keeper.finished(model.save())
+        model = fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
+        return keeper.finished(model)
 
 
 def _first_model(run: Run, encoder: Encoder) -> Model:
     if run.checkpoint is None:
-        return run.backend.create(encoder.vocabulary_size, run.settings.seed)
-    return load_model(run.backend, run.checkpoint.model)
+        saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
+    else:
+        saved = run.checkpoint.model
+    return load_model(run.plugins, run.backend, saved)
 
 
 @contextmanager
@@ -254,6 +263,7 @@ class Keeper(Report):
             checkpoint=self._checkpoint,
             encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
             backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
+            architecture_plugin=plugin_of(self._run.plugins, "architecture", self._run.architecture.name),
         )
 
 

@@ -11,41 +11,19 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textforge.components.spec import Spec, parse_chain, parse_spec
 from textforge.components.values import shown
 from textforge.errors import AmbiguousComponent, PluginError, UnknownComponent, listed, nearest
-from textforge.plugins.loading import (
-    KINDS,
-    Plugin,
-    PluginName,
-    Registered,
-    Source,
-    base_class,
-    installed_sources,
-    load_plugin,
-    named_sources,
-)
+from textforge.plugins.implementations import Implementation
+from textforge.plugins.kinds import KINDS, base_class
+from textforge.plugins.loading import Plugin, Registered, load_plugin
+from textforge.plugins.sources import PluginName, Source, installed_sources, named_sources
 
-if TYPE_CHECKING:
-    from textforge.backends.base import Backend
-    from textforge.corpora.base import Corpus
-    from textforge.encoders.base import Encoder
-    from textforge.samplers.base import Sampler
-
-__all__ = ["DISABLE_VARIABLE", "KINDS", "Plugin", "Plugins", "Registered", "Source"]
+__all__ = ["DISABLE_VARIABLE", "KINDS", "Implementation", "Plugin", "Plugins", "Registered", "Source"]
 
 DISABLE_VARIABLE = "TEXTFORGE_DISABLE_PLUGINS"
-
-
-OWN_DISTRIBUTIONS = {
-    ("backend", "torch"): "textforge-torch",
-    ("backend", "torch-conv"): "textforge-torch",
-    ("backend", "keras"): "textforge-keras",
-    ("backend", "keras-conv"): "textforge-keras",
-}
-"""What textforge's own plugins bring that are installed by themselves."""
 
 
 class Plugins:
@@ -128,40 +106,62 @@ class Plugins:
 
     def _unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
-        notes = self.notes(OWN_DISTRIBUTIONS.get((kind, name)))
         message = f"there is no {kind} {shown(name)}; installed: {listed(names)}{nearest(name, names)}"
+        return self._with_notes(message)
+
+    def _with_notes(self, message: str) -> str:
+        notes = self.notes()
         return f"{message} ({'; '.join(notes)})" if notes else message
 
-    def notes(self, distribution: str | None) -> list[str]:
-        """Why something may not be there: the distribution that brings it isn't installed, or a plugin doesn't load."""
+    def notes(self, distribution: str | None = None) -> list[str]:
+        """Return why something may not be there: plugins that failed to load, or were left out.
+
+        `distribution` is what would bring it, where that is known.
+        """
         missing = distribution is not None and not self._knows(distribution)
         notes = [f"{distribution} brings it: pip install {distribution}"] if missing else []
         notes += [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
         return notes + [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
 
     def _knows(self, distribution: str) -> bool:
-        """Whether a distribution is installed, if only to fail or to be left out."""
+        """Return whether a distribution is installed, if only to fail or to be left out."""
         sources = [*(plugin.source for plugin in self.found), *self.disabled]
         return any(source.distribution == distribution for source in sources)
 
-    def corpus(self, spec: str | Corpus) -> Corpus:
-        """The corpus a spec names."""
-        return self._component("corpus", spec)  # type: ignore[no-any-return]
+    def corpus(self, spec: Any) -> Any:
+        """Return the corpus a spec names; an object of the kind stands for itself."""
+        return self._component("corpus", spec)
 
-    def encoder(self, spec: str | Encoder) -> Encoder:
-        """The encoder a spec names, not yet fitted."""
-        return self._component("encoder", spec)  # type: ignore[no-any-return]
+    def encoder(self, spec: Any) -> Any:
+        """Return the encoder a spec names, not yet fitted; an object of the kind stands for itself."""
+        return self._component("encoder", spec)
 
-    def backend(self, spec: str | Backend) -> Backend:
-        """The backend a spec names."""
-        return self._component("backend", spec)  # type: ignore[no-any-return]
+    def architecture(self, spec: Any) -> Any:
+        """Return the architecture a spec names; an object of the kind stands for itself."""
+        return self._component("architecture", spec)
 
-    def sampler(self, spec: str | Sampler) -> Sampler:
-        """The sampler a spec names."""
-        return self._component("sampler", spec)  # type: ignore[no-any-return]
+    def backend(self, spec: Any) -> Any:
+        """Return the backend a spec names; an object of the kind stands for itself."""
+        return self._component("backend", spec)
 
-    def chain(self, chain: str | Sampler | Sequence[str | Sampler]) -> list[Sampler]:
-        """The samplers of a chain: a spec, an object, or a sequence of specs, chains and objects.
+    def sampler(self, spec: Any) -> Any:
+        """Return the sampler a spec names; an object of the kind stands for itself."""
+        return self._component("sampler", spec)
+
+    def format(self, spec: Any) -> Any:
+        """Return the format a spec names; an object of the kind stands for itself."""
+        return self._component("format", spec)
+
+    def report(self, spec: Any) -> Any:
+        """Return the report a spec names; an object of the kind stands for itself."""
+        return self._component("report", spec)
+
+    def metric(self, spec: Any) -> Any:
+        """Return the metric a spec names; an object of the kind stands for itself."""
+        return self._component("metric", spec)
+
+    def chain(self, chain: Any) -> list[Any]:
+        """Return the samplers of a chain: a spec, an object, or a sequence of specs, chains and objects.
 
         Presets are not yet expanded.
         """
@@ -170,6 +170,35 @@ class Plugins:
         if not isinstance(chain, Sequence):
             return [self.sampler(chain)]
         return [sampler for part in chain for sampler in self.chain(part)]
+
+    def implementations(self) -> tuple[Implementation, ...]:
+        """Return every implementation that was registered, by backend and architecture."""
+        found = [implementation for plugin in self.found for implementation in plugin.implementations]
+        return tuple(sorted(found, key=lambda found: (found.backend, found.architecture)))
+
+    def implementation(self, backend: str, architecture: str) -> Implementation:
+        """Return what computes an architecture on a backend; not yet imported.
+
+        Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where two plugins bring
+        different ones.
+        """
+        found = [
+            each for each in self.implementations() if (each.backend, each.architecture) == (backend, architecture)
+        ]
+        if not found:
+            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture)))
+        if any(each.by != found[0].by for each in found):
+            sources = " and ".join(dict.fromkeys(each.source.title for each in found))
+            raise AmbiguousComponent(
+                f"more than one plugin implements the architecture {architecture!r} on {backend!r}: {sources}; "
+                f"uninstall one, or name one in {DISABLE_VARIABLE}"
+            )
+        return found[0]
+
+    def _unimplemented(self, backend: str, architecture: str) -> str:
+        able = {each.backend for each in self.implementations() if each.architecture == architecture}
+        missing = f"there is no implementation of the architecture {shown(architecture)} on {shown(backend)}"
+        return f"{missing}; it is implemented on: {listed(able)}"
 
     def _component(self, kind: str, spec: Any) -> Any:
         if not isinstance(spec, str):
@@ -186,7 +215,7 @@ def _refuse_other(kind: str, value: Any) -> None:
     if isinstance(value, base):
         return
     hint = f": write {value.__name__}(…)" if inspect.isclass(value) and issubclass(value, base) else ""
-    article = "an" if kind == "encoder" else "a"
+    article = "an" if kind[0] in "ae" else "a"
     raise PluginError(f"{article} {kind} is expected, as a spec or an object, got {shown(value)}{hint}")
 
 

@@ -202,7 +202,7 @@ class TrainingRun:
             # Without validation the latest weights are the best there are.
             improved = self.position.best_loss is None or validation_loss is None or judged < self.position.best_loss
             if improved:
-                self.best = self.model.save()
+                self.best = self._saved_model()
                 self._go_to(best_loss=judged, best_epoch=self.epoch)
             self._go_to(
                 stale_epochs=0 if improved else self.position.stale_epochs + 1, evaluated_step=self.position.step
@@ -236,7 +236,7 @@ class TrainingRun:
     def _save(self) -> None:
         """Give the report a checkpoint, of good weights only."""
         self._read_losses()
-        model = self.model.save()
+        model = self._saved_model()
         for name, array in model.arrays.items():
             if not np.isfinite(array).all():
                 raise self._diverged(f"weights ({name}), and so the", math.nan)
@@ -248,7 +248,11 @@ class TrainingRun:
         self.saved_step = self.position.step
 
     def _best(self) -> SavedModel:
-        return self.best if self.best is not None else self.model.save()
+        return self.best if self.best is not None else self._saved_model()
+
+    def _saved_model(self) -> SavedModel:
+        """Return the model as it stands, with the window that the run gave it."""
+        return attrs.evolve(self.model.save(), window=self.model.window)
 
     def _run_start(self) -> RunStart:
         return RunStart(

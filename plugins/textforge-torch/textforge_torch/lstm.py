@@ -6,49 +6,29 @@ Shapes: B rows, T tokens, E embedding size, H hidden size, L layers, V the vocab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
-from textforge.architectures.lstm import checked_arrays, state_shapes
-from textforge.backends.training_arrays import Shape
-from textforge.model import SavedModel
-from textforge_torch._network import Dropout, Network, State, one_hot
+from textforge.architectures.lstm import LSTM
+from textforge_torch.network import Dropout, Network, State, one_hot
 
 
 class LSTMNetwork(Network):
     """Embedding or one-hot input, LSTM layers, output.
 
     Each layer is an `nn.LSTM` of its own: `nn.LSTM`'s dropout between layers can't be seeded for a step on every
-    device.
+    device. The canonical LSTM has one bias: PyTorch's second one, which would learn the same once more, has no
+    canonical name and so stays zero.
     """
 
-    row_axis: ClassVar[int] = 1
-
-    def __init__(self, vocabulary_size: int, hidden_size: int, num_layers: int, embedding_size: int | None) -> None:
-        super().__init__()
-        self.vocabulary_size = vocabulary_size
+    def __init__(self, architecture: LSTM, vocabulary_size: int) -> None:
+        super().__init__(architecture, vocabulary_size)
+        size, embedding_size = architecture.hidden_size, architecture.embedding_size
         self.embedding = None if embedding_size is None else nn.Embedding(vocabulary_size, embedding_size)
-        sizes = [embedding_size or vocabulary_size, *[hidden_size] * num_layers]
-        self.layers = [nn.LSTM(size, hidden_size) for size in sizes[:-1]]
+        sizes = [embedding_size or vocabulary_size, *[size] * architecture.num_layers]
+        self.layers = [nn.LSTM(input_size, size) for input_size in sizes[:-1]]
         self._registered = nn.ModuleList(self.layers)
-        self.output = nn.Linear(hidden_size, vocabulary_size)
-
-    @classmethod
-    def from_saved(cls, saved: SavedModel, device: torch.device, dtype: torch.dtype) -> LSTMNetwork:
-        arrays = checked_arrays(saved)
-        sizes = {name: saved.options[name] for name in ("hidden_size", "num_layers", "embedding_size")}
-        with torch.device("meta"):
-            network = cls(saved.vocabulary_size, **sizes)
-        network = network.to(dtype).to_empty(device=device)
-        network.load(arrays)
-        with torch.no_grad():
-            for layer in network.layers:
-                # The canonical LSTM has one bias; PyTorch's second one would learn the same once more.
-                layer.get_parameter("bias_hh_l0").zero_().requires_grad_(False)
-        return network
+        self.output = nn.Linear(size, vocabulary_size)
 
     def canonical_parameters(self) -> dict[str, nn.Parameter]:
         found: dict[str, nn.Parameter] = {}
@@ -61,9 +41,6 @@ class LSTMNetwork(Network):
         found["output.weight"] = self.output.get_parameter("weight")
         found["output.bias"] = self.output.get_parameter("bias")
         return found
-
-    def state_shapes(self) -> Mapping[str, Shape]:
-        return state_shapes(len(self.layers), self.output.in_features)
 
     def forward(
         self, ids: Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None

@@ -5,57 +5,43 @@ Shapes: B rows, T tokens, E embedding size, C channels, K kernel size, V the voc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from textforge.architectures.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
-from textforge.backends.training_arrays import Shape
-from textforge.model import SavedModel
-from textforge_keras._dropout import Dropout
-from textforge_keras._network import Network, State, Weight
+from textforge.architectures.conv import Conv, lengths_needed
+from textforge_keras.network import Dropout, Network, State, Weight
 
 _TRANSPOSED = (1, 0)
 
 
 class ConvNetwork(Network):
-    """Embedding or one-hot input, gated convolutions that each add to what is carried upward, output."""
+    """Embedding or one-hot input, gated convolutions that each add to what is carried upward, output.
 
-    row_axis: ClassVar[int] = 0
+    With XLA it trains 1.17 times as fast at 6 x 96 and 6 x 128 and 1.39 times at 6 x 256, measured as for the LSTM.
+    """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        channels: int,
-        num_layers: int,
-        kernel_size: int,
-        dilation_growth: int,
-        embedding_size: int | None,
-        dtype: str,
-    ) -> None:
-        self.vocabulary_size = vocabulary_size
-        self.channels = channels
+    architecture: Conv
+    faster_with_xla = True
+
+    def __init__(self, architecture: Conv, vocabulary_size: int, dtype: str, cudnn: bool) -> None:
+        super().__init__(architecture, vocabulary_size, dtype, cudnn)
+        channels, embedding_size = architecture.channels, architecture.embedding_size
+        kernel_size = architecture.kernel_size
         self.embedding = None
         if embedding_size is not None:
             self.embedding = keras.layers.Embedding(vocabulary_size, embedding_size, "zeros", dtype=dtype)
             self.embedding.build((None, None))
         self.input = keras.layers.Dense(channels, kernel_initializer="zeros", dtype=dtype)
         self.input.build((None, None, embedding_size or vocabulary_size))
-        self.look_backs = look_backs(num_layers, kernel_size, dilation_growth)
+        self.look_backs = architecture.look_backs
+        self.state_names = list(architecture.state())
         self.convolutions = [
             _convolution(channels, kernel_size, look_back // (kernel_size - 1), dtype) for look_back in self.look_backs
         ]
         self.output = keras.layers.Dense(vocabulary_size, kernel_initializer="zeros", dtype=dtype)
         self.output.build((None, None, channels))
-
-    @classmethod
-    def from_saved(cls, saved: SavedModel, dtype: str, cudnn: bool) -> ConvNetwork:
-        arrays = checked_arrays(saved)
-        network = cls(saved.vocabulary_size, **{name: saved.options[name] for name in SIZES}, dtype=dtype)
-        network.load(arrays)
-        return network
 
     @property
     def layers(self) -> Sequence[keras.Layer]:
@@ -71,19 +57,12 @@ class ConvNetwork(Network):
         found["output.bias"] = Weight(self.output.bias, (0,))
         return found
 
-    def state_shapes(self) -> Mapping[str, Shape]:
-        return state_shapes(self.channels, self.look_backs)
-
-    def dropout_shapes(self, rows: int, length: int, last_only: bool) -> list[tuple[int, ...]]:
-        lengths = lengths_needed(self.look_backs, length) if last_only else [length] * len(self.look_backs)
-        return [(needed, rows, self.channels) for needed in lengths]
-
     def __call__(
         self, ids: tf.Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None
     ) -> tuple[tf.Tensor, State]:
         values = self._input(ids)
         after: State = {}
-        for name, layer, needed in zip(self.state_shapes(), self.convolutions, self._needed(last_only), strict=True):
+        for name, layer, needed in zip(self.state_names, self.convolutions, self._needed(last_only), strict=True):
             read = tf.concat([state[name], values], axis=1)
             look_back = state[name].shape[1]
             after[name] = read[:, -look_back:]

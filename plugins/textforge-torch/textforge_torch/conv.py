@@ -6,53 +6,31 @@ Shapes: B rows, T tokens, E embedding size, C channels, K kernel size, V the voc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.architectures.conv import SIZES, checked_arrays, lengths_needed, look_backs, state_shapes
-from textforge.backends.training_arrays import Shape
-from textforge.model import SavedModel
-from textforge_torch._network import Dropout, Network, State
+from textforge.architectures.conv import Conv, lengths_needed
+from textforge_torch.network import Dropout, Network, State
 
 
 class ConvNetwork(Network):
     """Embedding or one-hot input, gated convolutions that each add to what is carried upward, output."""
 
-    row_axis: ClassVar[int] = 0
-
-    def __init__(
-        self,
-        vocabulary_size: int,
-        channels: int,
-        num_layers: int,
-        kernel_size: int,
-        dilation_growth: int,
-        embedding_size: int | None,
-    ) -> None:
-        super().__init__()
+    def __init__(self, architecture: Conv, vocabulary_size: int) -> None:
+        super().__init__(architecture, vocabulary_size)
+        channels, embedding_size = architecture.channels, architecture.embedding_size
+        kernel_size = architecture.kernel_size
         self.embedding = None if embedding_size is None else nn.Embedding(vocabulary_size, embedding_size)
         self.input = nn.Linear(embedding_size or vocabulary_size, channels)
-        self.look_backs = look_backs(num_layers, kernel_size, dilation_growth)
+        self.look_backs = architecture.look_backs
+        self.state_names = list(architecture.state())
         self.layers = [
             nn.Conv1d(channels, 2 * channels, kernel_size, dilation=look_back // (kernel_size - 1))
             for look_back in self.look_backs
         ]
         self._registered = nn.ModuleList(self.layers)
         self.output = nn.Linear(channels, vocabulary_size)
-
-    @classmethod
-    def from_saved(cls, saved: SavedModel, device: torch.device, dtype: torch.dtype) -> ConvNetwork:
-        arrays = checked_arrays(saved)
-        sizes = {name: saved.options[name] for name in SIZES}
-        with torch.device("meta"):
-            network = cls(saved.vocabulary_size, **sizes)
-        network = network.to(dtype).to_empty(device=device)
-        network.load(arrays)
-        return network
 
     def canonical_parameters(self) -> dict[str, nn.Parameter]:
         modules = {"input": self.input, **{f"conv.{n}": layer for n, layer in enumerate(self.layers)}}
@@ -62,16 +40,13 @@ class ConvNetwork(Network):
             found[f"{name}.bias"] = module.get_parameter("bias")
         return found
 
-    def state_shapes(self) -> Mapping[str, Shape]:
-        return state_shapes(self.output.in_features, self.look_backs)
-
     def forward(
         self, ids: Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None
     ) -> tuple[Tensor, State]:
         values = self._input(ids)
         after: State = {}
         lengths = lengths_needed(self.look_backs, len(ids)) if last_only else [len(ids)] * len(self.layers)
-        for name, layer, length in zip(self.state_shapes(), self.layers, lengths, strict=True):
+        for name, layer, length in zip(self.state_names, self.layers, lengths, strict=True):
             read = torch.cat([state[name].transpose(0, 1), values])
             after[name] = read[len(values) :].detach().transpose(0, 1).contiguous()
             added = functional.glu(convolved(layer, read, length), -1)

@@ -1,4 +1,4 @@
-"""What an architecture is to the model: layers, their weights under canonical names, and a way from ids to logits.
+"""The network interface: an architecture as Keras layers.
 
 Shapes: B rows, T tokens, V the vocabulary's size.
 """
@@ -6,21 +6,20 @@ Shapes: B rows, T tokens, V the vocabulary's size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Self
+from typing import Any
 
 import attrs
 import keras
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.training_arrays import Shape
-from textforge.model import Array, Arrays, SavedModel
-from textforge_keras._dropout import Dropout
+from textforge.model import Array, Arrays
+from textforge_keras._dropout import Dropout as Dropout
 
 State = dict[str, tf.Tensor]
-"""What is carried from token to token, on its device, under canonical names."""
+"""The tensors that are carried from token to token, under the architecture's canonical names."""
 
 
 @attrs.frozen
@@ -45,19 +44,22 @@ class Weight:
 
 
 class Network(ABC):
-    """An architecture as Keras layers; dropout is given with the call."""
+    """An architecture as Keras layers.
 
-    row_axis: ClassVar[int]
-    """The axis of a state's tensors that the rows lie along."""
-    vocabulary_size: int
+    A subclass makes its layers, built and of `dtype`, in `__init__(self, architecture, vocabulary_size, dtype, cudnn)`
+    and declares `layers`, `weights` and `__call__`. First values come from the architecture, so layers should begin
+    with zeros: drawing others would use up Keras's random numbers. Dropout is given with the call.
+    """
 
-    @classmethod
-    @abstractmethod
-    def from_saved(cls, saved: SavedModel, dtype: str, cudnn: bool) -> Self:
-        """The network with these weights, and whether it may compute with cuDNN's kernels.
+    faster_with_xla: bool = False
+    """Whether a training step on a CPU is compiled by XLA unless something else is asked for: measure it."""
 
-        Raises `textforge.errors.BundleError` for weights that don't fit the options.
-        """
+    def __init__(self, architecture: Any, vocabulary_size: int, dtype: str, cudnn: bool) -> None:
+        """`dtype` is what weights are kept in; `cudnn` whether layers may compute with cuDNN's kernels."""
+        self.architecture = architecture
+        self.vocabulary_size = vocabulary_size
+        self.dtype = dtype
+        self.cudnn = cudnn
 
     @property
     @abstractmethod
@@ -66,41 +68,23 @@ class Network(ABC):
 
     @abstractmethod
     def weights(self) -> dict[str, Weight]:
-        """The trained weights under the names that every backend shares."""
-
-    @abstractmethod
-    def state_shapes(self) -> Mapping[str, Shape]:
-        """The shapes of what is carried on, by canonical name."""
-
-    @abstractmethod
-    def dropout_shapes(self, rows: int, length: int, last_only: bool) -> list[tuple[int, ...]]:
-        """The shapes of the masks of a step, (T, B, ·), in the order in which they are asked for."""
+        """Return the trained weights by canonical name."""
 
     @abstractmethod
     def __call__(
         self, ids: tf.Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None
     ) -> tuple[tf.Tensor, State]:
-        """The logits after each token, or after the last one only, and the state after that.
+        """Return the logits after each token, or after the last one only, and the state after that.
 
-        `ids` (B, T) -> (B, T, V), or (B, 1, V)
+        `ids` (B, T) -> (B, T, V), or (B, 1, V). Each tensor of the state has the shape that the architecture declares.
+        `dropout`, unless None, is called for each value to be dropped from, (B, T, ·), in the same order in every
+        framework.
         """
 
     def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         """As a call, for one token a row: (B,) -> (B, V)."""
         logits, after = self(ids[:, tf.newaxis], state, last_only=True)
         return logits[:, 0], after
-
-    @property
-    def dtype(self) -> str:
-        """What the weights are kept and, but in mixed precision, computed with."""
-        return str(self.layers[-1].variable_dtype)
-
-    def start(self, batch_size: int) -> State:
-        """The state before the first token: zeros."""
-        return {
-            name: tf.zeros([batch_size if size is None else size for size in shape], self.dtype)
-            for name, shape in self.state_shapes().items()
-        }
 
     def save(self) -> Arrays:
         """A float32 copy of the weights, under their canonical names."""
