@@ -248,7 +248,7 @@ def test_a_large_vocabulary_is_compared_over_fewer_tokens() -> None:
 
 def test_a_file_that_is_there_is_left_alone(registry: Plugins, tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_text("mine")
-    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with --overwrite, or choose"):
+    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with overwrite=True, or choose"):
         write(tmp_path / "mine.npz", registry)
     assert (tmp_path / "mine.npz").read_text() == "mine"
     write(tmp_path / "mine.npz", registry, overwrite=True)

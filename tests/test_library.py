@@ -53,7 +53,7 @@ def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
     loaded.save(tmp_path / "b")
     assert textforge.load(tmp_path / "b").generate("It is ", max_tokens=80, seed=2) == text
     assert Bundle.open(tmp_path / "b").corpora == Bundle.open(tmp_path / "a").corpora
-    with pytest.raises(BundleError, match="--overwrite"):
+    with pytest.raises(BundleError, match="overwrite=True"):
         loaded.save(tmp_path / "b")
     loaded.save(tmp_path / "b", overwrite=True)
 

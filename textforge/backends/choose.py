@@ -5,7 +5,7 @@ from __future__ import annotations
 from textforge.backends.base import Backend
 from textforge.components.component import build
 from textforge.components.spec import parse_spec
-from textforge.errors import BackendError, BundleError, OptionError, TextforgeError, listed
+from textforge.errors import NAME_PLUGIN, BackendError, BundleError, OptionError, TextforgeError, advise, listed
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 
@@ -26,8 +26,9 @@ def choose_trainer(plugins: Plugins, spec: str | Backend | None) -> Backend:
     if not backend.trains:
         trainers = [found.name for found in plugins.components("backend") if found.cls.trains]  # type: ignore[attr-defined]
         raise BackendError(
-            f"the backend {backend.name} runs trained models but can't train; train with --backend "
-            f"{' or '.join(sorted(trainers))}"
+            f"the backend {backend.name} runs trained models but can't train; train with ",
+            advise("backend"),
+            f" {' or '.join(sorted(trainers))}",
         )
     return backend
 
@@ -88,10 +89,10 @@ def default_runner(
     if able:
         return able[0]
     message = f"no installed backend runs a model of the architecture {architecture!r}"
-    if trained_by:
-        source = f" of the plugin {plugin!r}" if plugin else ""
-        message += f"; it was made by the backend {trained_by!r}{source}: install that, or name its file with --plugin"
-    raise BackendError(message)
+    if not trained_by:
+        raise BackendError(message)
+    source = f" of the plugin {plugin!r}" if plugin else ""
+    raise BackendError(f"{message}; it was made by the backend {trained_by!r}{source}: install that, or ", NAME_PLUGIN)
 
 
 def _able(plugins: Plugins, architecture: str) -> list[str]:

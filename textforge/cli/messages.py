@@ -23,9 +23,9 @@ def one_line(error: Exception) -> str:
     """What to say of an error."""
     from textforge.errors import TextforgeError
 
-    text = " ".join(str(error).split())
     if isinstance(error, TextforgeError):
-        return text
+        return " ".join(error.command_line.split())
+    text = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return _memory_ran_out(text)
     if any(words in text for words in MEMORY_RAN_OUT):

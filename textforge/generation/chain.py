@@ -111,7 +111,7 @@ class Chain:
             try:
                 context.keep(rows)
             except GenerationError as error:
-                raise GenerationError(f"the sampler {sampler.spec}: {error}") from None
+                raise GenerationError(f"the sampler {sampler.spec}: ", *error.args) from None
 
     def __str__(self) -> str:
         return write_chain([sampler for sampler, _ in self._links]) or "no samplers"

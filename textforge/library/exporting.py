@@ -22,7 +22,7 @@ from textforge.backends.choose import RUNNER, choose_runner, default_runner, loa
 from textforge.bundle.files import delete_if_possible
 from textforge.components.component import build
 from textforge.encoders.base import Encoder
-from textforge.errors import ExportError, listed, nearest
+from textforge.errors import ExportError, advise, listed, nearest
 from textforge.model import Array, ReadBack, SavedModel
 from textforge.plugins.registry import Plugins
 
@@ -226,7 +226,8 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
     if not (path.exists() or path.is_symlink()):
         return
     if not overwrite:
-        raise ExportError(f"{path} is there already; replace it with --overwrite, or choose another name")
+        replace = advise("overwrite", True)
+        raise ExportError(f"{path} is there already; replace it with ", replace, ", or choose another name")
     if not path.is_file():
         raise ExportError(f"{path} is no regular file, so it can't be replaced: choose another name")
 

@@ -24,7 +24,7 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import TokenFile, token_file
 from textforge.encoders.base import Encoder
-from textforge.errors import CorpusError, EncodingError, TrainingError
+from textforge.errors import CorpusError, EncodingError, TrainingError, advise
 from textforge.generation.chain import expanded
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
@@ -109,7 +109,8 @@ def resumed_run(
     contents = bundle.contents(plugins)
     checkpoint = contents.checkpoint
     if checkpoint is None:
-        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with --overwrite")
+        overwrite = advise("overwrite", True)
+        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
     made = _changed_settings(contents.settings, _with_chains(settings, plugins))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
@@ -159,10 +160,10 @@ def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingS
     for name, value in given.items():
         checked = TrainingSettings.known_option(name).check(value)
         if name not in CHANGEABLE and checked != getattr(before, name):
-            option = name.replace("_", "-")
             raise TrainingError(
-                f"--{option} was {getattr(before, name)} when the run began and can't become {checked}; "
-                f"resume without it, or train anew"
+                advise(name),
+                f" was {getattr(before, name)} when the run began and can't become {checked}; "
+                f"resume without it, or train anew",
             )
         changed[name] = value
     if given.get("minutes") is not None:
@@ -212,7 +213,8 @@ def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
 def _other_corpus(run: Run) -> TrainingError:
     names = ", ".join(record.spec for record in run.records)
     return TrainingError(
-        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with --overwrite"
+        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with ",
+        advise("overwrite", True),
     )
 
 
