@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Encoder
 from textforge.errors import GenerationError
-from textforge.generation.arguments import whole
-from textforge.generation.chain import Chain, Samplers, checked_chain
+from textforge.generation.arguments import check_whole
+from textforge.generation.chain import Chain, Samplers, make_chain
 from textforge.generation.drawing import UndrawableRow, check_drawable
 from textforge.generation.history import History
 from textforge.samplers.base import Logits
@@ -49,14 +49,14 @@ def apply_samplers(
     >>> apply_samplers("top-k:2 | temperature:0.5", [[0.0, 1.0, 2.0]])
     array([[-inf,   2.,   4.]])
     """
-    chain = checked_chain(samplers, encoder, plugins)
+    chain = make_chain(samplers, encoder, plugins)
     before = _logits(logits, encoder)
     rows, size = before.shape
     history = _history(tokens, rows, size, prompt_length)
     generated = history.tokens.shape[1] - history.prompt_length
-    seed = secrets.randbits(32) if seed is None else whole("seed", seed, least=0)
+    seed = secrets.randbits(32) if seed is None else check_whole("seed", seed, least=0)
     applied = Chain(chain, history, seed=seed, texts=range(rows), encoder=encoder)
-    left = applied(before, generated if step is None else whole("step", step, least=0))
+    left = applied(before, generated if step is None else check_whole("step", step, least=0))
     _check(left, f"the samplers ({applied}) left")
     return np.array(left)
 
@@ -81,7 +81,7 @@ def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
 def _history(given: npt.ArrayLike | None, rows: int, size: int, prompt_length: int | None) -> History:
     tokens = np.zeros((rows, 0), dtype=np.int64) if given is None else _tokens(given, rows, size)
     length = tokens.shape[1]
-    prompt_length = length if prompt_length is None else whole("prompt_length", prompt_length, least=0)
+    prompt_length = length if prompt_length is None else check_whole("prompt_length", prompt_length, least=0)
     if prompt_length > length:
         raise GenerationError(f"prompt_length must be at most the number of tokens, {length}, got {prompt_length}")
     return History.of(tokens, prompt_length)

@@ -64,9 +64,9 @@ class Text:
         piece = self._decode((id,))
         if self._stops is not None:
             piece = self._stops.push(piece)
-            if self._stops.found:
-                self._end("stop")
         self._pieces.append(piece)
+        if self._stops is not None and self._stops.found:
+            self._end("stop")  # at last: a text that has ended is whole, whenever Ctrl-C comes
         return piece
 
     def finish(self, reason: FinishReason) -> str:
@@ -75,8 +75,8 @@ class Text:
         if self._stops is not None:
             rest = self._stops.push(rest) + self._stops.finish()
         stopped = self._stops is not None and self._stops.found
-        self._end("stop" if stopped else reason)
         self._pieces.append(rest)
+        self._end("stop" if stopped else reason)
         return rest
 
     def _end(self, reason: FinishReason) -> None:

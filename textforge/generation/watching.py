@@ -58,8 +58,8 @@ Watcher = Callable[[DrawnToken], None]
 """Is told of each token as it is drawn, before it shows: also of the end-of-text token, and of those of a stop text."""
 
 
-def told_to_all(watchers: Sequence[Watcher]) -> Watcher | None:
-    """One watcher that tells all of these, or none."""
+def broadcast(watchers: Sequence[Watcher]) -> Watcher | None:
+    """Return one watcher that tells all of these, or None where there are none."""
     if len(watchers) < 2:
         return watchers[0] if watchers else None
 

@@ -1,15 +1,16 @@
-"""One prompt under several chains: each text with its tokens, its entropy and its repetition."""
+"""The comparison of chains from one prompt: each text with its tokens, its entropy and its repetition."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Unpack
 
 import attrs
 
 from textforge.components.spec import write_chain
 from textforge.encoders.base import Encoder
+from textforge.generation.request import Request, RequestOptions, make_request
 from textforge.generation.watching import DrawnToken
 from textforge.library.generator import TextGenerator
 from textforge.samplers.base import Sampler
@@ -76,16 +77,24 @@ class Piece:
 class ComparedText:
     """A text that one chain writes. What is asked for is checked at once; the figures are there once it has run.
 
-    `request` is what `TextGenerator.stream` takes. Raises what that does.
+    `prompt` and `options` are a request, or the arguments of one, as `TextGenerator.stream` takes them; its samplers
+    are the chain's. Raises what that raises.
     """
 
-    def __init__(self, generator: TextGenerator, chain: Sequence[Sampler], prompt: str, **request: Any) -> None:
+    def __init__(
+        self,
+        generator: TextGenerator,
+        chain: Sequence[Sampler],
+        prompt: str | Request = "",
+        **options: Unpack[RequestOptions],
+    ) -> None:
         self.chain = write_chain(chain)
         self.pieces: list[Piece] = []
         self.tokens: list[ComparedToken] = []
         self._shown = 0
         self._encoder = generator.encoder
-        self._stream = generator.stream(prompt, samplers=chain, watch=self._note, **request)
+        request = make_request(prompt, None, options).replace(samplers=chain)
+        self._stream = generator.stream(request, watch=self._note)
 
     def run(self) -> Iterator[str]:
         """Write the text, giving its pieces as they come."""
