@@ -134,7 +134,9 @@ def test_a_request_is_checked_as_it_is_made(options: dict[str, object], message:
 
 def test_a_misspelled_option_is_a_type_error_that_proposes_the_nearest(writer: TextGenerator) -> None:
     for call in (writer.generate, writer.complete, writer.stream):
-        with pytest.raises(TypeError, match=r"^there is no option 'max_token'; there are .*did you mean 'max_tokens'\?$"):
+        with pytest.raises(
+            TypeError, match=r"^there is no option 'max_token'; there are .*did you mean 'max_tokens'\?$"
+        ):
             call("a", max_token=3)
 
 

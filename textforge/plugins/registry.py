@@ -70,6 +70,15 @@ class Plugins:
         self._sources = None if sources is None else tuple(sources)
         self._disabled = disabled
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what names the plugins, modules among them by name: another process loads them anew."""
+        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in self._extra)
+        return {"_extra": names, "_sources": self._sources, "_disabled": self._disabled}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plugins:
+        """Return the registry itself: what it has loaded are classes, of which there is one each."""
+        return self
+
     @functools.cached_property
     def found(self) -> tuple[Plugin, ...]:
         """Every plugin, loaded: in the order of distributions, those named by hand last.
