@@ -161,7 +161,7 @@ def _rule() -> str:
 def _as_json(
     generator: TextGenerator, request: Request, logprobs: bool, watch: Watcher | None, status: WritingStatus
 ) -> Iterator[str]:
-    """As `_as_text`, a line of JSON a text."""
+    """Return what `_as_text` does, as a line of JSON a text."""
     texts = generator.complete(request, logprobs=logprobs, watch=watch, progress=status)
     return (json.dumps(_entry(text), ensure_ascii=False) + "\n" for text in texts)
 

@@ -1,4 +1,4 @@
-"""A chain of samplers outside a run: for research, and for tests."""
+"""Samplers applied outside a run: for research, and for tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def apply_samplers(
     seed: int | None = None,
     plugins: Plugins | None = None,
 ) -> Logits:
-    """What a chain of samplers leaves of logits, (B, V): the same computation as in a run, of one step.
+    """Return what a chain of samplers leaves of logits, (B, V), computed as in one step of a run.
 
     `samplers` is a chain as `TextGenerator.generate` takes it. `logits` is any array of numbers, (B, V), and is
     not changed; the result is an array of its own, (B, V) float64, with minus infinity for what is ruled out.
@@ -62,7 +62,7 @@ def apply_samplers(
 
 
 def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
-    """A copy of the logits, (B, V), read-only, checked."""
+    """Return a copy of the logits, (B, V), read-only, checked."""
     array = _array("logits", given, "iuf", "numbers")
     if array.ndim != 2 or not array.size:
         hint = "; one row of them is logits[np.newaxis]" if array.ndim == 1 else ""
@@ -100,7 +100,7 @@ def _tokens(given: npt.ArrayLike, rows: int, size: int) -> npt.NDArray[np.int64]
 
 
 def _array(name: str, given: npt.ArrayLike, kinds: str, what: str) -> npt.NDArray[np.generic]:
-    """An array of these kinds of NumPy's dtypes, or an empty one."""
+    """Return an array of these kinds of NumPy's dtypes, or an empty one."""
     try:
         array: npt.NDArray[np.generic] = np.asarray(given)
     except Exception as error:  # ragged lists, and arrays of other libraries that live on a device

@@ -44,7 +44,7 @@ def make_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | N
 
 
 def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
-    """The samplers, each preset replaced by its chain, and that chain's presets by theirs.
+    """Return the samplers, each preset replaced by its chain, and that chain's presets by theirs.
 
     Raises `GenerationError` for presets that contain themselves.
     """
@@ -87,7 +87,7 @@ class Chain:
         ]
 
     def __call__(self, logits: Logits, step: int) -> Logits:
-        """What the last sampler leaves of the logits, (B, V), which are read-only.
+        """Return what the last sampler leaves of the logits, (B, V), which are read-only.
 
         Raises `GenerationError`, naming the sampler, where one fails or gives anything but (B, V) float64.
         """

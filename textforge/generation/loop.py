@@ -24,7 +24,7 @@ BATCH = 64
 
 @attrs.frozen
 class WritingProgress:
-    """How far the writing of several texts is."""
+    """The progress of the writing of several texts."""
 
     finished: int
     """Texts."""
@@ -41,7 +41,7 @@ WritingWatcher = Callable[[WritingProgress], None]
 def write(
     task: Task, count: int, watch: Watcher | None = None, progress: WritingWatcher | None = None
 ) -> Iterator[Text]:
-    """Write texts, in batches, and give each, in order, as soon as it and those before it are finished.
+    """Write texts, in batches, and yield each, in order, as soon as it and those before it are finished.
 
     Where Ctrl-C interrupts it, the finished texts that wait for an earlier one are given before `KeyboardInterrupt` is
     raised.
@@ -66,7 +66,7 @@ def write(
 
 
 def write_one(task: Task, watch: Watcher | None = None) -> Iterator[str]:
-    """Write text 0, giving its pieces as they come."""
+    """Write text 0, and yield its pieces as they come."""
     if task.max_tokens == 0:
         return
     for pieces in _batch(task, read_prompt(task.model, task.prompt), range(1), watch).run():
@@ -112,11 +112,11 @@ class Batch:
 
     @property
     def finished(self) -> int:
-        """How many texts are finished."""
+        """The number of finished texts."""
         return sum(text.finish_reason is not None for text in self.texts)
 
     def run(self) -> Iterator[list[str]]:
-        """Write all texts to their end. After each token, gives what each row that was left shows of it."""
+        """Write all texts to their end. After each token, yield what each row that was left shows of it."""
         for step in range(self._max_tokens):
             if step:
                 self._take(self._reader.read(self._history))
@@ -130,7 +130,7 @@ class Batch:
         yield [text.finish("length") for text in self._rows]
 
     def _draw_ids(self, step: int) -> Ids:
-        """The next token of each row, (B,)."""
+        """Draw the next token of each row, (B,)."""
         logits = self._chain(self._logits, step)
         try:
             return self._draw(logits, self._numbers.at(step))

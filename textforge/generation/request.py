@@ -73,7 +73,7 @@ class Request:
     seed: int | None = attrs.field(default=None, kw_only=True, converter=_check_seed)
     """The same seed gives the same texts; without one, it is drawn."""
     unknown: Unknown = attrs.field(default="error", kw_only=True, converter=check_unknown)
-    """What becomes of what the vocabulary lacks of the prompt: an error, or skipped."""
+    """``error`` or ``skip``: the fate of what the vocabulary lacks of the prompt."""
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values, checked as in the constructor."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False)
 class Task:
-    """What the token loop works from."""
+    """A request, ready for the token loop."""
 
     model: Model
     encoder: Encoder

@@ -22,7 +22,7 @@ NGRAM = 4
 
 
 def repetition(ids: Sequence[int], n: int = NGRAM) -> float | None:
-    """The share of a text's n-grams of tokens that stand earlier in it too; None for a text shorter than one.
+    """Return the share of a text's n-grams of tokens that stand earlier in it too; None for a text shorter than one.
 
     One less the share of different n-grams: seq-rep-n of Welleck et al., "Neural text generation with unlikelihood
     training", 2019.
@@ -58,7 +58,7 @@ class ComparedToken:
 
 @attrs.frozen
 class Piece:
-    """What showed at once, and the tokens it took: more than one where the first of them show nothing."""
+    """A text that showed at once, and the tokens it took: more than one where the first of them show nothing."""
 
     text: str
     tokens: tuple[ComparedToken, ...]
@@ -97,14 +97,14 @@ class ComparedText:
         self._stream = generator.stream(request, watch=self._note)
 
     def run(self) -> Iterator[str]:
-        """Write the text, giving its pieces as they come."""
+        """Write the text, and yield its pieces as they come."""
         for text in self._stream:
             self._take(text)
             yield text
 
     @property
     def text(self) -> str:
-        """What has shown."""
+        """The text that has shown."""
         return "".join(piece.text for piece in self.pieces)
 
     @property
@@ -114,7 +114,7 @@ class ComparedText:
 
     @property
     def entropy(self) -> float | None:
-        """How open the choice was after the chain: the mean of the tokens drawn, in bits; None without any."""
+        """The entropy after the chain, a mean over the tokens drawn, in bits; None without any."""
         return _mean([token.entropy_after for token in self.tokens])
 
     @property
@@ -129,10 +129,10 @@ class ComparedText:
         return repetition(ids[:-1] if self.ended else ids)
 
     def _note(self, drawn: DrawnToken) -> None:
-        self.tokens.append(_compared(drawn, self._encoder))
+        self.tokens.append(_compare_token(drawn, self._encoder))
 
     def _take(self, text: str) -> None:
-        """A piece of the text: it came of the tokens since the last one."""
+        """Take a piece of the text: it came of the tokens since the last one."""
         tokens = tuple(self.tokens[self._shown :])
         self._shown = len(self.tokens)
         if not tokens and self.pieces:  # the rest of what the last token shows
@@ -140,7 +140,7 @@ class ComparedText:
         self.pieces.append(Piece(text, tokens))
 
 
-def _compared(drawn: DrawnToken, encoder: Encoder) -> ComparedToken:
+def _compare_token(drawn: DrawnToken, encoder: Encoder) -> ComparedToken:
     before, after = drawn.before, drawn.after
     ids = before.likeliest(ALTERNATIVES).tolist()
     choices = {

@@ -35,7 +35,7 @@ class GeneratedText:
 
     prompt: str
     text: str
-    """What follows the prompt."""
+    """The text that follows the prompt."""
     finish_reason: FinishReason
     """``length``: as many tokens as asked for; ``stop``: a stop text; ``end``: the end-of-text token."""
     tokens: int
@@ -138,7 +138,7 @@ class TextGenerator:
         progress: WritingWatcher | None = None,
         **options: Unpack[RequestOptions],
     ) -> Iterator[GeneratedText]:
-        """As `generate`, each text with how it came about, as soon as it and those before it are finished.
+        """Yield what `generate` returns, each text with how it came about, once it and those before it are finished.
 
         With `logprobs`, it has the log-probabilities of its tokens, before and after the chain. `watch` is told of each
         token as it is drawn: a `textforge.generation.watching.DrawnToken`; those of several texts come step by step.
@@ -150,7 +150,7 @@ class TextGenerator:
         noted = Logprobs(self.encoder) if logprobs else None
         watchers = [watcher for watcher in (noted, watch) if watcher is not None]
         texts = write(task, request.count or 1, broadcast(watchers), progress)
-        return (_generated(text, request, task.seed, noted) for text in texts)
+        return (_describe_text(text, request, task.seed, noted) for text in texts)
 
     def stream(
         self, prompt: str | Request = "", *, watch: Watcher | None = None, **options: Unpack[RequestOptions]
@@ -227,7 +227,7 @@ class TextGenerator:
         return {name: value for name, value in vars(self).items() if name != "_plugins"}
 
 
-def _generated(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
+def _describe_text(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
     return GeneratedText(
         prompt=request.prompt,
         text=text.text,
