@@ -35,6 +35,7 @@ NAMES = [
     "Optimizer",
     "OptionError",
     "PluginError",
+    "PluginWarning",
     "Plugins",
     "Report",
     "Request",
