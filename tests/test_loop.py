@@ -188,7 +188,7 @@ def test_without_validation_the_last_weights_are_the_best() -> None:
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: int) -> None:
     model, recorder = make_bigram(5, 1), Recorder()
     model.fail_at = at
-    with pytest.raises(TrainingError, match=r"loss became nan.*--learning-rate, now 0\.5.*--clip-norm, now 1") as error:
+    with pytest.raises(TrainingError, match=r"loss became nan.*learning_rate, now 0\.5.*clip_norm, now 1") as error:
         loop.fit(model, make_data(), make_settings(), recorder)
     assert recorder.finished == 1
     if at:

@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from textforge.errors import TrainingError
+from textforge.errors import TrainingError, advise
 from textforge.evaluation.evaluation import token_loss
 from textforge.model import GradientModel, SavedModel, State
 from textforge.training.batches import make_batches
@@ -185,9 +185,12 @@ class TrainingRun:
         clip = "none" if self.settings.clip_norm is None else f"{self.settings.clip_norm:g}"
         saved = "nothing was saved" if self.saved_step is None else f"what was saved at step {self.saved_step} is kept"
         return TrainingError(
-            f"the {kind} loss became {loss} at step {self.position.step}, so training stopped; lower the learning rate "
-            f"(--learning-rate, now {self.settings.peak_learning_rate:g}) or clip gradients (--clip-norm, now {clip}); "
-            f"{saved}"
+            f"the {kind} loss became {loss} at step {self.position.step}, so training stopped; "
+            "lower the learning rate (",
+            advise("learning_rate"),
+            f", now {self.settings.peak_learning_rate:g}) or clip gradients (",
+            advise("clip_norm"),
+            f", now {clip}); {saved}",
         )
 
     def _evaluate(self) -> None:
