@@ -31,7 +31,8 @@ from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
-from textforge.training.report import Report, Reports
+from textforge.training.report import Report
+from textforge.training.reports import Reports
 from textforge.training.samples import SampleWriter
 from textforge.training.settings import TrainingSettings
 
