@@ -72,8 +72,13 @@ class EpochResult:
     best: bool
     """Whether these weights are the best so far."""
 
+    @property
+    def judged_loss(self) -> float:
+        """The loss that the weights are judged by: of validation, or of training where there is none."""
+        return self.train_loss if self.validation_loss is None else self.validation_loss
+
     def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
+        """Return the fields by name."""
         return attrs.asdict(self)
 
 
