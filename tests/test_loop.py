@@ -357,21 +357,27 @@ def test_the_last_sound_weights_of_a_run_that_diverges_are_kept() -> None:
 
 
 def test_a_validation_text_unlike_the_rest_is_no_divergence() -> None:
-    tokens = np.array([0, 1] * 600 + [0] * 60 + [1] * 60, dtype=np.uint8)
+    tokens = np.array([0, 1] * 600 + [0] * 120, dtype=np.uint8)
     recorder, messages = Recorder(), []
     recorder.message = messages.append  # type: ignore[method-assign]
     data = TrainingData(tokens[:1200], tokens[1200:], LettersEncoder())
-    loop.fit(BigramBackend().create(5, 1), data, make_settings(), recorder)
+    loop.fit(BigramBackend().create(5, 1), data, make_settings(epochs=20), recorder)
     assert recorder.results[-1].train_loss < 0.1
     assert recorder.results[-1].judged_loss > GUESS
     assert recorder.checkpoints[-1].position.finished
-    assert [message[:34] for message in messages] == ["the model is worse than guessing: i"[:34]]
+    assert messages == []  # its first weights, the best, are better than guessing
 
 
 def test_a_run_of_a_few_steps_is_no_divergence() -> None:
-    _, recorder, _ = run(make_settings(epochs=1, batch_size=50, learning_rate=1e-6), make_data(600))
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    settings = make_settings(epochs=1, batch_size=50, learning_rate=1e-6)
+    loop.fit(BigramBackend(scale=1.0).create(5, 1), make_data(600), settings, recorder)
     assert recorder.results[0].step <= 2
+    assert recorder.results[0].judged_loss > GUESS
     assert recorder.checkpoints[-1].position.finished
+    assert len(messages) == 1
+    assert messages[0].startswith("the model is worse than guessing: its loss is")
 
 
 @given(train=st.floats(0, 50), latest=st.floats(0, 50), first=st.floats(0.1, 10), judged=st.floats(0, 50))
