@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 import textforge
 from textforge.encoders.char import CharEncoder
 from textforge.errors import CorpusError, EncodingError
-from textforge.evaluation import evaluation
-from textforge.evaluation.evaluation import LossSum, TextSize, evaluate, evaluate_tokens, token_loss
+from textforge.evaluation import loss as loss_module
+from textforge.evaluation.evaluation import evaluate, evaluate_tokens
+from textforge.evaluation.loss import LossSum, token_loss
+from textforge.evaluation.text import TextSize
 
 
 class State:
@@ -103,7 +105,7 @@ def brute_force(model: EchoModel, tokens: Any, start: int, stop: int) -> list[fl
 @given(tokens=texts(), rows=st.integers(1, 5), length=st.integers(1, 9), stream=st.integers(1, 20))
 def test_streams_predict_every_token_after_the_first_once(tokens: Any, rows: int, length: int, stream: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "STREAM_LENGTH", stream)
+        patch.setattr(loss_module, "STREAM_LENGTH", stream)
         plain = token_loss(EchoModel(5), tokens, rows=rows, sequence_length=length)
         trainable = token_loss(TrainableEcho(5), tokens, rows=rows, sequence_length=length)
     predicted = len(tokens) - 1
@@ -233,7 +235,7 @@ def test_losses_are_read_in_batches() -> None:
     loss = token_loss(LazyModel(3), np.zeros(9001, np.uint8), rows=1, sequence_length=10)
     assert loss == LossSum(4500.0, 9000)
     assert loss.mean == 0.5
-    assert 1 < Lazy.most <= evaluation.PENDING
+    assert 1 < Lazy.most <= loss_module.PENDING
     assert Lazy.unread == 0
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import textforge
 from textforge.errors import StopTraining, TrainingError
-from textforge.evaluation.evaluation import token_loss
+from textforge.evaluation.loss import token_loss
 from textforge.training import loop, validating
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.clock import Clock

@@ -14,7 +14,7 @@ from textforge.backends.numpy.ngram.model import ARCHITECTURE, NgramModel
 from textforge.backends.numpy.ngram.saved import checked_tables
 from textforge.components.component import option
 from textforge.errors import BackendError, OptionError, TrainingError
-from textforge.evaluation.evaluation import token_loss
+from textforge.evaluation.loss import token_loss
 from textforge.model import Model, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from textforge.evaluation.evaluation import token_loss
+from textforge.evaluation.loss import token_loss
 from textforge.model import Model
 from textforge.training.data import Tokens
 from textforge.training.settings import TrainingSettings
