@@ -9,44 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin_texts import HALVE, HEAD, implementing, other, source
 
-from textforge.errors import AmbiguousComponent, PluginError, SpecError, UnknownComponent
+from textforge.errors import AmbiguousComponent, BackendError, PluginError, SpecError, UnknownComponent
 from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
-
-HEAD = """
-import textforge
-
-class Halve(textforge.Sampler):
-    "Halve the logits."
-    name = "halve"
-    by: float = textforge.option(default=2, gt=0, help="By how much.")
-
-    def __call__(self, logits, context):
-        return logits / self.by
-"""
-HOOK = """
-@textforge.hookimpl
-def register_samplers(register):
-    register(Halve)
-"""
-HALVE = HEAD + HOOK
-
-
-def other(name: str) -> str:
-    """The plugin with a sampler of another name."""
-    return HALVE.replace('"halve"', f'"{name}"')
-
-
-def source(text: str, name: str = "fake", distribution: str | None = None) -> Source:
-    """A plugin that is this text."""
-
-    def load() -> types.ModuleType:
-        module = types.ModuleType(f"fake_{name}")
-        exec(text, vars(module))
-        return module
-
-    return Source(name, distribution, None if distribution is None else "1.0", load)
 
 
 def load(text: str) -> Plugin:
@@ -195,10 +162,13 @@ BROKEN = {
         'PLUGIN_API = "1"' + HALVE,
         "PLUGIN_API must be a whole number >= 1, got '1'",
     ),
-    "no hook at all": (HEAD, "it has no hook: write one of register_backends, register_corpora, register_encoders"),
+    "no hook at all": (
+        HEAD,
+        "it has no hook: write one of register_architectures, register_backends, register_commands",
+    ),
     "a misspelt hook": (
         HALVE.replace("register_samplers", "register_sampler"),
-        "register_encoders, register_samplers; did you mean 'register_samplers'?",
+        "register_reports, register_samplers; did you mean 'register_samplers'?",
     ),
     "an undecorated hook": (
         HALVE.replace("@textforge.hookimpl", ""),
@@ -240,19 +210,25 @@ BROKEN = {
     "a name with a line end": (HALVE.replace('"halve"', r'"halve\n"'), r"got 'halve\n'"),
     "a name that is no text": (HALVE.replace('"halve"', "3"), "got 3"),
     "an abstract class": (HALVE.replace("__call__", "call"), "the sampler 'halve' lacks __call__"),
-    "a backend without architecture": (
-        """
-import textforge
-class Back(textforge.Backend):
-    name = "back"
-    def create(self, vocabulary_size, seed): ...
-    def load(self, saved): ...
-    def fit(self, model, data, settings, report, checkpoint=None): ...
-@textforge.hookimpl
-def register_backends(register):
-    register(Back)
-""",
-        "the backend 'back' lacks `architecture`, the name of what it trains, such as 'lstm'",
+    "an implementation without a path": (
+        implementing("register(backend='numpy', architecture='gru', by='nowhere')"),
+        "register_implementations needs an import path, by='package.module:Name', for gru on numpy, got 'nowhere'",
+    ),
+    "an implementation by an object": (
+        implementing("register(backend='numpy', architecture='gru', by=print)"),
+        "needs an import path, by='package.module:Name', for gru on numpy, got <built-in function print>",
+    ),
+    "an implementation for no backend": (
+        implementing("register(backend=None, architecture='gru', by='a:B')"),
+        "register_implementations needs the backend's name as a text, got None",
+    ),
+    "an implementation of no architecture": (
+        implementing("register(backend='numpy', architecture='GRU', by='a:B')"),
+        "register_implementations needs the architecture's name as a text, got 'GRU'",
+    ),
+    "an implementation without the backend": (
+        implementing("register(architecture='gru', by='a:B')"),
+        "missing 1 required positional argument: 'backend'",
     ),
 }
 
@@ -278,7 +254,7 @@ class TestGuardedLoading:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("min-p:0.1")
         assert str(caught.value) == (
-            "there is no sampler 'min-p'; installed: halve "
+            "there is no sampler 'min-p'; installed: halve; if a plugin brings it, install that plugin "
             "(textforge-min-p (min-p) failed to load: ZeroDivisionError: division by zero)"
         )
 
@@ -358,28 +334,8 @@ class TestLookUp:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("havle:3")
         assert str(caught.value) == "there is no sampler 'havle'; installed: greedy, halve; did you mean 'halve'?"
-        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none$"):
+        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none; if a plugin brings it"):
             plugins.corpus("halve")
-
-    def test_two_plugins_of_one_name_are_an_error_when_it_is_asked_for(self, install: Any) -> None:
-        install("textforge-one", {"uno": "fake_one"}, fake_one=HALVE)
-        install("textforge-two", {"due": "fake_two"}, fake_two=HALVE)
-        plugins = Plugins()
-        assert plugins.sampler("top-k:3") == TopK(3)
-        assert "halve" in plugins.names("sampler")
-        with pytest.raises(AmbiguousComponent) as caught:
-            plugins.sampler("halve")
-        assert str(caught.value) == (
-            "more than one sampler is called 'halve', by textforge-one (uno) and textforge-two (due); "
-            "uninstall one, or name one in TEXTFORGE_DISABLE_PLUGINS"
-        )
-        assert Plugins(disabled="textforge-one").sampler("halve:3").spec == "halve:3.0"
-
-    def test_a_stranger_may_not_replace_ours_in_silence(self, install: Any) -> None:
-        install("textforge-better", {"better": "fake_better"}, fake_better=other("top-k"))
-        with pytest.raises(AmbiguousComponent, match=r"textforge \(samplers\) and textforge-better \(better\)"):
-            Plugins().sampler("top-k")
-        assert Plugins(disabled="better").sampler("top-k") == TopK()
 
     def test_kinds_may_share_a_name(self) -> None:
         text = (
@@ -423,8 +379,9 @@ def register_corpora(register):
         with pytest.raises(SpecError, match="one component is expected here, got a chain of 2"):
             plugins.sampler("top-k:3 | temperature:1")
 
-    def test_there_are_four_kinds(self, plugins: Plugins) -> None:
-        with pytest.raises(PluginError, match="no kind of component 'samplers'; the kinds are backend, corpus"):
+    def test_an_unknown_kind_lists_those_there_are(self, plugins: Plugins) -> None:
+        kinds = "architecture, backend, corpus, encoder, format, metric, report, sampler"
+        with pytest.raises(PluginError, match=f"no kind of component 'samplers'; the kinds are {kinds}"):
             plugins.components("samplers")
 
 
@@ -530,7 +487,7 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
     def test_beside_what_is_installed(self, install: Any, tmp_path: Path) -> None:
         install("textforge-halve", {"halve": "fake_halve"}, fake_halve=HALVE)
         file = self.write(tmp_path / "halve.py")
-        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py; "):
+        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py: "):
             Plugins([file]).sampler("halve")
         assert Plugins([file], disabled="textforge-halve").sampler("halve")
 
@@ -551,7 +508,7 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
             ("fake_needy", "No module named 'fake_missing'; install what has it"),
             ("leaves.py", "can't load the plugin leaves.py: SystemExit"),
             ("typo.py", "can't load the plugin typo.py: SyntaxError: "),
-            ("plain.py", "can't load the plugin plain.py: it has no hook: write one of register_backends"),
+            ("plain.py", "can't load the plugin plain.py: it has no hook: write one of register_architectures"),
         ],
     )
     def test_one_that_fails_is_an_error(
@@ -628,14 +585,141 @@ def test_a_plugin_passes_mypy_strict_and_its_mistakes_do_not(tmp_path: Path) -> 
     assert [text.rsplit("[", 1)[1].rstrip("]") for _, text in found] == wanted
 
 
-@pytest.mark.parametrize("name", ["torch", "torch-conv", "keras", "keras-conv"])
-def test_what_an_own_plugin_would_bring_is_named_with_the_command_that_installs_it(name: str) -> None:
-    brings = f"textforge-{name.partition('-')[0]}"
-    with pytest.raises(UnknownComponent, match=rf"\({brings} brings it: pip install {brings}\)$"):
-        Plugins(sources=[]).backend(name)
-
-
 def test_a_plugin_that_is_left_out_is_installed_already() -> None:
     with pytest.raises(UnknownComponent, match="is left out by TEXTFORGE_DISABLE_PLUGINS") as error:
         Plugins(disabled="textforge-torch").backend("torch")
     assert "pip install" not in str(error.value)
+
+
+KINDS_TEXT = """
+import textforge
+from textforge.architectures.base import Architecture
+from textforge.evaluation.metric import Metric
+from textforge.formats.base import Format
+
+class Gated(Architecture):
+    "A gated network."
+    name = "gated"
+    size: int = textforge.option(default=8, ge=1, help="Units.")
+
+    def weights(self, vocabulary_size):
+        return {}
+
+class Table(Format):
+    "A table."
+    name = "table"
+    description = "a table"
+
+    def write(self, saved, architecture, implementation, path, about):
+        return saved
+
+class Length(Metric):
+    "The text's length."
+    name = "length"
+
+    def measure(self, model, encoder, text):
+        return float(len(text))
+
+class Quiet(textforge.Report):
+    "Nothing."
+    name = "quiet"
+
+@textforge.hookimpl
+def register_architectures(register):
+    register(Gated)
+
+@textforge.hookimpl
+def register_formats(register):
+    register(Table)
+
+@textforge.hookimpl
+def register_metrics(register):
+    register(Length)
+
+@textforge.hookimpl
+def register_reports(register):
+    register(Quiet)
+"""
+
+
+def test_architectures_formats_metrics_and_reports_are_looked_up_like_samplers() -> None:
+    plugins = Plugins(sources=[source(KINDS_TEXT)])
+    assert plugins.failures == ()
+    assert plugins.architecture("gated:4").spec == "gated:4"
+    assert plugins.format("table").description == "a table"
+    assert plugins.metric("length").measure(None, None, "four") == 4
+    assert plugins.find("report", "quiet").name == "quiet"
+    with pytest.raises(PluginError, match="an architecture is expected, as a spec or an object, got 3"):
+        plugins.architecture(3)
+    with pytest.raises(UnknownComponent, match=r"^there is no format 'tabel'; installed: table; did"):
+        plugins.format("tabel")
+
+
+@pytest.mark.usefixtures("modules_undone")
+class TestImplementations:
+    def of(self, by: str, name: str = "fake", distribution: str | None = None) -> Source:
+        text = implementing(f"register(backend='numpy', architecture='gru', by={by!r})")
+        return source(text, name, distribution)
+
+    def test_one_is_found_by_backend_and_architecture_and_imported_when_it_is_asked_to(self, install: Any) -> None:
+        text = implementing("register(backend='numpy', architecture='gru', by='fake_network:Network')")
+        install("textforge-gru", {"gru": "fake_gru"}, fake_gru=text, fake_network="class Network: pass")
+        found = Plugins().implementation("numpy", "gru")
+        assert (found.backend, found.architecture, found.by) == ("numpy", "gru", "fake_network:Network")
+        assert found.source.title == "textforge-gru (gru)"
+        assert "fake_network" not in sys.modules
+        assert found.load() is sys.modules["fake_network"].Network
+
+    def test_a_missing_one_names_the_backends_that_have_it(self) -> None:
+        plugins = Plugins(sources=[self.of("a:B")])
+        with pytest.raises(UnknownComponent) as caught:
+            plugins.implementation("torch", "gru")
+        assert str(caught.value) == (
+            "there is no implementation of the architecture 'gru' on 'torch'; it is implemented on: numpy"
+        )
+        with pytest.raises(UnknownComponent, match="on 'numpy'; it is implemented on: none"):
+            plugins.implementation("numpy", "lstm")
+
+    def test_two_that_differ_are_refused_and_both_named(self) -> None:
+        plugins = Plugins(sources=[self.of("a:B", "one", "textforge-one"), self.of("a:C", "two", "textforge-two")])
+        with pytest.raises(AmbiguousComponent, match=r"textforge-one \(one\) and textforge-two \(two\)"):
+            plugins.implementation("numpy", "gru")
+        same = Plugins(sources=[self.of("a:B", "one"), self.of("a:B", "two")])
+        assert same.implementation("numpy", "gru").by == "a:B"
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("1 / 0", "ZeroDivisionError: division by zero"),
+            ("", "AttributeError: module 'fake_network' has no attribute 'Network'"),
+            ("import fake_absent", "No module named 'fake_absent'; pip install textforge-gru may bring it"),
+            ("raise SystemExit(2)", "SystemExit: 2"),
+        ],
+    )
+    def test_whatever_goes_wrong_names_the_plugin(self, install: Any, text: str, reason: str) -> None:
+        hook = implementing("register(backend='numpy', architecture='gru', by='fake_network:Network')")
+        install("textforge-gru", {"gru": "fake_gru"}, fake_gru=hook, fake_network=text)
+        with pytest.raises(PluginError) as caught:
+            Plugins().implementation("numpy", "gru").load()
+        message = str(caught.value)
+        assert "can't load fake_network:Network" in message
+        assert "the plugin textforge-gru (gru)" in message
+        assert reason in message
+        assert caught.value.__cause__ is not None
+
+    def test_a_framework_that_is_missing_is_told_in_its_own_words(self, install: Any) -> None:
+        hook = implementing("register(backend='numpy', architecture='gru', by='fake_network:Network')")
+        text = "import textforge.errors\nraise textforge.errors.BackendError('run `pip install that`')"
+        install("textforge-gru", {"gru": "fake_gru"}, fake_gru=hook, fake_network=text)
+        with pytest.raises(BackendError, match=r"^run `pip install that`$"):
+            Plugins().implementation("numpy", "gru").load()
+
+    def test_one_of_a_file_or_module_named_by_hand(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        hook = "register(backend='numpy', architecture='gru', by='fake_network:Network')"
+        (tmp_path / "fake_network.py").write_text("class Network: pass")
+        (tmp_path / "fake_named.py").write_text(implementing(hook))
+        own = implementing(hook.replace("'fake_network:Network'", "f'{__name__}:Network'")) + "class Network: pass\n"
+        (tmp_path / "file.py").write_text(own)
+        assert Plugins("fake_named", sources=[]).implementation("numpy", "gru").load().__name__ == "Network"
+        assert Plugins("file.py", sources=[]).implementation("numpy", "gru").load().__name__ == "Network"

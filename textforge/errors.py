@@ -112,6 +112,10 @@ class AmbiguousComponent(PluginError):
     """Two plugins bring a component of the same kind and name."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin's component is hidden by one of textforge's own that has its name."""
+
+
 class CorpusError(TextforgeError):
     """A text can't be found, read or decoded."""
 

@@ -22,7 +22,7 @@ def choose_trainer(plugins: Plugins, spec: str | Backend | None) -> Backend:
     """
     if spec is None:
         spec = next((name for name in TRAINERS if name in plugins.names("backend")), TRAINERS[0])
-    backend = plugins.backend(spec)
+    backend: Backend = plugins.backend(spec)
     if not backend.trains:
         trainers = [found.name for found in plugins.components("backend") if found.cls.trains]  # type: ignore[attr-defined]
         raise BackendError(

@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from textforge.components.component import Component, Option
 
 
+KINDS = ("corpus", "encoder", "architecture", "backend", "sampler", "format", "report", "metric")
+
+
 @click.command("options")
-@click.argument("kind", required=False, type=click.Choice(["corpus", "encoder", "backend", "sampler"]))
+@click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(KINDS))
 @click.argument("name", required=False)
 @click.pass_obj
 def command(session: Session, kind: str | None, name: str | None) -> None:
     """Show the options of every component.
 
-    KIND and NAME narrow it down: textforge options sampler top-k.
+    KIND and NAME narrow it down: textforge options sampler top-k. The kinds are corpus, encoder, architecture, backend,
+    sampler, format, report and metric.
     """
-    from textforge.plugins.registry import KINDS
-
     plugins = session.plugins()
     if kind and name:
         _show(kind, plugins.find(kind, name))

@@ -12,6 +12,7 @@ a row of ``textforge options`` and a line of the documentation.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import types
@@ -256,11 +257,16 @@ class Component(Declared):
     """
 
     name: ClassVar[str]
+    _distribution: ClassVar[str | None] = None
 
     @classmethod
     def title(cls) -> str:
         """What messages about the options begin with: the component's name."""
         return f"{getattr(cls, 'name', cls.__name__)}: "
+
+    def replace(self, **changes: Any) -> Self:
+        changed = super().replace(**changes)
+        return name_distribution(changed, self._distribution) if self._distribution else changed
 
     @property
     def spec(self) -> str:
@@ -268,17 +274,28 @@ class Component(Declared):
 
         An only option is always there: ``temperature:1.0`` says more than ``temperature``.
         """
+        name = f"{self.name}@{self._distribution}" if self._distribution else self.name
         options = self.options()
         if len(options) == 1:
             [(only, value)] = self.option_values().items()
-            return f"{self.name}:{options[only].write(value)}"
+            return f"{name}:{options[only].write(value)}"
         changed = {
             name: options[name].write(value)
             for name, value in self.option_values().items()
             if options[name].required or value != options[name].default
         }
         pairs = ",".join(f"{name}={text}" for name, text in changed.items())
-        return f"{self.name}:{pairs}" if pairs else self.name
+        return f"{name}:{pairs}" if pairs else name
+
+
+C = TypeVar("C", bound=Component)
+
+
+def name_distribution(component: C, distribution: str) -> C:
+    """Return a copy of a component whose spec names the distribution, as in ``top-k@textforge-foo:40``."""
+    component = copy.copy(component)
+    object.__setattr__(component, "_distribution", distribution)  # it is frozen
+    return component
 
 
 def build(cls: type[T], first: Any = None, given: Mapping[str, Any] = MappingProxyType({})) -> T:

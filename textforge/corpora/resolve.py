@@ -70,7 +70,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     name, colon, _ = text.partition(":")
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
-        return plugins.corpus(text)
+        return _named(text, plugins)
     exists = status_of(text) is not None
     if installed and exists:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
@@ -85,6 +85,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
 
 def _named(text: str, plugins: Plugins) -> Corpus:
     try:
-        return plugins.corpus(text)
+        corpus: Corpus = plugins.corpus(text)
     except UnknownComponent as unknown:
         raise CorpusError(f"{missing(text)}; and as a corpus: {unknown}") from None
+    return corpus

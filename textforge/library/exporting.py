@@ -26,9 +26,6 @@ from textforge.errors import ExportError, advise, listed, nearest
 from textforge.model import Array, ReadBack, SavedModel
 from textforge.plugins.registry import Plugins
 
-OWN_FORMATS = {"keras": "textforge-keras", "torch": "textforge-torch"}
-"""Which of textforge's own distributions bring formats."""
-
 ROWS = 2
 TOKENS = 500
 """Tokens a row that a file is checked with: enough for a state that goes wrong to show."""
@@ -106,7 +103,7 @@ def find_writer(plugins: Plugins, saved: SavedModel, format: str) -> Backend:
         problem = f"a model of the architecture {saved.architecture!r} can't be written as {format!r}"
         raise ExportError(f"{problem}; formats for it: {listed(able)}")
     message = f"there is no format {format!r}; formats for this model: {listed(able)}{nearest(format, able)}"
-    notes = plugins.notes(OWN_FORMATS.get(format))
+    notes = plugins.notes()
     raise ExportError(f"{message} ({'; '.join(notes)})" if notes else message)
 
 

@@ -1,4 +1,4 @@
-"""Where plugins come from, and the loading of one of them by itself.
+"""The loading of one plugin by itself.
 
 Whatever goes wrong in a plugin is recorded, and what it had registered is taken back.
 """
@@ -6,18 +6,11 @@ Whatever goes wrong in a plugin is recorded, and what it had registered is taken
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.metadata
-import importlib.util
 import inspect
-import os
-import re
 import sys
+import time
 import types
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -29,33 +22,12 @@ from textforge.components.spec import NAME
 from textforge.components.values import shown
 from textforge.errors import PluginError, listed, nearest
 from textforge.plugins import hookspecs
+from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
+from textforge.plugins.kinds import KINDS, base_class
+from textforge.plugins.sources import Provided, Source, state_reason
 
-ENTRY_POINT_GROUP = "textforge"
-
-KINDS = {"corpus": "corpora", "encoder": "encoders", "backend": "backends", "sampler": "samplers"}
-"""The kinds of component, and the room (and hook) each belongs to."""
-
-HOOKS = {kind: f"register_{room}" for kind, room in KINDS.items()}
-"""The hook of each kind."""
-
-PluginName = str | os.PathLike[str] | types.ModuleType
-"""A plugin named by hand: a file, a module's dotted name, or a module."""
-
-
-@attrs.frozen
-class Source:
-    """Where a plugin comes from: an entry point of a distribution, or a file or module named by hand."""
-
-    name: str
-    """The entry point's name, or the file or module as it was given."""
-    distribution: str | None
-    version: str | None
-    load: Callable[[], Any] = attrs.field(eq=False, repr=False)
-
-    @property
-    def title(self) -> str:
-        """How messages call it."""
-        return f"{self.distribution} ({self.name})" if self.distribution else self.name
+HOOKS = (*(kind.hook for kind in KINDS.values()), "register_implementations", "register_commands")
+"""The hooks, in the order in which they are called."""
 
 
 @attrs.frozen
@@ -67,6 +39,11 @@ class Registered:
     cls: type[Component]
     source: Source
 
+    @property
+    def by(self) -> str:
+        """The class's import path."""
+        return f"{self.cls.__module__}:{self.cls.__qualname__}"
+
 
 @attrs.frozen
 class Plugin:
@@ -74,150 +51,96 @@ class Plugin:
 
     source: Source
     components: tuple[Registered, ...] = ()
+    implementations: tuple[Implementation, ...] = ()
+    commands: tuple[Command, ...] = ()
     error: str | None = None
     exception: BaseException | None = attrs.field(default=None, eq=False, repr=False)
     """What was raised, where it failed."""
+    seconds: float = attrs.field(default=0.0, eq=False)
+    """Seconds that loading took, those of whatever it was the first to import included."""
 
 
-def base_class(kind: str) -> type[Component]:
-    """The class that components of a kind derive from."""
-    module = importlib.import_module(f"textforge.{KINDS[kind]}.base")
-    base: type[Component] = getattr(module, kind.capitalize())
-    return base
+@attrs.define
+class _Collected:
+    """What a plugin registers."""
+
+    source: Source
+    components: list[Registered] = attrs.field(factory=list)
+    implementations: list[Implementation] = attrs.field(factory=list)
+    commands: list[Command] = attrs.field(factory=list)
+
+    def receivers(self) -> dict[str, Callable[..., None]]:
+        """Return the function that each hook is given."""
+        receivers: dict[str, Callable[..., None]] = {
+            "register_implementations": self.add_implementation,
+            "register_commands": self.add_command,
+        }
+        return receivers | {kind.hook: functools.partial(self.add_component, name) for name, kind in KINDS.items()}
+
+    def add_component(self, kind: str, cls: Any) -> None:
+        """Register a component's class."""
+        self.components.append(make_registered(self.source, kind, cls))
+
+    def add_implementation(self, backend: str, architecture: str, by: str) -> None:
+        """Register an implementation's import path."""
+        self.implementations.append(make_implementation(self.source, backend, architecture, by))
+
+    def add_command(self, name: str, by: str, summary: str | None = None) -> None:
+        """Register a command's import path."""
+        self.commands.append(make_command(self.source, name, by, summary))
+
+    def add_provided(self, provided: Provided) -> None:
+        """Register what an entry point names: a component is imported, the others keep their paths."""
+        if provided.kind == "implementation":
+            backend, _, architecture = provided.name.partition(".")
+            self.add_implementation(backend, architecture, provided.by)
+        elif provided.kind == "command":
+            self.add_command(provided.name, provided.by)
+        else:
+            self.add_named(provided)
+
+    def add_named(self, provided: Provided) -> None:
+        """Import the component that an entry point names, and register it."""
+        cls = self.source.load()
+        for module in _modules_around(provided.by):
+            _refuse_newer_interface(module)
+        self.add_component(provided.kind, cls)
+        if cls.name != provided.name:
+            raise PluginError(
+                f"its entry point is called {provided.name!r}, and {cls.__name__}.name is {cls.name!r}: "
+                "give both the same name"
+            )
 
 
-def installed_sources() -> tuple[Source, ...]:
-    """The entry points of the group ``textforge``, of every installed distribution, textforge's own first."""
-    try:
-        sources = [_entry_point_source(point) for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)]
-    except Exception:  # one distribution's unreadable file must not hide the others
-        found = [source for each in importlib.metadata.distributions() for source in _sources_of(each)]
-        sources = list(dict.fromkeys(found))  # a folder may be on the path twice
-    return tuple(sorted(sources, key=lambda source: (source.distribution != "textforge", source.title)))
-
-
-def _entry_point_source(point: importlib.metadata.EntryPoint) -> Source:
-    return Source(point.name, *_name_and_version(point.dist), point.load)
-
-
-def _sources_of(distribution: importlib.metadata.Distribution) -> list[Source]:
-    try:
-        return [_entry_point_source(point) for point in distribution.entry_points.select(group=ENTRY_POINT_GROUP)]
-    except Exception as error:
-        failure = PluginError(f"its entry_points.txt can't be read ({type(error).__name__}); install it again")
-        return [Source("entry_points.txt", *_name_and_version(distribution), functools.partial(_fail, failure))]
-
-
-def _fail(error: Exception) -> None:
-    raise error
-
-
-def _name_and_version(distribution: importlib.metadata.Distribution | None) -> tuple[str | None, str | None]:
-    try:
-        return (distribution.name, distribution.version) if distribution else (None, None)
-    except Exception:  # metadata that is missing says nothing against the plugin
-        return None, None
-
-
-def named_sources(names: Iterable[PluginName]) -> list[Source]:
-    """The plugins named by hand; a file named twice is one."""
-    return list({_identity(name): _named_source(name) for name in names}.values())
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith(".py") or any(separator in name for separator in (os.sep, os.altsep) if separator)
-
-
-def _identity(name: PluginName) -> object:
-    if isinstance(name, types.ModuleType):
-        return id(name)
-    text = os.fspath(name)
-    return Path(text).resolve() if _is_file(text) else text
-
-
-def _named_source(name: PluginName) -> Source:
-    if isinstance(name, types.ModuleType):
-        return Source(name.__name__, None, None, lambda: name)
-    text = os.fspath(name)
-    return Source(text, None, None, functools.partial(import_file_or_module, text))
-
-
-def import_file_or_module(name: str) -> types.ModuleType:
-    """Import a plugin from ``path/to/file.py``, or from a module's dotted name, looked for in the working folder too.
-
-    Raises `PluginError` where there is neither, and whatever the plugin raises.
-    """
-    if _is_file(name):
-        return _import_file(Path(name))
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise PluginError(f"{shown(name)} is neither a file that ends in .py nor a module's name")
-    with _working_folder_on_path():
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name and f"{name}.".startswith(f"{error.name}."):
-                raise PluginError(f"there is no module {name}; a file is named with its ending, ./{name}.py") from None
-            raise
-
-
-@contextmanager
-def _working_folder_on_path() -> Iterator[None]:
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
-
-
-def _import_file(path: Path) -> types.ModuleType:
-    if not path.is_file():
-        raise PluginError(f"{path} is a folder: name a file in it" if path.is_dir() else f"there is no file {path}")
-    name = _module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} is no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it runs
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
-
-
-def _module_name(path: Path) -> str:
-    """A name that no other module has, two files of one name in different folders included."""
-    place = zlib.crc32(os.fsencode(path.resolve()))
-    return f"textforge_file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}_{place:08x}"
+def _modules_around(by: str) -> list[Any]:
+    """Return the package and the module at an import path: either may say which interface it is written to."""
+    module = by.partition(":")[0]
+    names = dict.fromkeys([module.partition(".")[0], module])
+    return [sys.modules[name] for name in names if name in sys.modules]
 
 
 def load_plugin(source: Source) -> Plugin:
-    """Import a plugin and call its hooks; where anything fails, what failed instead of what it registered."""
-    registered: list[Registered] = []
+    """Return what a plugin registers, or what failed: an entry point's object, or a module whose hooks are called."""
+    collected = _Collected(source)
+    started = time.perf_counter()
     try:
-        _call_hooks(source.load(), source, registered)
+        if source.provides:
+            collected.add_provided(source.provides)
+        else:
+            _call_hooks(source.load(), collected.receivers())
     except (Exception, SystemExit) as error:
-        return Plugin(source, error=_reason(error, source), exception=error)
-    return Plugin(source, tuple(registered))
+        reason = state_reason(error, source)
+        return Plugin(source, error=reason, exception=error, seconds=time.perf_counter() - started)
+    return Plugin(
+        source,
+        tuple(collected.components),
+        tuple(collected.implementations),
+        tuple(collected.commands),
+        seconds=time.perf_counter() - started,
+    )
 
 
-def _reason(error: BaseException, source: Source) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # a stranger's `__str__` may fail as well
-        text = ""
-    if isinstance(error, PluginError):
-        return text
-    if isinstance(error, ModuleNotFoundError):
-        # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
-        text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _call_hooks(module: Any, source: Source, registered: list[Registered]) -> None:
+def _call_hooks(module: Any, receivers: dict[str, Callable[..., None]]) -> None:
     """Register a module with a plugin manager of its own, so that nothing of it reaches the others."""
     _refuse_newer_interface(module)
     _refuse_undecorated(module)
@@ -226,14 +149,14 @@ def _call_hooks(module: Any, source: Source, registered: list[Registered]) -> No
     # Only what is there already: a module that loads its names lazily must not load them now.
     manager.register(types.SimpleNamespace(**vars(module)) if isinstance(module, types.ModuleType) else module)
     _refuse_unknown_hooks(manager)
-    callers = {kind: getattr(manager.hook, hook) for kind, hook in HOOKS.items()}
-    if not any(caller.get_hookimpls() for caller in callers.values()):
-        raise PluginError(f"it has no hook: write one of {listed(HOOKS.values())}, with @textforge.hookimpl above it")
-    for kind, caller in callers.items():
+    callers = [getattr(manager.hook, hook) for hook in HOOKS]
+    if not any(caller.get_hookimpls() for caller in callers):
+        raise PluginError(f"it has no hook: write one of {listed(HOOKS)}, with @textforge.hookimpl above it")
+    for caller in callers:
         _refuse_other_arguments(caller)
-        results = caller(register=functools.partial(_register, registered, kind, source))
+        results = caller(register=receivers[caller.name])
         if results:
-            raise PluginError(f"{caller.name} gave back {shown(results[0])}: call register(…) for each class instead")
+            raise PluginError(f"{caller.name} gave back {shown(results[0])}: call register(…) for each instead")
 
 
 def _refuse_newer_interface(module: Any) -> None:
@@ -248,17 +171,16 @@ def _refuse_newer_interface(module: Any) -> None:
 
 
 def _refuse_undecorated(module: Any) -> None:
-    for hook in HOOKS.values():
+    for hook in HOOKS:
         function = getattr(module, hook, None)
         if inspect.isroutine(function) and not hasattr(function, f"{hookspecs.PROJECT}_impl"):
             raise PluginError(f"{hook} is not marked: write @textforge.hookimpl above it")
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
-    known = HOOKS.values()
-    for name in sorted(set(vars(manager.hook)) - set(known)):
+    for name in sorted(set(vars(manager.hook)) - set(HOOKS)):
         if not name.startswith("_"):
-            raise PluginError(f"there is no hook {name!r}; the hooks are {listed(known)}{nearest(name, known)}")
+            raise PluginError(f"there is no hook {name!r}; the hooks are {listed(HOOKS)}{nearest(name, HOOKS)}")
 
 
 def _refuse_other_arguments(caller: Any) -> None:
@@ -272,12 +194,14 @@ def _refuse_other_arguments(caller: Any) -> None:
             raise PluginError(f"{caller.name} has no argument `register`: write def {caller.name}(register)")
 
 
-def _register(registered: list[Registered], kind: str, source: Source, cls: Any) -> None:
-    base = base_class(kind)
+def make_registered(source: Source, kind: str, cls: Any) -> Registered:
+    """Return a class that a plugin registers as a component of a kind, checked."""
+    base: Any = base_class(kind)
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         expected = f"the class {type(cls).__name__}" if isinstance(cls, base) else "a class derived from it"
         raise PluginError(
-            f"{HOOKS[kind]} was given {shown(cls)}: textforge.{base.__name__} is what it is for, so register {expected}"
+            f"{KINDS[kind].hook} was given {shown(cls)}: textforge.{base.__name__} is what it is for, "
+            f"so register {expected}"
         )
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -286,7 +210,6 @@ def _register(registered: list[Registered], kind: str, source: Source, cls: Any)
             f"got {shown(name)}"
         )
     if inspect.isabstract(cls):
-        raise PluginError(f"the {kind} {name!r} lacks {listed(cls.__abstractmethods__)}")
-    if kind == "backend" and not isinstance(getattr(cls, "architecture", None), str):
-        raise PluginError(f"the backend {name!r} lacks `architecture`, the name of what it trains, such as 'lstm'")
-    registered.append(Registered(kind, name, cls, source))
+        raise PluginError(f"the {kind} {name!r} lacks {listed(vars(cls)['__abstractmethods__'])}")
+    component: Any = cls
+    return Registered(kind, name, component, source)

@@ -15,7 +15,7 @@ from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
 from textforge.components.values import shown
 from textforge.errors import Advice, PluginError
-from textforge.plugins.loading import KINDS
+from textforge.plugins.kinds import KINDS
 
 PREFIX = "textforge-"
 _ENDING = ".template"

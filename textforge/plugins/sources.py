@@ -1,0 +1,138 @@
+"""Sources of plugins: entry points of what is installed, and files and modules named by hand."""
+
+from __future__ import annotations
+
+import functools
+import os
+import types
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import attrs
+
+from textforge.components.spec import NAME
+from textforge.components.values import shown
+from textforge.errors import PluginError, TextforgeError
+from textforge.plugins.entry_points import COMMANDS, CORE, MODULES, Point, normalize, read_points
+from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
+from textforge.plugins.kinds import GROUPS
+
+IMPLEMENTATIONS = "textforge.implementations"
+
+
+class Provided(NamedTuple):
+    """The one thing that an entry point names, known before it is imported."""
+
+    kind: str
+    """The kind of component, or ``implementation`` or ``command``."""
+    name: str
+    """The name; of an implementation ``backend.architecture``."""
+    by: str
+    """The import path."""
+
+
+@attrs.frozen
+class Source:
+    """Where a plugin comes from: an entry point of a distribution, or a file or module named by hand."""
+
+    name: str
+    """The entry point's name, or the file or module as it was given."""
+    distribution: str | None
+    version: str | None
+    load: Callable[[], Any] = attrs.field(eq=False, repr=False)
+    provides: Provided | None = None
+    """The one thing it brings, where the entry point names it; else its hooks say what it brings."""
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return f"{self.distribution} ({self.name})" if self.distribution else self.name
+
+    @property
+    def handle(self) -> str:
+        """What is written behind ``@`` to mean what it brings: its distribution, or a file's or module's name."""
+        return self.distribution or Path(self.name).name
+
+    def is_called(self, handle: str) -> bool:
+        """Return whether `handle` names it, whatever its case and its dashes."""
+        names = {self.handle} if self.distribution else {self.handle, Path(self.name).stem}
+        return normalize(handle) in map(normalize, names)
+
+
+def installed_sources() -> tuple[Source, ...]:
+    """Return a source for each entry point of the groups that textforge reads, textforge's own first."""
+    points = read_points((MODULES, *GROUPS, IMPLEMENTATIONS, COMMANDS))
+    return tuple(sorted(map(_make_source, points), key=lambda source: (source.distribution != CORE, source.title)))
+
+
+def _make_source(point: Point) -> Source:
+    make = functools.partial(Source, point.name, point.distribution, point.version)
+    error = point.error or _find_fault(point)
+    if error:
+        return make(functools.partial(_fail, error))
+    if point.group == MODULES:
+        return make(point.load)
+    kind = {IMPLEMENTATIONS: "implementation", COMMANDS: "command"}.get(point.group) or GROUPS[point.group]
+    return make(point.load, Provided(kind, point.name, point.path))
+
+
+def _find_fault(point: Point) -> str | None:
+    """Return what is wrong with the name of an entry point, or None."""
+    if point.group in GROUPS and not NAME.fullmatch(point.name):
+        wanted = "a component's name: two characters or more of lower-case letters, digits and '-'"
+    elif point.group == IMPLEMENTATIONS and not all(map(NAME.fullmatch, _split(point.name))):
+        wanted = "a backend's name, a dot, and an architecture's name, such as \"numpy.lstm\""
+    else:
+        return None
+    return f"an entry point of {point.group} must be called by {wanted}; got {shown(point.name)}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    backend, _, architecture = name.partition(".")
+    return backend, architecture
+
+
+def _fail(message: str) -> None:
+    raise PluginError(message)
+
+
+def named_sources(names: Iterable[PluginName]) -> list[Source]:
+    """Return the plugins named by hand; a file named twice is one."""
+    return list({identify(name): _named_source(name) for name in names}.values())
+
+
+def _named_source(name: PluginName) -> Source:
+    if isinstance(name, types.ModuleType):
+        return Source(name.__name__, None, None, lambda: name)
+    text = os.fspath(name)
+    return Source(text, None, None, functools.partial(import_file_or_module, text))
+
+
+def load_path(by: str, source: Source, what: str) -> Any:
+    """Import the object at a path that a plugin gave.
+
+    Raises `PluginError`, which names the plugin, where it can't be imported; an error of textforge's own, such as a
+    missing framework's, passes.
+    """
+    try:
+        return import_path(by, beside=source.distribution is None)
+    except TextforgeError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = state_reason(error, source)
+        raise PluginError(f"can't load {by}, {what} of the plugin {source.title}: {reason}") from error
+
+
+def state_reason(error: BaseException, source: Source) -> str:
+    """Return on one line why something of a plugin failed."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a stranger's `__str__` may fail as well
+        text = ""
+    if isinstance(error, PluginError):
+        return text
+    if isinstance(error, ModuleNotFoundError):
+        # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
+        text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
