@@ -20,6 +20,7 @@ from textforge.library.run import new_run, resumed_run
 from textforge.library.run import train as train_run
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
+from textforge.training.reports import Reports, make_reports
 
 
 def train(
@@ -31,7 +32,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
-    report: Report | None = None,
+    report: str | Report | Sequence[str | Report] | None = None,
     plugins: Plugins | None = None,
     **settings: Any,
 ) -> TextGenerator:
@@ -41,7 +42,8 @@ def train(
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
     left out); without it, a run that is interrupted is lost. `progress` shows how it goes on
-    standard error; a `report` is told.
+    standard error; each `report`, an object or the spec of a registered one, is told, and may raise
+    `textforge.StopTraining` to end the run well.
 
     Raises `TextforgeError`.
 
@@ -50,7 +52,6 @@ def train(
     CharEncoder()
     """
     plugins = plugins or Plugins()
-    report = report or _default_report(progress)
     contents = train_contents(
         corpus,
         encoder=encoder,
@@ -58,7 +59,7 @@ def train(
         output=output,
         overwrite=overwrite,
         resume=resume,
-        report=report,
+        report=Reports([_default_report(progress), *make_reports(report, plugins)]),
         plugins=plugins,
         **settings,
     )
