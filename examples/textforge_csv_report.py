@@ -4,6 +4,7 @@ textforge train book.txt -o model/ --plugin examples/textforge_csv_report.py --r
 """
 
 import csv
+from pathlib import Path
 
 import textforge
 
@@ -18,7 +19,7 @@ class CsvReport(textforge.Report):
     enough: float = textforge.option(default=0.0, ge=0, help="Validation loss at which training stops.")
 
     def start(self, run):
-        self.file = open(self.path, "w", encoding="utf-8", newline="")
+        self.file = Path(self.path).open("w", encoding="utf-8", newline="")  # noqa: SIM115 -- closed by finish
         self.rows = csv.writer(self.file)
         self.rows.writerow(COLUMNS)
 

@@ -21,7 +21,6 @@ from click.testing import CliRunner, Result
 import textforge
 from textforge.cli import main
 from textforge.cli.group import COMMANDS
-from textforge.cli.parameters import unescape
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 PLUGIN = str(Path(bigram_plugin.__file__))
@@ -402,13 +401,6 @@ def test_escapes_and_prompt_files(model: Path, tmp_path: Path) -> None:
     assert expected.startswith("that.\nIt")
     assert run("generate", model, "--prompt", r"that.\nIt", "--escapes", "--echo", "--seed", 3).stdout == expected
     assert run("generate", model, "--prompt-file", "-", "--echo", "--seed", 3, stdin="that.\nIt").stdout == expected
-
-
-def test_unescape() -> None:
-    assert unescape(r"a\n\t\\n\u00e9") == "a\n\t\\né"
-    for bad in (r"\x", "\\", r"\u12", r"\u12g4"):
-        with pytest.raises(click.BadParameter, match="is no escape"):
-            unescape(bad)
 
 
 BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [

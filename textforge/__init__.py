@@ -24,8 +24,25 @@ if TYPE_CHECKING:
     from textforge.components.component import Component, learned, option
     from textforge.corpora.base import END_OF_TEXT, Corpus
     from textforge.encoders.base import Encoder, IncrementalDecoder
-    from textforge.errors import TextforgeError
+    from textforge.errors import (
+        AmbiguousComponent,
+        BackendError,
+        BundleError,
+        CorpusError,
+        EncodingError,
+        ExportError,
+        GenerationError,
+        OptionError,
+        PluginError,
+        SpecError,
+        StopTraining,
+        TextforgeError,
+        TextforgeWarning,
+        TrainingError,
+        UnknownComponent,
+    )
     from textforge.generation.applying import apply_samplers
+    from textforge.generation.request import Request
     from textforge.library.facade import load, train
     from textforge.library.generator import GeneratedText, TextGenerator
     from textforge.model import GradientModel, Model, Optimizer, SavedModel
@@ -36,25 +53,40 @@ if TYPE_CHECKING:
     from textforge.training.settings import TrainingSettings
 
 _MODULES = {
+    "AmbiguousComponent": "errors",
     "Backend": "backends.base",
+    "BackendError": "errors",
+    "BundleError": "errors",
     "Component": "components.component",
     "Context": "samplers.base",
     "Corpus": "corpora.base",
+    "CorpusError": "errors",
     "END_OF_TEXT": "corpora.base",
     "Encoder": "encoders.base",
+    "EncodingError": "errors",
+    "ExportError": "errors",
     "GeneratedText": "library.generator",
+    "GenerationError": "errors",
     "GradientBackend": "backends.base",
+    "GradientModel": "model",
     "IncrementalDecoder": "encoders.base",
     "Model": "model",
     "Optimizer": "model",
+    "OptionError": "errors",
+    "PluginError": "errors",
     "Plugins": "plugins.registry",
     "Report": "training.report",
+    "Request": "generation.request",
     "Sampler": "samplers.base",
     "SavedModel": "model",
+    "SpecError": "errors",
+    "StopTraining": "errors",
     "TextGenerator": "library.generator",
     "TextforgeError": "errors",
-    "GradientModel": "model",
+    "TextforgeWarning": "errors",
+    "TrainingError": "errors",
     "TrainingSettings": "training.settings",
+    "UnknownComponent": "errors",
     "apply_samplers": "generation.applying",
     "hookimpl": "plugins.hookspecs",
     "learned": "components.component",
@@ -66,24 +98,39 @@ _MODULES = {
 __all__ = [
     "END_OF_TEXT",
     "PLUGIN_API",
+    "AmbiguousComponent",
     "Backend",
+    "BackendError",
+    "BundleError",
     "Component",
     "Context",
     "Corpus",
+    "CorpusError",
     "Encoder",
+    "EncodingError",
+    "ExportError",
     "GeneratedText",
+    "GenerationError",
     "GradientBackend",
     "GradientModel",
     "IncrementalDecoder",
     "Model",
     "Optimizer",
+    "OptionError",
+    "PluginError",
     "Plugins",
     "Report",
+    "Request",
     "Sampler",
     "SavedModel",
+    "SpecError",
+    "StopTraining",
     "TextGenerator",
     "TextforgeError",
+    "TextforgeWarning",
+    "TrainingError",
     "TrainingSettings",
+    "UnknownComponent",
     "__version__",
     "apply_samplers",
     "hookimpl",
@@ -103,4 +150,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted(__all__)

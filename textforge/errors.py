@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The errors of textforge, as one tree.
 
     TextforgeError
     ├── SpecError           a component's spec can't be read              (ValueError)
@@ -44,7 +44,7 @@ class Advice(NamedTuple):
     """
 
     code: str
-    """What a program can decide by: the name of the library's argument."""
+    """The name of the library's argument, for a program to decide by."""
     library: str
     command_line: str
 
@@ -84,7 +84,7 @@ class Message(Exception):
 
     @property
     def advice(self) -> tuple[Advice, ...]:
-        """What to do, for a program to decide by."""
+        """The remedies in the message, for a program to decide by."""
         return tuple(part for part in self.args if isinstance(part, Advice))
 
 
@@ -145,7 +145,7 @@ class GenerationError(TextforgeError):
 
 
 class TextforgeWarning(Message, UserWarning):
-    """What was asked for is done, but is hardly what was meant."""
+    """A request that is carried out, but is hardly what was meant."""
 
 
 class StopTraining(Exception):
@@ -153,11 +153,11 @@ class StopTraining(Exception):
 
 
 def listed(names: Iterable[str]) -> str:
-    """The names in order, joined by commas; ``none`` where there are none."""
+    """Return the names in order, joined by commas; ``none`` where there are none."""
     return ", ".join(sorted(names)) or "none"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'top-k'?`` where a known name is close, else nothing."""
+    """Return ``; did you mean 'top-k'?`` where a known name is close, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -82,6 +82,10 @@ class Model(ABC):
     def save(self) -> SavedModel:
         """Return the model as it stands, its arrays a copy."""
 
+    def __repr__(self) -> str:
+        window = "" if self.window is None else f", window of {self.window}"
+        return f"<{type(self).__name__}: {self.vocabulary_size} tokens{window}>"
+
     def state_arrays(self, state: State) -> Arrays:
         """Return a copy of a state under canonical names, in the shapes that its architecture declares.
 

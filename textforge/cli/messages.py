@@ -20,10 +20,10 @@ class OneLineError(click.ClickException):
 
 
 def one_line(error: Exception) -> str:
-    """What to say of an error."""
-    from textforge.errors import TextforgeError
+    """Return what to say of an error, or of a warning."""
+    from textforge.errors import Message
 
-    if isinstance(error, TextforgeError):
+    if isinstance(error, Message):
         return " ".join(error.command_line.split())
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""What a model, or a sampler, thinks of the next token: probabilities and entropy."""
+"""The distribution of the next token, as a model or a sampler left it: probabilities and entropy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Distribution:
 
     @functools.cached_property
     def entropy(self) -> float:
-        """How open the choice is, in bits: 0 for one token, 1 for two that are equally likely."""
+        """The entropy in bits: 0 for one token, 1 for two that are equally likely."""
         if not self.is_defined:
             return math.nan
         likely = self.probabilities > 0
@@ -56,12 +56,12 @@ class Distribution:
 
     @functools.cached_property
     def possible(self) -> npt.NDArray[np.bool_]:
-        """Which tokens are not ruled out, (V,)."""
+        """A mask of the tokens that are not ruled out, (V,)."""
         possible: npt.NDArray[np.bool_] = self._logits > -np.inf
         return possible
 
     def likeliest(self, count: int, among: npt.NDArray[np.bool_] | None = None) -> Ids:
-        """The ids of the likeliest tokens that are possible, and `among` these, (V,); of equals, the lower id first."""
+        """Return the ids of the likeliest possible tokens, `among` these, (V,); of equals, the lower id first."""
         if not self.is_defined:
             return np.empty(0, dtype=np.int64)
         ids: Ids = np.flatnonzero(self.possible if among is None else self.possible & among)

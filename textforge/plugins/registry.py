@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 from textforge.components.spec import Spec, parse_chain, parse_spec
@@ -49,9 +51,25 @@ class Plugins:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         given = None if sources is None else tuple(sources)
-        self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
+        self._extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
+        self._given = given, disabled
+        self._catalogue = Catalogue(self._extra, lambda: installed_sources() if given is None else given, disabled)
         self._warn = warn or _warn
         self._told: set[str] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what names the plugins, modules among them by name: another process loads them anew."""
+        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in self._extra)
+        sources, disabled = self._given
+        return {"extra": names, "sources": sources, "disabled": disabled}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Find the plugins anew."""
+        Plugins.__init__(self, **state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plugins:
+        """Return the registry itself: what it has loaded are classes, of which there is one each."""
+        return self
 
     @functools.cached_property
     def found(self) -> tuple[Plugin, ...]:

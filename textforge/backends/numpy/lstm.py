@@ -82,6 +82,18 @@ class LSTMState:
             _by_row(own.product)[:] = _by_row(other.product)[rows]
             _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        carried = [(layer.product, layer.cell.cell) for layer in self.layers]
+        return _restore_state, (self.rows, [layer.matrix for layer in self.layers], self.logits.shape[-1], carried)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, carried: list[tuple[Numbers, Numbers]]) -> LSTMState:
+    state = LSTMState(rows, tuple(matrices), size)
+    for layer, (product, cell) in zip(state.layers, carried, strict=True):
+        layer.product[...], layer.cell.cell[...] = product, cell
+    return state
+
 
 def _by_row(values: Numbers) -> Numbers:
     """The same numbers, (B, ·), where one row has no axis of its own."""
@@ -188,6 +200,10 @@ class NumpyLSTM(Model):
     def save(self) -> SavedModel:
         arrays = {name: array.copy() for name, array in self._arrays.items()}
         return SavedModel(self._saved.architecture, self._saved.options, self.vocabulary_size, arrays, self.window)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what was saved: the matrices made of it lie in memory as suits the processor."""
+        return type(self), (self.save(), self._table.dtype.name)
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), add to the lowest layer's gates, (..., 4H)."""
