@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         GenerationError,
         OptionError,
         PluginError,
+        PluginWarning,
         SpecError,
         StopTraining,
         TextforgeError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         TrainingError,
         UnknownComponent,
     )
+    from textforge.evaluation.metric import Metric
     from textforge.generation.applying import apply_samplers
     from textforge.generation.request import Request
     from textforge.library.facade import load, train
@@ -70,10 +72,12 @@ _MODULES = {
     "GradientBackend": "backends.base",
     "GradientModel": "model",
     "IncrementalDecoder": "encoders.base",
+    "Metric": "evaluation.metric",
     "Model": "model",
     "Optimizer": "model",
     "OptionError": "errors",
     "PluginError": "errors",
+    "PluginWarning": "errors",
     "Plugins": "plugins.registry",
     "Report": "training.report",
     "Request": "generation.request",
@@ -114,10 +118,12 @@ __all__ = [
     "GradientBackend",
     "GradientModel",
     "IncrementalDecoder",
+    "Metric",
     "Model",
     "Optimizer",
     "OptionError",
     "PluginError",
+    "PluginWarning",
     "Plugins",
     "Report",
     "Request",
