@@ -125,7 +125,9 @@ def test_a_plugins_command_whose_distribution_is_unknown_is_listed_without(insta
 
 def test_a_built_in_command_goes_before_a_plugins(install_command: Any, model: Path) -> None:
     install_command("info", "fake_serve:serve", fake_serve="1 / 0")
-    assert re.findall(r"^  info .*$", run("--help").stdout, re.M) == [f"  info      {COMMANDS['info']}"]
+    output = run("--help").stdout
+    assert re.search(rf"^  info  +{re.escape(COMMANDS['info'])}$", output, re.M)
+    assert re.search(r"^  info@fake-serve  +From the plugin fake-serve\. Hidden by textforge's own\.$", output, re.M)
     assert run("info", model).exit_code == 0
 
 
@@ -551,8 +553,8 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
         "no-repeat-ngram, presence-penalty, preset, repetition-penalty, tail-free, temperature, top-a, top-k, "
         "top-k-ties, top-n-sigma, top-p, typical, xtc"
     )
-    assert f"    sampler  {samplers}\n" in result.stdout
-    assert "backend  bigram" in result.stdout
+    assert f"    sampler      {samplers}\n" in result.stdout
+    assert "backend      bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
     assert any(plugin["components"].get("corpus") == ["files", "nietzsche", "python-docs"] for plugin in found)
 
@@ -580,7 +582,7 @@ def test_options_shows_declarations(tmp_path: Path) -> None:
 
 
 def test_a_plugin_named_before_the_command_counts_too() -> None:
-    assert "backend  bigram" in run("--plugin", PLUGIN, "plugins").stdout
+    assert "backend      bigram" in run("--plugin", PLUGIN, "plugins").stdout
 
 
 def test_an_unforeseen_error_is_one_line_unless_debugged(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

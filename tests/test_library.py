@@ -327,3 +327,25 @@ def test_nothing_is_said_unless_it_is_asked_for(
 ) -> None:
     textforge.train(book, backend="ngram:order=3", seed=1, plugins=registry)
     assert capsys.readouterr() == ("", "")
+
+
+class Unnamed(textforge.Sampler):
+    """A sampler that no plugin registers."""
+
+    name = "unnamed"
+
+    def __call__(self, logits: Any, context: Any) -> Any:
+        return logits
+
+
+def test_a_chain_of_objects_is_not_read_back_from_its_text(book: Path, registry: Plugins) -> None:
+    written: list[Sample] = []
+
+    class Samples(textforge.Report):
+        def samples(self, samples: Any) -> None:
+            written.extend(samples)
+
+    textforge.train(
+        book, backend="bigram", epochs=1, seed=1, plugins=registry, sample=[[Unnamed()], "greedy"], report=Samples()
+    )
+    assert [sample.chain for sample in written] == ["unnamed", "greedy"]

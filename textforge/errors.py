@@ -20,8 +20,8 @@ is printed as ``Error: …`` and ends the command with status 1.
 What to do is written differently in a program and on the command line: ``overwrite=True``, ``--overwrite``. A message
 with such a remedy is given in parts, its `Advice` among them, and each side writes it in its own words.
 
-Beside the tree stand `TextforgeWarning`, for what is done but hardly meant, and `StopTraining`, by which a report ends
-a run.
+Beside the tree stand `TextforgeWarning`, for what is done but hardly meant, its `PluginWarning`, and `StopTraining`, by
+which a report ends a run.
 """
 
 from __future__ import annotations
@@ -112,10 +112,6 @@ class AmbiguousComponent(PluginError):
     """Two plugins bring a component of the same kind and name."""
 
 
-class PluginWarning(UserWarning):
-    """A plugin's component is hidden by one of textforge's own that has its name."""
-
-
 class CorpusError(TextforgeError):
     """A text can't be found, read or decoded."""
 
@@ -146,6 +142,10 @@ class GenerationError(TextforgeError):
 
 class TextforgeWarning(Message, UserWarning):
     """A request that is carried out, but is hardly what was meant."""
+
+
+class PluginWarning(TextforgeWarning):
+    """A plugin's component is hidden by one of textforge's own that has its name."""
 
 
 class StopTraining(Exception):

@@ -67,7 +67,8 @@ def new_run(
     settings: dict[str, Any],
 ) -> Run:
     """A run from the beginning; whatever is wrong with what it was given is said here."""
-    made = make_settings(_completed(settings, plugins))
+    chains = _parse_chains(settings, plugins)
+    made = make_settings(_complete(settings, chains))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
@@ -75,25 +76,29 @@ def new_run(
         encoder=plugins.encoder(encoder),
         backend=choose_trainer(plugins, backend),
         settings=made,
-        chains=[plugins.chain(chain) for chain in made.sample],
+        chains=chains or [],
         corpora=resolve_corpora(corpora, plugins),
     )
 
 
-def _completed(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
-    """The settings with a seed, and with chains of samplers as text, however they were given."""
-    completed = dict(settings)
+def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:
+    """Return the chains of the samples, looked up, however they were given; None where none were."""
+    if "sample" not in settings:
+        return None
+    given = settings["sample"]
+    return [plugins.chain(chain) for chain in ([given] if isinstance(given, (str, Sampler)) else given)]
+
+
+def _complete(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    """Return the settings with a seed, and with the chains as text, as a bundle keeps them."""
+    completed = _write_chains(settings, chains)
     if completed.get("seed") is None:
         completed["seed"] = secrets.randbits(32)
-    return _with_chains(completed, plugins)
+    return completed
 
 
-def _with_chains(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
-    if "sample" not in settings:
-        return settings
-    given = settings["sample"]
-    chains = [given] if isinstance(given, (str, Sampler)) else given
-    return {**settings, "sample": tuple(write_chain(plugins.chain(chain)) for chain in chains)}
+def _write_chains(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    return dict(settings) if chains is None else {**settings, "sample": tuple(map(write_chain, chains))}
 
 
 def resumed_run(
@@ -112,7 +117,8 @@ def resumed_run(
     if checkpoint is None:
         overwrite = advise("overwrite", True)
         raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
-    made = _changed_settings(contents.settings, _with_chains(settings, plugins))
+    chains = _parse_chains(settings, plugins)
+    made = _changed_settings(contents.settings, _write_chains(settings, chains))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
     trained_by = parse_spec(contents.backend).name
@@ -126,7 +132,7 @@ def resumed_run(
         encoder=contents.encoder,
         backend=choose_trainer(plugins, trainer),
         settings=made,
-        chains=[plugins.chain(chain) for chain in made.sample],
+        chains=[plugins.chain(chain) for chain in made.sample] if chains is None else chains,
         fitted=True,
         checkpoint=checkpoint,
         records=contents.corpora,

@@ -29,7 +29,7 @@ def import_path(by: str, beside: bool = False) -> Any:
     """Import the object at a path, package.module:Name, looked for in the working folder too if `beside`."""
     module, _, names = by.partition(":")
     with working_folder_on_path(beside):
-        return functools.reduce(getattr, names.split("."), importlib.import_module(module))
+        return functools.reduce(getattr, names.split(".") if names else (), importlib.import_module(module))
 
 
 def _is_file(name: str) -> bool:

@@ -95,7 +95,7 @@ class _Collected:
             backend, _, architecture = provided.name.partition(".")
             self.add_implementation(backend, architecture, provided.by)
         elif provided.kind == "command":
-            self.add_command(provided.name, provided.by)
+            self.commands.append(Command(provided.name, provided.by, None, self.source))  # metadata may say any name
         else:
             self.add_named(provided)
 

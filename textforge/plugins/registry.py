@@ -51,21 +51,17 @@ class Plugins:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         given = None if sources is None else tuple(sources)
-        self._extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
-        self._given = given, disabled
-        self._catalogue = Catalogue(self._extra, lambda: installed_sources() if given is None else given, disabled)
+        extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
+        self._given = extra, given, disabled
+        self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
         self._warn = warn or _warn
         self._told: set[str] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what names the plugins, modules among them by name: another process loads them anew."""
-        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in self._extra)
-        sources, disabled = self._given
-        return {"extra": names, "sources": sources, "disabled": disabled}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Find the plugins anew."""
-        Plugins.__init__(self, **state)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what names the plugins, modules among them by name: another process looks for them anew."""
+        extra, sources, disabled = self._given
+        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in extra)
+        return _make_plugins, (names, sources, disabled)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Plugins:
         """Return the registry itself: what it has loaded are classes, of which there is one each."""
@@ -255,6 +251,10 @@ class Plugins:
 
     def _build(self, kind: str, spec: Spec) -> Any:
         return spec.build(self.find(kind, spec.reference))
+
+
+def _make_plugins(extra: tuple[PluginName, ...], sources: tuple[Source, ...] | None, disabled: str | None) -> Plugins:
+    return Plugins(extra, sources=sources, disabled=disabled)
 
 
 def _warn(message: str) -> None:
