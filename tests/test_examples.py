@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import os
 import re
@@ -9,13 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import bigram_plugin
 import numpy as np
 import pytest
 from environments import Environment
 from support import corpus_path
 
 import textforge
+from textforge.errors import PluginError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\namelia\ncharlotte\nevelyn\nharper\nluna\nella\n" * 5
@@ -63,7 +67,7 @@ def test_many_threads(names: Path, tmp_path: Path) -> None:
     assert run(EXAMPLES / "many_threads.py", tmp_path / "m") == first
 
 
-PLUGINS = {"csv": "csv:reviews.csv", "shift": "shift", "infini": "infini", "p-less": "p-less"}
+PLUGINS = {"csv": "--kind corpus csv:reviews.csv", "shift": "shift", "infini": "infini", "p-less": "p-less"}
 """The components that the examples bring, by entry point, each with what it is checked as."""
 
 
@@ -83,6 +87,7 @@ def test_the_plugins_are_known_once_they_are_installed(installed: Callable[[str]
     shown = installed("textforge plugins")
     for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("backend", "infini"), ("sampler", "p-less")):
         assert f"textforge-examples ({name}) 0.1.0\n    {kind:<8} {name}\n" in shown
+    assert re.search(r"^textforge-examples \(csv-report\) 0\.1\.0\n +report +csv$", shown, re.M)
 
 
 @pytest.mark.parametrize("spec", PLUGINS.values())
@@ -91,13 +96,15 @@ def test_the_plugins_keep_their_contract(installed: Callable[[str], str], spec: 
 
 
 def test_the_plugins_work_together(installed: Callable[[str], str]) -> None:
-    installed("textforge train csv:reviews.csv --encoder shift --backend infini --seed 1 -o model")
+    installed(
+        "textforge train csv:reviews.csv --encoder shift --backend infini --seed 1 -o model --report csv:losses.csv"
+    )
     text = installed("textforge generate model --prompt 'Good' --sampler p-less --seed 1 --max-tokens 12")
     assert text.startswith(", and\nlong. ")
 
 
 def test_a_plugin_is_short() -> None:
-    for name in PLUGINS:
+    for name in (*PLUGINS, "csv-report"):
         lines = (EXAMPLES / f"textforge_{name.replace('-', '_')}.py").read_text(encoding="utf-8").splitlines()
         assert len([line for line in lines if line.strip()]) < 40
 
@@ -130,6 +137,22 @@ def test_csv(tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text('stars,text\n5,"good, and\nlong"\n1,bad\n', encoding="utf-8")
     corpus = textforge.Plugins([str(EXAMPLES / "textforge_csv.py")]).corpus(f"csv:{tmp_path / 'reviews.csv'}")
     assert "".join(corpus.read()).split(textforge.END_OF_TEXT) == ["good, and\nlong", "bad", ""]
+
+
+def test_csv_report(tmp_path: Path, names: Path) -> None:
+    path = tmp_path / "losses.csv"
+    plugins = textforge.Plugins([str(EXAMPLES / "textforge_csv_report.py"), bigram_plugin.__file__])
+    settings: Any = {"backend": "bigram", "batch_size": 2, "sequence_length": 10, "seed": 1, "plugins": plugins}
+    textforge.train(names, report=f"csv:{path}", epochs=3, **settings)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["epoch"]) for row in rows] == [1, 2, 3]
+    assert {row["best"] for row in rows} <= {"True", "False"}
+    enough = float(rows[0]["validation_loss"]) + 1e-9
+    textforge.train(names, report=f"csv:path={path},enough={enough!r}", epochs=3, **settings)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+    with pytest.raises(PluginError, match=r"the report csv:path=\S+, by .*csv_report.py, failed in start\(\)"):
+        textforge.train(names, report=f"csv:{tmp_path / 'no' / 'x.csv'}", **settings)
 
 
 BOOK = EXAMPLES / "deep_learning_with_python.py"

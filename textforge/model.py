@@ -102,6 +102,11 @@ class Model(ABC):
 class CountingModel(Model):
     """A model that learns in one reading of the text, such as n-grams."""
 
+    @property
+    def parameters(self) -> int:
+        """The number of parameters: of the entries of all arrays, unless overridden."""
+        return sum(array.size for array in self.save().arrays.values())
+
     @abstractmethod
     def count(self, tokens: Array) -> Self:
         """Return the model that has learnt these token ids, (n,), memory-mapped and in the smallest type that fits."""

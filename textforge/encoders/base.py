@@ -41,6 +41,15 @@ class Encoder(Component):
         return 0
 
     @property
+    def never_generated(self) -> tuple[int, ...]:
+        """Ids that are read but never written, such as a mark for unknown words; none unless overridden.
+
+        They are ruled out before any sampler. An evaluation leaves them out, and the text that they stand for, so that
+        its bits can be compared between encoders.
+        """
+        return ()
+
+    @property
     def unit(self) -> str:
         """What a token is, in the plural, for messages: ``characters``, ``bytes``, ``words``."""
         return "tokens"

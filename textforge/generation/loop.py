@@ -101,6 +101,7 @@ class Batch:
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
         self._vocabulary_size = task.model.vocabulary_size
+        self._never = list(task.encoder.never_generated)
         self._history = History(task.prompt, len(numbers))
         self._chain = self.chain_class(
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
@@ -142,6 +143,8 @@ class Batch:
         if logits.shape != self._shape:
             raise GenerationError(f"the model must give logits of shape {self._shape}, got {logits.shape}")
         self._kept[...] = logits
+        if self._never:
+            self._kept[:, self._never] = -np.inf
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all rows but these."""

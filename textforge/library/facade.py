@@ -23,7 +23,8 @@ from textforge.library.logged import LoggingReport
 from textforge.library.run import new_run, resumed_run
 from textforge.library.run import train as train_run
 from textforge.plugins.registry import Plugins
-from textforge.training.report import Report, Reports
+from textforge.training.report import Report
+from textforge.training.reports import Reports, make_reports
 
 
 def train(
@@ -37,7 +38,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
-    report: Report | None = None,
+    report: str | Report | Sequence[str | Report] | None = None,
     plugins: Plugins | None = None,
     **settings: Unpack[SettingsArguments],
 ) -> TextGenerator:
@@ -48,8 +49,9 @@ def train(
     ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``: unless given, what is installed decides.
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
-    left out); without it, a run that is interrupted is lost. `progress` shows on standard error how training goes; a
-    `report` is told. Messages are logged as well, by the name ``textforge.training``.
+    left out); without it, a run that is interrupted is lost. `progress` shows on standard error how training goes. Each
+    `report`, an object or the spec of a registered one, is told, and may raise `textforge.StopTraining` to end the run
+    well. Messages are logged as well, by the name ``textforge.training``.
 
     Raises `TextforgeError`.
 
@@ -70,7 +72,7 @@ def train(
         output=output,
         overwrite=overwrite,
         resume=resume,
-        report=_reports(progress, report),
+        report=_reports(progress, make_reports(report, plugins)),
         plugins=plugins,
         **settings,
     )
@@ -90,14 +92,14 @@ def _text_corpus(text: str, corpus: CorpusArgument | Sequence[CorpusArgument]) -
     return TextCorpus(text)
 
 
-def _reports(progress: bool, report: Report | None) -> Report:
-    """Return what is told of the run: the log, standard error where it is wanted, and the caller's own report."""
+def _reports(progress: bool, own: Sequence[Report]) -> Report:
+    """Return what is told of the run: the log, standard error where it is wanted, and the caller's own reports."""
     reports: list[Report] = [LoggingReport()]
     if progress:
         from textforge.training.console import ConsoleReport  # imports rich
 
         reports.append(ConsoleReport())
-    return Reports(reports if report is None else [*reports, report])
+    return Reports([*reports, *own])
 
 
 def train_contents(

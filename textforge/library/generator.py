@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation.evaluation import Evaluation
+    from textforge.evaluation.metric import Metric
     from textforge.library.exporting import Exported
     from textforge.plugins.registry import Plugins
 
@@ -173,17 +174,22 @@ class TextGenerator:
         return parse_samplers(samplers, self._plugins)
 
     def evaluate(
-        self, corpus: str | Path | Corpus | Sequence[str | Path | Corpus], *, unknown: Unknown = "error"
+        self,
+        corpus: str | Path | Corpus | Sequence[str | Path | Corpus],
+        *,
+        unknown: Unknown = "error",
+        metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> Evaluation:
-        """Measure how well the model predicts a text: its loss, perplexity, and bits a character and a byte.
+        """Return how well the model predicts a text: its loss, perplexity, bits a character and a byte, and metrics.
 
-        `corpus` is what `textforge.train` takes. Raises `CorpusError` for a text that can't be read or is too short,
-        and `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``.
+        `corpus` is what `textforge.train` takes; `metrics` are specs of registered ones, or objects. The result says
+        where the model was trained on the text. Raises `CorpusError` for a text that can't be read or is too short,
+        `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``, and `PluginError` where
+        a metric fails.
         """
-        from textforge.corpora.resolve import resolve_corpora
-        from textforge.evaluation.evaluation import evaluate
+        from textforge.library.evaluating import evaluate_text
 
-        return evaluate(self.model, self.encoder, resolve_corpora(corpus, self._plugins), unknown=unknown)
+        return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.

@@ -32,10 +32,10 @@ from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
-from textforge.training.fit import fit
-from textforge.training.report import Report, Reports
+from textforge.training.report import Report
+from textforge.training.reports import Reports
 from textforge.training.samples import SampleWriter
-from textforge.training.settings import TrainingSettings
+from textforge.training.settings import TrainingSettings, complete_settings
 
 CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
 """The settings that may differ when a run is resumed; the others say what its batches are."""
@@ -72,7 +72,8 @@ def new_run(
     """A run from the beginning; whatever is wrong with what it was given is said here."""
     chosen, computing = choose_trained(plugins, architecture, backend)
     chains = _parse_chains(settings, plugins)
-    made = make_settings({**chosen.training_defaults, **_complete(settings, chains)})
+    given = _complete(settings, chains)
+    made = make_settings(complete_settings(given, chosen.training_defaults, f"the architecture {chosen.name}"))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
@@ -188,6 +189,8 @@ def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingS
 
 def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
     """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
+    from textforge.training.fit import fit  # the loop, which nothing else needs
+
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
         for sampler in expanded(list(itertools.chain(*run.chains))):

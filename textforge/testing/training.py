@@ -10,7 +10,7 @@ import numpy as np
 from textforge.architectures.lstm import ARCHITECTURE, LSTMBackend
 from textforge.backends.base import Backend
 from textforge.encoders.char import CharEncoder
-from textforge.evaluation.evaluation import token_loss
+from textforge.evaluation.loss import token_loss
 from textforge.model import Array, Arrays, GradientModel, Model, SavedModel
 from textforge.testing.failures import NotApplicable
 from textforge.training.data import Tokens, TrainingData
