@@ -15,8 +15,8 @@ import numpy.typing as npt
 from textforge.components.component import option
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
-from textforge.samplers._history import lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import lower_logits
 
 BREAKERS = ("\n", ":", '"', "*")
 """The default sequence breakers, the reference's."""
@@ -74,7 +74,7 @@ class DRY(Sampler):
         longest[:, single] = 0
         if not longest.any():
             return logits
-        return lowered(logits, np.where(longest > 0, self._penalty(longest), 0.0))
+        return lower_logits(logits, np.where(longest > 0, self._penalty(longest), 0.0))
 
     @functools.cached_property
     def _enough(self) -> int:

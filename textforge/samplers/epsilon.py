@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import find_best, rule_out, softmax
 
 
 class Epsilon(Sampler):
@@ -31,4 +31,4 @@ class Epsilon(Sampler):
         """(B, V) to (B, V)."""
         if self.epsilon == 0:
             return logits
-        return without(logits, (probabilities(logits) < self.epsilon) & (logits < best_of(logits)))
+        return rule_out(logits, (softmax(logits) < self.epsilon) & (logits < find_best(logits)))

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, entropies, log_probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import entropy, find_best, log_softmax, rule_out
 
 
 class Eta(Sampler):
@@ -34,6 +34,6 @@ class Eta(Sampler):
         """(B, V) to (B, V)."""
         if self.epsilon == 0:
             return logits
-        logs = log_probabilities(logits)
-        floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropies(logs)))
-        return without(logits, (np.exp(logs) < floor) & (logits < best_of(logits)))
+        logs = log_softmax(logits)
+        floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropy(logs)))
+        return rule_out(logits, (np.exp(logs) < floor) & (logits < find_best(logits)))

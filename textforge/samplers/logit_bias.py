@@ -13,9 +13,8 @@ import numpy as np
 from textforge.components.component import option
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
-from textforge.samplers._history import lowered
-from textforge.samplers._rows import without_unless_all
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import lower_logits, rule_out_unless_all
 
 _LARGEST = 1e300
 """Any number of such biases can be added up."""
@@ -70,8 +69,8 @@ class LogitBias(Sampler):
                 matches = (tokens[:, tokens.shape[1] - before :] == ids[:-1]).all(axis=-1)
                 added[matches, ids[-1]] += value
         outside = added == -np.inf
-        biased = lowered(logits, np.where(outside, 0.0, -added))
-        return without_unless_all(biased, outside) if outside.any() else biased
+        biased = lower_logits(logits, np.where(outside, 0.0, -added))
+        return rule_out_unless_all(biased, outside) if outside.any() else biased
 
     def _biases(self, encoder: Encoder | None, size: int) -> tuple[Logits, list[tuple[Ids, float]]]:
         """What the texts of a single token add, (1, V), and the token ids of each other text, with its bias."""

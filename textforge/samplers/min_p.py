@@ -10,8 +10,8 @@ import math
 from typing import ClassVar
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import find_best, rule_out
 
 
 class MinP(Sampler):
@@ -34,7 +34,7 @@ class MinP(Sampler):
         """(B, V) to (B, V)."""
         if self.p == 0:
             return logits
-        return without(logits, logits < best_of(logits) + self._logarithm)
+        return rule_out(logits, logits < find_best(logits) + self._logarithm)
 
     @functools.cached_property
     def _logarithm(self) -> float:

@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import keep_first
-from textforge.samplers._surprise import followed, remember
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import keep_likeliest
+from textforge.samplers.surprise import follow_surprise, remember_surprises
 
 
 class Mirostat(Sampler):
@@ -42,11 +42,11 @@ class Mirostat(Sampler):
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """(B, V) to (B, V)."""
-        mu = followed(context, len(logits), self.tau, self.eta)
+        mu = follow_surprise(context, len(logits), self.tau, self.eta)
         ordered = -np.sort(-logits, axis=-1)
         counts = np.array([[_cut(row, self.m, bound)] for row, bound in zip(ordered, mu.tolist(), strict=True)])
-        kept = keep_first(logits, np.take_along_axis(ordered, counts - 1, axis=-1), counts)
-        remember(context, mu, logits if self.surprise == "model" else kept)
+        kept = keep_likeliest(logits, np.take_along_axis(ordered, counts - 1, axis=-1), counts)
+        remember_surprises(context, mu, logits if self.surprise == "model" else kept)
         return kept
 
 

@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import without
-from textforge.samplers._surprise import bits, followed, remember
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out
+from textforge.samplers.surprise import follow_surprise, remember_surprises, surprise_in_bits
 
 
 class Mirostat2(Sampler):
@@ -40,9 +40,9 @@ class Mirostat2(Sampler):
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """(B, V) to (B, V)."""
-        mu = followed(context, len(logits), self.tau, self.eta)
-        outside = bits(logits) > mu[:, np.newaxis]
+        mu = follow_surprise(context, len(logits), self.tau, self.eta)
+        outside = surprise_in_bits(logits) > mu[:, np.newaxis]
         outside[np.arange(len(logits)), logits.argmax(axis=-1)] = False
-        kept = without(logits, outside)
-        remember(context, mu, logits if self.surprise == "model" else kept)
+        kept = rule_out(logits, outside)
+        remember_surprises(context, mu, logits if self.surprise == "model" else kept)
         return kept

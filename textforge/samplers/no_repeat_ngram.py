@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import without_unless_all
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out_unless_all
 
 
 class NoRepeatNGram(Sampler):
@@ -47,4 +47,4 @@ class NoRepeatNGram(Sampler):
             return logits
         outside = np.zeros(logits.shape, dtype=np.bool_)
         outside[rows, tokens[rows, starts + self.n - 1]] = True
-        return without_unless_all(logits, outside)
+        return rule_out_unless_all(logits, outside)

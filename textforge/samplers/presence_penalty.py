@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import lower_logits
 
 
 class PresencePenalty(Sampler):
@@ -37,5 +38,5 @@ class PresencePenalty(Sampler):
         """(B, V) to (B, V)."""
         if self.penalty == 0:
             return logits
-        counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
-        return lowered(logits, np.where(counts > 0, self.penalty, 0.0))
+        counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)
+        return lower_logits(logits, np.where(counts > 0, self.penalty, 0.0))

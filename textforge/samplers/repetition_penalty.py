@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window
-from textforge.samplers._rows import finite
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import clip_to_finite
 
 
 class RepetitionPenalty(Sampler):
@@ -42,14 +42,14 @@ class RepetitionPenalty(Sampler):
         """(B, V) to (B, V)."""
         if self.penalty == 1:
             return logits
-        seen = counts_in_window(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
+        seen = count_tokens(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
         before = logits.take(seen)  # flat: one row costs least so
         try:
             with np.errstate(over="raise"):
                 after = self._penalized(before)
         except FloatingPointError:
             with np.errstate(over="ignore"):
-                after = finite(self._penalized(before), before)
+                after = clip_to_finite(self._penalized(before), before)
         changed: Logits = logits.copy()
         changed.put(seen, after)
         return changed

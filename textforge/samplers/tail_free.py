@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import likeliest_first, probabilities, scattered, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out, scatter_by_id, softmax, sort_likeliest_first
 
 
 class TailFree(Sampler):
@@ -36,12 +36,12 @@ class TailFree(Sampler):
         """(B, V) to (B, V)."""
         if self.z == 1 or logits.shape[1] <= 2:
             return logits
-        order = likeliest_first(logits)
-        bends = np.abs(np.diff(np.take_along_axis(probabilities(logits), order, axis=-1), n=2, axis=-1))  # (B, V - 2)
+        order = sort_likeliest_first(logits)
+        bends = np.abs(np.diff(np.take_along_axis(softmax(logits), order, axis=-1), n=2, axis=-1))  # (B, V - 2)
         sums = bends.cumsum(axis=-1)
         total = sums[:, -1:]
         outside = np.zeros(logits.shape, dtype=np.bool_)
         outside[:, 1:-1] = sums > self.z * total
         outside[:, -1] = True
         outside &= total > 0
-        return without(logits, scattered(outside, order))
+        return rule_out(logits, scatter_by_id(outside, order))

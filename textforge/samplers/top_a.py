@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textforge.components.component import option
-from textforge.samplers._rows import probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out, softmax
 
 
 class TopA(Sampler):
@@ -31,6 +31,6 @@ class TopA(Sampler):
         """(B, V) to (B, V)."""
         if self.a == 0:
             return logits
-        likely = probabilities(logits)
+        likely = softmax(logits)
         best = likely.max(axis=-1, keepdims=True)
-        return without(logits, likely < self.a * best * best)
+        return rule_out(logits, likely < self.a * best * best)

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import find_best, rule_out
 
 _HUGE = 1e150
 """Logits beyond it are scaled down first, so that their squares don't overflow."""
@@ -44,4 +44,4 @@ class TopNSigma(Sampler):
         mean = values.sum(axis=-1, keepdims=True) / count
         squares = np.where(possible, values - mean, 0.0) ** 2
         sigma = np.sqrt(squares.sum(axis=-1, keepdims=True) / count)
-        return without(logits, values < best_of(np.where(possible, values, -np.inf)) - min(self.n, _HUGE) * sigma)
+        return rule_out(logits, values < find_best(np.where(possible, values, -np.inf)) - min(self.n, _HUGE) * sigma)

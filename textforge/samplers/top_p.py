@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import keep_first, share_edge
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import find_share_edge, keep_likeliest
 
 
 class TopP(Sampler):
@@ -35,7 +35,7 @@ class TopP(Sampler):
         if self.p == 1:
             return logits
         if len(logits) == 1:
-            return keep_first(logits, *share_edge(logits[0], self.p))
-        edges = [share_edge(row, self.p) for row in logits]
+            return keep_likeliest(logits, *find_share_edge(logits[0], self.p))
+        edges = [find_share_edge(row, self.p) for row in logits]
         edge = np.array([[logit] for logit, _ in edges])
-        return keep_first(logits, edge, np.array([[count] for _, count in edges]))
+        return keep_likeliest(logits, edge, np.array([[count] for _, count in edges]))

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import entropies, log_probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import entropy, log_softmax, rule_out
 
 
 class Typical(Sampler):
@@ -38,10 +38,10 @@ class Typical(Sampler):
         """(B, V) to (B, V)."""
         if self.p == 1:
             return logits
-        logs = log_probabilities(logits)
-        distance = np.abs(-logs - entropies(logs))  # (B, V); infinite for what is ruled out
+        logs = log_softmax(logits)
+        distance = np.abs(-logs - entropy(logs))  # (B, V); infinite for what is ruled out
         order = distance.argsort(axis=-1, kind="stable")
         sums = np.exp(np.take_along_axis(logs, order, axis=-1)).cumsum(axis=-1)
         short = sums < self.p if self.boundary == "reached" else sums <= self.p
         last = np.minimum(short.sum(axis=-1, keepdims=True), logits.shape[1] - 1)  # (B, 1), a place in the order
-        return without(logits, distance > np.take_along_axis(distance, np.take_along_axis(order, last, -1), -1))
+        return rule_out(logits, distance > np.take_along_axis(distance, np.take_along_axis(order, last, -1), -1))

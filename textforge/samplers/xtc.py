@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import likeliest_first, probabilities, scattered, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out, scatter_by_id, softmax, sort_likeliest_first
 
 
 class XTC(Sampler):
@@ -42,8 +42,8 @@ class XTC(Sampler):
         changed = context.random() < self.probability  # (B,)
         if not changed.any():
             return logits
-        obvious = (probabilities(logits) >= self.threshold) & (logits > -np.inf) & changed[:, np.newaxis]
+        obvious = (softmax(logits) >= self.threshold) & (logits > -np.inf) & changed[:, np.newaxis]
         if (several := obvious.sum(axis=-1, keepdims=True)).max() < 2:
             return logits
         before_last = np.arange(logits.shape[1]) < several - 1
-        return without(logits, scattered(before_last, likeliest_first(logits)))
+        return rule_out(logits, scatter_by_id(before_last, sort_likeliest_first(logits)))
