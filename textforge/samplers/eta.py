@@ -13,13 +13,15 @@ import numpy as np
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.rows import entropy, find_best, log_softmax, rule_out
+from textforge.samplers.thresholds import loosen_probability
 
 
 class Eta(Sampler):
     """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
 
-    The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, and the likeliest one and
-    its equals always are, as in transformers. `epsilon` 0 changes nothing; it is 0.0003 by default.
+    The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, whatever float32 did to it
+    (see `textforge.samplers.thresholds`), and the likeliest one and its equals always are, as in transformers.
+    `epsilon` 0 changes nothing; it is 0.0003 by default.
 
     >>> import numpy as np
     >>> Eta(0.15)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)
@@ -36,4 +38,4 @@ class Eta(Sampler):
             return logits
         logs = log_softmax(logits)
         floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropy(logs)))
-        return rule_out(logits, (np.exp(logs) < floor) & (logits < find_best(logits)))
+        return rule_out(logits, (np.exp(logs) < loosen_probability(floor)) & (logits < find_best(logits)))

@@ -15,6 +15,7 @@ from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.rows import keep_likeliest
 from textforge.samplers.surprise import follow_surprise, remember_surprises
+from textforge.samplers.thresholds import TOLERANCE
 
 
 class Mirostat(Sampler):
@@ -65,6 +66,7 @@ def _cut(ordered: Logits, m: int, mu: float) -> int:
         logarithm /= exponent
     elif logarithm:
         logarithm = math.copysign(math.inf, logarithm)
+    logarithm += TOLERANCE  # a whole number, but for rounding, is that many
     return max(1, min(possible, int(math.exp(max(0.0, min(logarithm, math.log(size) + 1))))))
 
 

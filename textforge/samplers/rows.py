@@ -155,7 +155,7 @@ def clip_to_finite(changed: Logits, before: Logits) -> Logits:
 
 
 def find_share_edge(row: Logits, share: float) -> tuple[float, int]:
-    """Return the least logit, and the number, of the likeliest tokens of a row, (V,), with a `share` of its probability.
+    """Return the least logit, and the number, of the likeliest tokens of a row, (V,), that have `share` of all.
 
     They are as few as possible, one at least. A large vocabulary isn't sorted, but counted into bins.
 

@@ -12,6 +12,7 @@ import numpy as np
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.rows import rule_out, scatter_by_id, softmax, sort_likeliest_first
+from textforge.samplers.thresholds import loosen_probability
 
 
 class XTC(Sampler):
@@ -19,8 +20,8 @@ class XTC(Sampler):
 
     Each row takes its own chance at each step, from the sampler's numbers, not the draw's. Where fewer than two tokens
     reach the threshold nothing happens: so never above 0.5. A token exactly at the threshold reaches it, as in
-    llama.cpp. Of equals, the one with the highest id counts as the least likely. The defaults, 0.5 and 0.1, are its
-    author's.
+    llama.cpp, whatever float32 did to it (see `textforge.samplers.thresholds`). Of equals, the one with the highest id
+    counts as the least likely. The defaults, 0.5 and 0.1, are its author's.
 
     >>> import numpy as np
     >>> from textforge.generation.context import RowContext
@@ -42,7 +43,7 @@ class XTC(Sampler):
         changed = context.random() < self.probability  # (B,)
         if not changed.any():
             return logits
-        obvious = (softmax(logits) >= self.threshold) & (logits > -np.inf) & changed[:, np.newaxis]
+        obvious = (softmax(logits) >= loosen_probability(self.threshold)) & (logits > -np.inf) & changed[:, np.newaxis]
         if (several := obvious.sum(axis=-1, keepdims=True)).max() < 2:
             return logits
         before_last = np.arange(logits.shape[1]) < several - 1
