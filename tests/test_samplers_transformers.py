@@ -109,6 +109,16 @@ def test_min_p(size, p):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("h", [0.113, 0.437, 0.771])  # of a hundred equals no whole number
+def test_top_h(size, h):
+    """On rows without ties, which theirs leaves to an unstable sort."""
+    rows = rows_of(size)
+    rows = np.array([row for row in rows if len(set(row[row > -np.inf])) == np.isfinite(row).sum()])
+    assert len(rows) > 100
+    agree(ours(f"top-h:{h}", rows), judge(theirs.TopHLogitsWarper(h), rows))
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("p", [0.05, 0.2, 0.37, 0.7, 0.95])
 def test_typical(size, p):
     rows = rows_of(size)
@@ -163,6 +173,7 @@ def test_logit_bias():
         {"top_k": 0, "min_p": 0.07, "typical_p": 0.71, "temperature": 1.3},
         {"epsilon_cutoff": 0.011, "do_sample": False, "repetition_penalty": 1.5},
         {"epsilon_cutoff": 0.011, "eta_cutoff": 0.0312},
+        {"top_h": 0.6, "temperature": 1.4},
     ],
 )
 def test_the_preset_is_what_generate_makes(given):
@@ -191,7 +202,7 @@ def test_transformers_brings_no_tensorflow_along():
 @pytest.mark.parametrize(
     ("name", "warper", "threshold"),
     [
-        ("min-p", theirs.MinPLogitsWarper, lambda falling, place: falling[place] / falling[0]),
+        ("min-p", lambda p: theirs.MinPLogitsWarper(min(p, 1.0)), lambda falling, place: falling[place] / falling[0]),
         ("epsilon", theirs.EpsilonLogitsWarper, lambda falling, place: falling[place]),
         ("top-p", lambda p: theirs.TopPLogitsWarper(min(p, 1.0)), lambda falling, place: sum(falling[: place + 1])),
     ],
