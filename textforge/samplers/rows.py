@@ -82,6 +82,25 @@ def sort_likeliest_first(logits: Logits) -> Order:
     return (-logits).argsort(axis=-1, kind="stable")
 
 
+def sort_likeliest(logits: Logits, count: int) -> Order:
+    """Return the ids of the `count` likeliest tokens of each row, in order, (B, count), or of all; equals by id.
+
+    A large vocabulary isn't sorted.
+
+    >>> sort_likeliest(np.array([[1.0, 3.0, 1.0, -np.inf]]), 2)
+    array([[1, 0]])
+    """
+    size = logits.shape[1]
+    if size <= max(count, _SMALL):
+        return sort_likeliest_first(logits)[:, :count]
+    edges = np.partition(logits, size - count)[:, size - count]  # (B,), the least logit among them
+    found = np.empty((len(logits), count), dtype=np.intp)
+    for row, edge, ids in zip(logits, edges, found, strict=True):
+        likely = np.flatnonzero(row >= edge)
+        ids[:] = likely[(-row[likely]).argsort(kind="stable")[:count]]
+    return found
+
+
 def scatter_by_id(inside: Mask, order: Order) -> Mask:
     """Return a mask over places in `order`, (B, V), as a mask over ids."""
     by_id: Mask = np.empty(inside.shape, dtype=np.bool_)

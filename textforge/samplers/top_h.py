@@ -12,7 +12,7 @@ import numpy as np
 
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
-from textforge.samplers.rows import entropy, log_softmax, rule_out, scatter_by_id, sort_likeliest_first
+from textforge.samplers.rows import entropy, log_softmax, rule_out, sort_likeliest
 from textforge.samplers.thresholds import loosen_share_limit
 
 
@@ -36,11 +36,12 @@ class TopH(Sampler):
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """(B, V) to (B, V)."""
-        order = sort_likeliest_first(logits)
-        logs = log_softmax(np.take_along_axis(logits, order[:, : self.m], axis=-1))  # (B, m)
+        order = sort_likeliest(logits, self.m)
+        logs = log_softmax(np.take_along_axis(logits, order, axis=-1))  # (B, m)
         terms = -np.exp(logs) * np.where(logs > -np.inf, logs, 0.0)
-        inside = np.zeros(logits.shape, dtype=np.bool_)
         # what is too unlikely for a number adds nothing to the sum, and would be kept for ever
-        inside[:, : self.m] = (terms.cumsum(axis=-1) <= loosen_share_limit(self.h) * entropy(logs)) & (terms > 0)
-        inside[:, 0] = True
-        return rule_out(logits, ~scatter_by_id(inside, order))
+        dropped = (terms.cumsum(axis=-1) > loosen_share_limit(self.h) * entropy(logs)) | (terms <= 0)
+        dropped[:, 0] = False
+        outside = np.ones(logits.shape, dtype=np.bool_)
+        np.put_along_axis(outside, order, dropped, axis=-1)
+        return rule_out(logits, outside)

@@ -11,7 +11,7 @@ import numpy as np
 
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
-from textforge.samplers.rows import rule_out, scatter_by_id, softmax, sort_likeliest_first
+from textforge.samplers.rows import rule_out, softmax
 from textforge.samplers.thresholds import loosen_probability
 
 
@@ -44,7 +44,9 @@ class XTC(Sampler):
         if not changed.any():
             return logits
         obvious = (softmax(logits) >= loosen_probability(self.threshold)) & (logits > -np.inf) & changed[:, np.newaxis]
-        if (several := obvious.sum(axis=-1, keepdims=True)).max() < 2:
+        if obvious.sum(axis=-1).max() < 2:
             return logits
-        before_last = np.arange(logits.shape[1]) < several - 1
-        return rule_out(logits, scatter_by_id(before_last, sort_likeliest_first(logits)))
+        # the least likely of them, of equals the last, stays; where there is but one, so does it
+        least = logits.shape[1] - 1 - np.where(obvious, logits, np.inf)[:, ::-1].argmin(axis=-1)
+        obvious[np.arange(len(logits)), least] = False
+        return rule_out(logits, obvious)
