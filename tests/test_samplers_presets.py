@@ -84,4 +84,4 @@ def test_a_parameter_of_the_other_project_is_refused_by_its_right_name(spec, mes
 
 def test_every_parameter_of_a_preset_has_advice_for_the_other_project():
     names = set(_presets.DEFAULTS["hf"]) ^ set(_presets.DEFAULTS["llama.cpp"])
-    assert all(_presets.advice(project, name) for project in ("hf", "llama.cpp") for name in names)
+    assert all(_presets.advise(project, name) for project in ("hf", "llama.cpp") for name in names)

@@ -85,7 +85,7 @@ DEFAULTS: Mapping[str, Values] = MappingProxyType(
 )
 
 _SAME = (("temperature", "temp"), ("repetition_penalty", "repeat_penalty"), ("sequence_bias", "logit_bias"))
-"""What is one parameter under two names: transformers' and llama.cpp's."""
+"""Parameters that have two names: transformers' and llama.cpp's."""
 _OURS = MappingProxyType(
     {
         "no_repeat_ngram_size": "no-repeat-ngram",
@@ -108,8 +108,8 @@ _OUR_PREFIXES = (
 )
 
 
-def advice(project: str, name: str) -> str:
-    """What to write instead of another project's parameter."""
+def advise(project: str, name: str) -> str:
+    """Say what to write instead of another project's parameter."""
     for hf, llama in _SAME:
         if name in (hf, llama):
             return f"write {hf if project == 'hf' else llama}"
@@ -133,7 +133,7 @@ _OFF: Mapping[str, tuple[float, float]] = MappingProxyType(
         "adaptive_target": (-math.inf, -math.ulp(0.0)),
     }
 )
-"""What llama.cpp leaves out where Mirostat is on, each with the least and greatest value that is off anyway."""
+"""Parameters that llama.cpp ignores where Mirostat is on, each with the least and greatest value that is off anyway."""
 
 
 def find_dropped(given: Values) -> list[str]:

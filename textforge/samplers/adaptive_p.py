@@ -41,7 +41,7 @@ class AdaptiveP(Sampler):
     decay: float = option(default=0.9, ge=0, le=0.99, help="How much of the average stays from token to token.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         likely = softmax(logits)
         target = np.clip(2 * self.target - self._follow(context, len(logits)), 0.0, 1.0)  # (B,)
         context.state["likely"] = likely

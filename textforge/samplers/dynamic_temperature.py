@@ -35,7 +35,7 @@ class DynamicTemperature(Sampler):
     exponent: float = option(default=1.0, ge=0, lt=math.inf, help="Above 1, nearer to the low end.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         count = (logits > -np.inf).sum(axis=-1, keepdims=True)
         greatest = np.log(np.maximum(count, 2))
         share = np.clip(entropy(log_softmax(logits)) / greatest, 0.0, 1.0)

@@ -30,7 +30,7 @@ class Epsilon(Sampler):
     epsilon: float = option(default=3e-4, ge=0, lt=1, help="The least probability; 0 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.epsilon == 0:
             return logits
         return rule_out(logits, (softmax(logits) < loosen_probability(self.epsilon)) & (logits < find_best(logits)))

@@ -33,7 +33,7 @@ class Eta(Sampler):
     epsilon: float = option(default=3e-4, ge=0, lt=1, help="The least probability at a low entropy; 0 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.epsilon == 0:
             return logits
         logs = log_softmax(logits)

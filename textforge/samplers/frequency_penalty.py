@@ -35,7 +35,7 @@ class FrequencyPenalty(Sampler):
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 0:
             return logits
         counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)

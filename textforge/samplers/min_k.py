@@ -40,7 +40,7 @@ class MinK(Sampler):
     tau: float = option(default=3.0, ge=0, lt=np.inf, help="What over the logits' range is the least k.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         ordered = -np.sort(-logits, axis=-1)  # (B, V), the likeliest first
         count = (ordered > -np.inf).sum(axis=-1, keepdims=True)  # (B, 1)
         last = np.take_along_axis(ordered, count - 1, axis=-1)

@@ -33,7 +33,7 @@ class MinP(Sampler):
     p: float = option(default=0.05, ge=0, le=1, help="The floor, relative to the likeliest token; 0 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.p == 0:
             return logits
         return rule_out(logits, logits < find_best(logits) + self._floor)

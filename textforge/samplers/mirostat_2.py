@@ -43,7 +43,7 @@ class Mirostat2(Sampler):
     surprise: str = option(default="model", choices=("model", "kept"), help="Whose probability a surprise is of.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         mu = follow_surprise(context, len(logits), self.tau, self.eta)
         outside = surprise_in_bits(logits) > mu[:, np.newaxis] + _ROUNDING
         outside[np.arange(len(logits)), logits.argmax(axis=-1)] = False

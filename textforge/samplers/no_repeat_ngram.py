@@ -32,7 +32,7 @@ class NoRepeatNGram(Sampler):
     n: int = option(default=4, ge=1, help="The length of what may not repeat, in tokens.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         tokens = context.tokens
         length = tokens.shape[1]
         if length < self.n:

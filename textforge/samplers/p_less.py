@@ -29,7 +29,7 @@ class PLess(Sampler):
     name: ClassVar[str] = "p-less"
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         likely = softmax(logits)
         agreement = (likely * likely).sum(axis=-1, keepdims=True)  # (B, 1)
         return rule_out(logits, likely < loosen_probability(agreement))

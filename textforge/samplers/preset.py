@@ -33,7 +33,7 @@ _SPELLINGS = MappingProxyType(
         "dry_sequence_breakers": "dry_sequence_breaker",
     }
 )
-"""What llama.cpp's server or source calls its command line's parameters."""
+"""Names in llama.cpp's server or source, each with its command line's."""
 
 
 class Preset(Sampler):
@@ -102,7 +102,7 @@ class Preset(Sampler):
         defaults = _presets.DEFAULTS[self.project]
         for name in self._given:
             if name not in defaults:
-                raise OptionError(f"preset: {self.project} has no {name}; {_presets.advice(self.project, name)}")
+                raise OptionError(f"preset: {self.project} has no {name}; {_presets.advise(self.project, name)}")
         if dropped := _presets.find_dropped(self._given):
             mirostat = "mirostat" if self.mirostat == 1 else "mirostat-2"
             raise OptionError(
@@ -113,7 +113,7 @@ class Preset(Sampler):
 
     @classmethod
     def known_option(cls, name: str) -> Option:
-        """The option of that name. Raises `OptionError` for another, naming the one that is meant."""
+        """Return the option of that name. Raises `OptionError` for another, naming the one that is meant."""
         if name in _SPELLINGS:
             raise OptionError(f"preset: there is no option {name!r}; llama.cpp's command line has {_SPELLINGS[name]}")
         return super().known_option(name)
@@ -123,7 +123,7 @@ class Preset(Sampler):
         raise GenerationError(f"preset: it stands for the chain {write_chain(self.expand())!r}; apply that one instead")
 
     def expand(self) -> Sequence[Sampler]:
-        """The project's chain."""
+        """Return the project's chain."""
         return self._chain
 
     @property

@@ -36,7 +36,7 @@ class Quadratic(Sampler):
     curve: float = option(default=1.0, ge=1, lt=math.inf, help="`smoothing_curve`; above 1 steeper.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.factor == 0:
             return logits
         best = find_best(logits)

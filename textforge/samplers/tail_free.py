@@ -34,7 +34,7 @@ class TailFree(Sampler):
     z: float = option(default=0.95, gt=0, le=1, help="The share of the bends to keep; 1 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.z == 1 or logits.shape[1] <= 2:
             return logits
         order = sort_likeliest_first(logits)

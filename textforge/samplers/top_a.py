@@ -30,7 +30,7 @@ class TopA(Sampler):
     a: float = option(default=0.2, ge=0, le=1, help="The floor, over the likeliest token's probability squared.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.a == 0:
             return logits
         likely = softmax(logits)

@@ -35,7 +35,7 @@ class TopH(Sampler):
     m: int = option(default=100, ge=1, help="How many of the likeliest tokens are looked at.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         order = sort_likeliest(logits, self.m)
         logs = log_softmax(np.take_along_axis(logits, order, axis=-1))  # (B, m)
         terms = -np.exp(logs) * np.where(logs > -np.inf, logs, 0.0)

@@ -29,7 +29,7 @@ class TopKTies(Sampler):
     k: int = option(default=50, ge=1, help="How many tokens to keep at least.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         dropped = logits.shape[1] - self.k
         if dropped <= 0:
             return logits

@@ -35,7 +35,7 @@ class TopNSigma(Sampler):
     n: float = option(default=1.0, gt=0, help="Standard deviations below the best logit.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         possible = logits > -np.inf
         values = np.where(possible, logits, 0.0)
         size = np.abs(values).max(axis=-1, keepdims=True)

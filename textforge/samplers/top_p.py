@@ -33,7 +33,7 @@ class TopP(Sampler):
     p: float = option(default=0.9, ge=0, le=1, help="The probability to keep; 1 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.p == 1:
             return logits
         share = loosen_share(self.p)

@@ -37,12 +37,12 @@ class Typical(Sampler):
     )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.p == 1:
             return logits
         logs = log_softmax(logits)
         distance = np.abs(-logs - entropy(logs))  # (B, V); infinite for what is ruled out
-        order = distance.argsort(axis=-1, kind="stable")
+        order = distance.argsort(axis=-1)  # of equals in any order: they are kept or dropped together
         sums = np.exp(np.take_along_axis(logs, order, axis=-1)).cumsum(axis=-1)
         short = sums < loosen_share(self.p) if self.boundary == "reached" else sums <= loosen_share_limit(self.p)
         last = np.minimum(short.sum(axis=-1, keepdims=True), logits.shape[1] - 1)  # (B, 1), a place in the order

@@ -11,7 +11,7 @@ import numpy as np
 
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
-from textforge.samplers.rows import rule_out, softmax
+from textforge.samplers.rows import softmax
 from textforge.samplers.thresholds import loosen_probability
 
 
@@ -37,16 +37,19 @@ class XTC(Sampler):
     threshold: float = option(default=0.1, ge=0, le=1, help="The probability that makes a token an obvious one.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.probability == 0 or self.threshold > 0.5:
             return logits
         changed = context.random() < self.probability  # (B,)
         if not changed.any():
             return logits
-        obvious = (softmax(logits) >= loosen_probability(self.threshold)) & (logits > -np.inf) & changed[:, np.newaxis]
-        if obvious.sum(axis=-1).max() < 2:
-            return logits
-        # the least likely of them, of equals the last, stays; where there is but one, so does it
-        least = logits.shape[1] - 1 - np.where(obvious, logits, np.inf)[:, ::-1].argmin(axis=-1)
-        obvious[np.arange(len(logits)), least] = False
-        return rule_out(logits, obvious)
+        obvious = softmax(logits) >= loosen_probability(self.threshold)  # (B, V)
+        obvious &= logits > -np.inf
+        kept: Logits = logits.copy()
+        for row in np.flatnonzero(changed):
+            ids = np.flatnonzero(obvious[row])[::-1]  # backwards, for of equals the last counts as least likely
+            if len(ids) > 1:
+                least = ids[logits[row, ids].argmin()]
+                kept[row, ids] = -np.inf
+                kept[row, least] = logits[row, least]
+        return kept
