@@ -549,9 +549,9 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     result = run("plugins", "--plugin", PLUGIN)
     assert re.search(r"^textforge \(samplers\) \d", result.stdout, re.M)
     samplers = (
-        "dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-p, mirostat, mirostat-2, "
-        "no-repeat-ngram, presence-penalty, preset, repetition-penalty, tail-free, temperature, top-a, top-k, "
-        "top-k-ties, top-n-sigma, top-p, typical, xtc"
+        "adaptive-p, dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-k, min-p, "
+        "mirostat, mirostat-2, no-repeat-ngram, p-less, presence-penalty, preset, quadratic, repetition-penalty, "
+        "tail-free, temperature, top-a, top-h, top-k, top-k-ties, top-n-sigma, top-p, typical, xtc"
     )
     assert f"    sampler      {samplers}\n" in result.stdout
     assert "backend      bigram" in result.stdout

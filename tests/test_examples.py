@@ -67,7 +67,12 @@ def test_many_threads(names: Path, tmp_path: Path) -> None:
     assert run(EXAMPLES / "many_threads.py", tmp_path / "m") == first
 
 
-PLUGINS = {"csv": "--kind corpus csv:reviews.csv", "shift": "shift", "infini": "infini", "p-less": "p-less"}
+PLUGINS = {
+    "csv": "--kind corpus csv:reviews.csv",
+    "shift": "shift",
+    "infini": "--kind architecture infini",
+    "p-less-norm": "p-less-norm",
+}
 """The components that the examples bring, by entry point, each with what it is checked as."""
 
 
@@ -85,7 +90,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 def test_the_plugins_are_known_once_they_are_installed(installed: Callable[[str], str]) -> None:
     shown = installed("textforge plugins")
-    for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("backend", "infini"), ("sampler", "p-less")):
+    for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("backend", "infini"), ("sampler", "p-less-norm")):
         assert f"textforge-examples ({name}) 0.1.0\n    {kind:<8} {name}\n" in shown
     assert re.search(r"^textforge-examples \(csv-report\) 0\.1\.0\n +report +csv$", shown, re.M)
 
@@ -97,9 +102,10 @@ def test_the_plugins_keep_their_contract(installed: Callable[[str], str], spec: 
 
 def test_the_plugins_work_together(installed: Callable[[str], str]) -> None:
     installed(
-        "textforge train csv:reviews.csv --encoder shift --backend infini --seed 1 -o model --report csv:losses.csv"
+        "textforge train csv:reviews.csv --encoder shift --architecture infini --seed 1 -o model "
+        "--report csv:losses.csv"
     )
-    text = installed("textforge generate model --prompt 'Good' --sampler p-less --seed 1 --max-tokens 12")
+    text = installed("textforge generate model --prompt 'Good' --sampler p-less-norm --seed 1 --max-tokens 12")
     assert text.startswith(", and\nlong. ")
 
 
@@ -109,14 +115,14 @@ def test_a_plugin_is_short() -> None:
         assert len([line for line in lines if line.strip()]) < 40
 
 
-def test_p_less(names: Path) -> None:
-    plugins = textforge.Plugins([str(EXAMPLES / "textforge_p_less.py")])
+def test_p_less_norm(names: Path) -> None:
+    plugins = textforge.Plugins([str(EXAMPLES / "textforge_p_less_norm.py")])
     kept = np.isfinite(
-        plugins.sampler("p-less")(np.log([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [1 / 3, 1 / 3, 1 / 3]]), None)
+        plugins.sampler("p-less-norm")(np.log([[0.8, 0.15, 0.05], [0.5, 0.4, 0.1], [1 / 3, 1 / 3, 1 / 3]]), None)
     )
-    assert kept.tolist() == [[True, False, False], [True, True, False], [True, True, True]]  # .38, .36, .3333
+    assert kept.tolist() == [[True, False, False], [True, True, False], [True, True, True]]  # .4975, .13, 0
     generator = textforge.train(names, architecture="ngram:order=3", seed=1, plugins=plugins)
-    assert generator.generate("e", samplers="p-less", seed=1)
+    assert generator.generate("e", samplers="p-less-norm", seed=1)
 
 
 def test_shift() -> None:

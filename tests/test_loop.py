@@ -371,7 +371,7 @@ def test_a_run_of_a_few_steps_is_no_divergence() -> None:
     recorder, messages = Recorder(), []
     recorder.message = messages.append  # type: ignore[method-assign]
     settings = make_settings(epochs=1, batch_size=50, learning_rate=1e-6)
-    loop.fit(BigramBackend(scale=1.0).create(5, 1), make_data(600), settings, recorder)
+    loop.fit(make_bigram(5, 1, scale=1.0), make_data(600), settings, recorder)
     assert recorder.results[0].step <= 2
     assert recorder.results[0].judged_loss > GUESS
     assert recorder.checkpoints[-1].position.finished

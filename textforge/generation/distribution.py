@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.encoders.base import Ids
+from textforge.samplers.rows import log_softmax
 
 Row = npt.NDArray[np.float64]
 """A number for each token, (V,)."""
@@ -34,10 +35,7 @@ class Distribution:
         """Natural logarithms, (V,); minus infinity for what is ruled out."""
         if not self.is_defined:
             return np.full(self._logits.shape, np.nan)
-        with np.errstate(over="ignore"):  # a logit too far below the best for a number is as good as ruled out
-            shifted = self._logits - self._best
-        log_probabilities: Row = shifted - math.log(np.exp(shifted).sum())
-        return log_probabilities
+        return log_softmax(self._logits)
 
     @functools.cached_property
     def probabilities(self) -> Row:
