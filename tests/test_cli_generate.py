@@ -60,7 +60,7 @@ def run(*arguments: Any) -> Result:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generate")
-    textforge.train(text=TEXT, backend="ngram:order=4", output=folder / "model", seed=1)
+    textforge.train(text=TEXT, architecture="ngram:order=4", output=folder / "model", seed=1)
     (folder / "waiting.py").write_text(PLUGIN, encoding="utf-8")
     return folder / "model"
 
@@ -137,7 +137,7 @@ def test_an_escape_that_was_not_asked_for_is_warned_of(model: Path, tmp_path: Pa
     assert result.stderr.startswith(r"Warning: the stop text '\\n' can never come")
     assert result.stderr.endswith("give --escapes where \\n is to be a newline\n")
     assert run("generate", model, "--seed", 1, "--max-tokens", 5, "--stop", r"\n", "--escapes").stderr == ""
-    textforge.train(text=TEXT + "\\", backend="ngram:order=2", output=tmp_path / "m", seed=1)
+    textforge.train(text=TEXT + "\\", architecture="ngram:order=2", output=tmp_path / "m", seed=1)
     result = run("generate", tmp_path / "m", "--seed", 1, "--max-tokens", 5, "--stop", r"\n")
     assert result.stderr == (
         "Warning: --stop '\\\\n' is read to the letter, its backslash too: give --escapes to have it read\n"

@@ -143,7 +143,7 @@ def test_epochs_are_a_total(folder: Path) -> None:
 
 @pytest.fixture
 def model(folder: Path) -> Path:
-    textforge.train(folder / "book.txt", backend="ngram:order=4", output=folder / "model", seed=1)
+    textforge.train(folder / "book.txt", architecture="ngram:order=4", output=folder / "model", seed=1)
     return folder / "model"
 
 

@@ -448,7 +448,7 @@ def books(tmp_path: Any) -> Any:
 
 def test_a_text_that_was_trained_on_is_recognised(books: Any) -> None:
     both = [books / "one.txt", books / "two.txt"]
-    generator = textforge.train(both, backend="ngram", seed=1, output=books / "model")
+    generator = textforge.train(both, architecture="ngram", seed=1, output=books / "model")
     loaded = textforge.load(books / "model")
     held_out = "she went to be. " * 9
     for each in (generator, loaded):
@@ -463,7 +463,7 @@ def test_a_text_that_was_trained_on_is_recognised(books: Any) -> None:
 
 
 def test_a_text_is_recognised_among_others_under_another_name(books: Any) -> None:
-    generator = textforge.train(books / "one.txt", backend="ngram", seed=1)
+    generator = textforge.train(books / "one.txt", architecture="ngram", seed=1)
     copy = books / "copy.txt"
     copy.write_bytes((books / "one.txt").read_bytes())
     result = generator.evaluate([Texts(("to be",)), copy])
@@ -479,7 +479,7 @@ def test_metrics_of_a_generator_by_spec_and_object(books: Any) -> None:
         encoding="utf-8",
     )
     plugins = textforge.Plugins([str(plugin)])
-    generator = textforge.train(books / "one.txt", backend="ngram", seed=1, plugins=plugins)
+    generator = textforge.train(books / "one.txt", architecture="ngram", seed=1, plugins=plugins)
     result = generator.evaluate(Texts(("to be",)), metrics=["types", CountMetric()])
     assert [(figure.metric, figure.value) for figure in result.metrics] == [("types", 5.0), ("count:0", 1.0)]
     with pytest.raises(PluginError, match=r"there is no metric 'typos'.*did you mean 'types'"):

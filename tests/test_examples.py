@@ -19,6 +19,7 @@ from environments import Environment
 from support import corpus_path
 
 import textforge
+from textforge.backends.choose import load_model
 from textforge.errors import PluginError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -90,7 +91,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 def test_the_plugins_are_known_once_they_are_installed(installed: Callable[[str], str]) -> None:
     shown = installed("textforge plugins")
-    for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("backend", "infini"), ("sampler", "p-less-norm")):
+    for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("architecture", "infini"), ("sampler", "p-less-norm")):
         assert f"textforge-examples ({name}) 0.1.0\n    {kind:<8} {name}\n" in shown
     assert re.search(r"^textforge-examples \(csv-report\) 0\.1\.0\n +report +csv$", shown, re.M)
 
@@ -133,7 +134,8 @@ def test_shift() -> None:
 
 def test_infini() -> None:
     plugins = textforge.Plugins([str(EXAMPLES / "textforge_infini.py")])
-    model = plugins.backend("infini").load(textforge.SavedModel("infini", {}, 3, {"text": np.array([0, 1] * 20 + [2])}))
+    saved = textforge.SavedModel("infini", {}, 3, {"text": np.array([0, 1] * 20 + [2])})
+    model = load_model(plugins, plugins.backend("numpy"), saved)
     counts = np.exp(model.forward(np.array([[1, 0, 1]]), model.start(1), last_only=True)).round(2).tolist()
     # After 1, 0, 1 came 0 at the places 16, 18, … 38, and 2 at 40; the first 16 tokens have too little before them.
     assert counts == [[[pytest.approx(12.01), pytest.approx(0.01), pytest.approx(1.01)]]]

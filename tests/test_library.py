@@ -286,8 +286,8 @@ def test_a_model_that_is_counted_shows_its_samples_whatever_the_epochs(book: Pat
 
 def test_a_text_may_be_given_in_a_corpus_s_place(book: Path, registry: Plugins) -> None:
     text = book.read_text(encoding="utf-8")
-    from_text = textforge.train(text=text, backend="ngram:order=3", seed=1, plugins=registry)
-    from_file = textforge.train(book, backend="ngram:order=3", seed=1, plugins=registry)
+    from_text = textforge.train(text=text, architecture="ngram:order=3", seed=1, plugins=registry)
+    from_file = textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
     assert from_text.generate("It", seed=1) == from_file.generate("It", seed=1)
     with pytest.raises(TrainingError, match="a corpus and a text were both given; give one of them"):
         textforge.train(book, text=text, plugins=registry)
@@ -313,7 +313,7 @@ def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
 ) -> None:
     report = Messages()
     with caplog.at_level(logging.INFO, "textforge"):
-        textforge.train(book, backend="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
+        textforge.train(book, architecture="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
     assert {record.name for record in caplog.records} == {"textforge.training"}
     logged = [record.getMessage() for record in caplog.records]
     assert "backend ngram:order=3, seed 1" in logged
@@ -325,7 +325,7 @@ def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
 def test_nothing_is_said_unless_it_is_asked_for(
     book: Path, registry: Plugins, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    textforge.train(book, backend="ngram:order=3", seed=1, plugins=registry)
+    textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
     assert capsys.readouterr() == ("", "")
 
 

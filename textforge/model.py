@@ -111,10 +111,6 @@ class CountingModel(Model):
     def count(self, tokens: Array) -> Self:
         """Return the model that has learnt these token ids, (n,), memory-mapped and in the smallest type that fits."""
 
-    @abstractmethod
-    def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
-        """Return the mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
-
 
 class GradientModel(Model):
     """A model that learns step by step: the core's training loop trains it."""

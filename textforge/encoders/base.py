@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from textforge.components.component import Component
 
+END_OF_TEXT = "\ufdd0"
+"""The end of a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""
+
 Ids = npt.NDArray[np.int64]
 """Token ids, (T,)."""
 

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import learned
-from textforge.corpora.base import END_OF_TEXT
-from textforge.encoders.base import Encoder, Ids, IncrementalDecoder, Unknown
+from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown
 from textforge.errors import EncodingError, advise
 
 PIECE = 1 << 16

@@ -58,7 +58,7 @@ def train(
     >>> generator = train("python-docs", architecture="ngram:order=3")
     >>> generator.encoder
     CharEncoder()
-    >>> train(text="It is so, and that is that. " * 20, backend="ngram:order=3").generate("It", seed=1, max_tokens=4)
+    >>> train(text="It is so, and that is that. " * 20, architecture="ngram:order=3").generate("It", seed=1, max_tokens=4)
     ' is '
     """
     for name, value in {"overwrite": overwrite, "resume": resume, "progress": progress}.items():
