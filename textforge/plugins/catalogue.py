@@ -11,6 +11,7 @@ import attrs
 
 from textforge.components.component import Component
 from textforge.errors import PluginError
+from textforge.plugins.clashes import Brought
 from textforge.plugins.entry_points import DISABLE_VARIABLE, is_left_out
 from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
@@ -110,6 +111,14 @@ class Catalogue:
             for found in plugin.components
             if found.kind == kind
         ]
+
+    def paths(self) -> list[tuple[str, Source]]:
+        """Return the import paths that are known without loading anything more, each with its plugin."""
+        lazy = [(source.provides.by, source) for source in self._enabled if source.provides]
+        for plugin in self.hooked:
+            brought: tuple[Brought, ...] = (*plugin.components, *plugin.implementations, *plugin.commands)
+            lazy += [(each.by, plugin.source) for each in brought]
+        return lazy
 
     def components(self, kind: str) -> list[Registered]:
         """Return the components of a kind, all imported; those that fail are left out."""

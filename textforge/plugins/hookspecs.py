@@ -22,8 +22,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 class RegisterImplementation(Protocol):
     """The function that `register_implementations` is given."""
 
-    def __call__(self, backend: str, architecture: str, by: str) -> None:
-        """Register what is imported from the path `by` to compute an architecture on a backend."""
+    def __call__(self, backend: str, architecture: str, by: str, trains: bool | None = None) -> None:
+        """Register what is imported from the path `by` to compute an architecture on a backend.
+
+        `trains` says whether it can be trained, where that isn't as the backend declares.
+        """
 
 
 class RegisterCommand(Protocol):

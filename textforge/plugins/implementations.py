@@ -23,6 +23,8 @@ class Implementation:
     by: str
     """The import path, ``package.module:Name``."""
     source: Source
+    trains: bool | None = None
+    """Whether it can be trained, where that isn't as the backend declares."""
 
     def load(self) -> Any:
         """Import the object and return it.
@@ -51,7 +53,9 @@ class Command:
         return load_path(self.by, self.source, f"the command {self.name!r}")
 
 
-def make_implementation(source: Source, backend: Any, architecture: Any, by: Any) -> Implementation:
+def make_implementation(
+    source: Source, backend: Any, architecture: Any, by: Any, trains: bool | None = None
+) -> Implementation:
     """Return the implementation that a plugin registers, checked."""
     for role, name in (("backend", backend), ("architecture", architecture)):
         if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -61,7 +65,9 @@ def make_implementation(source: Source, backend: Any, architecture: Any, by: Any
             f"register_implementations needs an import path, by='package.module:Name', for {architecture} on "
             f"{backend}, got {shown(by)}"
         )
-    return Implementation(backend, architecture, by, source)
+    if trains is not None and not isinstance(trains, bool):
+        raise PluginError(f"register_implementations needs trains=True, False or None, got {shown(trains)}")
+    return Implementation(backend, architecture, by, source, trains)
 
 
 def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:

@@ -81,9 +81,9 @@ class _Collected:
         """Register a component's class."""
         self.components.append(make_registered(self.source, kind, cls))
 
-    def add_implementation(self, backend: str, architecture: str, by: str) -> None:
+    def add_implementation(self, backend: str, architecture: str, by: str, trains: bool | None = None) -> None:
         """Register an implementation's import path."""
-        self.implementations.append(make_implementation(self.source, backend, architecture, by))
+        self.implementations.append(make_implementation(self.source, backend, architecture, by, trains))
 
     def add_command(self, name: str, by: str, summary: str | None = None) -> None:
         """Register a command's import path."""

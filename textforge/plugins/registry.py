@@ -14,6 +14,7 @@ from typing import Any
 from textforge.components.spec import Spec, parse_chain, parse_spec
 from textforge.components.values import shown
 from textforge.errors import PluginError, PluginWarning, UnknownComponent, listed, nearest
+from textforge.plugins.blame import blame
 from textforge.plugins.catalogue import Candidate, Catalogue
 from textforge.plugins.clashes import Brought, T, describe_hidden, settle
 from textforge.plugins.entry_points import DISABLE_VARIABLE
@@ -229,6 +230,15 @@ class Plugins:
             raise UnknownComponent(self._with_notes(f"no plugin brings a command {shown(name)}"))
         return self._settle(found, f"command {name!r}", name, handle)
 
+    def packages(self) -> dict[str, str]:
+        """Return the titles of plugins by the top-level packages that their code is in, without textforge's own.
+
+        >>> "textforge" in Plugins().packages()
+        False
+        """
+        found = [(path.partition(":")[0].partition(".")[0], source) for path, source in self._catalogue.paths()]
+        return {package: source.title for package, source in found if package != "textforge"}
+
     def _component(self, kind: str, spec: Any) -> Any:
         if not isinstance(spec, str):
             _refuse_other(kind, spec)
@@ -236,7 +246,9 @@ class Plugins:
         return self._build(kind, parse_spec(spec))
 
     def _build(self, kind: str, spec: Spec) -> Any:
-        return spec.build(self.find(kind, spec.reference))
+        cls = self.find(kind, spec.reference)
+        with blame(cls, f"to be made from {spec.reference}"):
+            return spec.build(cls)
 
 
 def _warn(message: str) -> None:
