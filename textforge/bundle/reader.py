@@ -139,7 +139,7 @@ class Bundle:
         """
         name, plugin = self.encoder_name, self.encoder_plugin
         try:
-            cls = plugins.find("encoder", name)
+            cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
             source = f" of the plugin {values.shown(plugin)}" if plugin else ""
             advice = "install that plugin, or name its file with --plugin"
