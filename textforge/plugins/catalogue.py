@@ -42,7 +42,7 @@ class Catalogue:
         find_sources: Callable[[], tuple[Source, ...]],
         disabled: str | None,
     ) -> None:
-        self._extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
+        self.extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
         self._find_sources = find_sources
         self._disabled = disabled
         self._loaded: dict[int, Plugin] = {}
@@ -66,7 +66,7 @@ class Catalogue:
     def named(self) -> tuple[Plugin, ...]:
         """The plugins named by hand, loaded; raises `PluginError` where one fails."""
         plugins = []
-        for source in named_sources(self._extra):
+        for source in named_sources(self.extra):
             plugin = load_plugin(source)
             if plugin.error:
                 raise PluginError(f"can't load the plugin {source.name}: {plugin.error}") from plugin.exception

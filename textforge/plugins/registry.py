@@ -51,8 +51,13 @@ class Plugins:
     ) -> None:
         given = None if sources is None else tuple(sources)
         self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
+        self._given = self._catalogue.extra, given, disabled
         self._warn = warn or _warn
         self._told: set[str] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what was asked for; what was loaded is looked up again."""
+        return _remake, self._given
 
     @functools.cached_property
     def found(self) -> tuple[Plugin, ...]:
@@ -262,6 +267,10 @@ class Plugins:
         cls = self.find(kind, spec.reference)
         with blame(cls, f"to be made from {spec.reference}"):
             return spec.build(cls)
+
+
+def _remake(extra: Any, sources: Any, disabled: str | None) -> Plugins:
+    return Plugins(extra, sources=sources, disabled=disabled)
 
 
 def _warn(message: str) -> None:

@@ -130,6 +130,8 @@ def state_reason(error: BaseException, source: Source) -> str:
     if isinstance(error, PluginError):
         return text.removeprefix(f"{type(error).__name__}: ")
     if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").startswith("textforge."):
+            return f"{text}; it was written for another version of textforge"
         # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
         text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
     return text
