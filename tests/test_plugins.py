@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import types
@@ -150,6 +152,10 @@ BROKEN = {
     "a missing dependency": (
         "import fake_missing_dependency",
         "ModuleNotFoundError: No module named 'fake_missing_dependency'; pip install textforge-broken may bring it",
+    ),
+    "a module of another version of textforge": (
+        "import textforge.nowhere",
+        "ModuleNotFoundError: No module named 'textforge.nowhere'; it was written for another version of textforge",
     ),
     "a class body that is refused": (
         HALVE.replace(" = textforge.option(", " = dict("),
@@ -337,6 +343,15 @@ class TestLookUp:
         assert str(caught.value) == "there is no sampler 'havle'; installed: greedy, halve; did you mean 'halve'?"
         with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none; if a plugin brings it"):
             plugins.corpus("halve")
+
+    def test_a_copy_looks_up_what_the_first_does(self, tmp_path: Path, modules_undone: None) -> None:
+        file = tmp_path / "halve.py"
+        file.write_text(HALVE)
+        plugins = Plugins(str(file), disabled="all")
+        assert plugins.sampler("halve")
+        for other_plugins in (copy.deepcopy(plugins), pickle.loads(pickle.dumps(plugins))):
+            assert other_plugins.names("sampler") == plugins.names("sampler")
+            assert other_plugins.sampler("halve:3").by == 3
 
     def test_kinds_may_share_a_name(self) -> None:
         text = (

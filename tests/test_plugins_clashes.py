@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from plugin_texts import HALVE, implementing, other, source
 
+import textforge
 from textforge.components.spec import parse_spec, write_chain
+from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import AmbiguousComponent, PluginWarning, SpecError, UnknownComponent
 from textforge.plugins.registry import Plugins, Source
 from textforge.samplers.top_k import TopK
@@ -116,6 +118,65 @@ def test_the_same_class_twice_hides_nothing(install: Any) -> None:
     install("textforge-again", {"again": "fake_again"}, fake_again=text)
     assert Plugins().sampler("top-k") == TopK()  # a warning would be an error
     assert Plugins().sampler("top-k@textforge-again:2") == TopK(2)
+
+
+WORDS = """
+import textforge
+from textforge.encoders.char import CharEncoder
+
+class Words(CharEncoder):
+    "Characters in capitals."
+    name = "char"
+
+@textforge.hookimpl
+def register_encoders(register):
+    register(Words)
+"""
+
+
+def test_a_saved_model_finds_the_encoder_that_it_was_trained_with(install: Any, tmp_path: Path) -> None:
+    install("textforge-words", {"words": "fake_words"}, fake_words=WORDS)
+    book = tmp_path / "book.txt"
+    book.write_text("It is so, and that is that. " * 60)
+    plugins = Plugins(warn=lambda _: None)
+    for name, class_name in {"char@textforge-words": "Words", "char": "CharEncoder"}.items():
+        folder = tmp_path / class_name
+        textforge.train(book, encoder=name, backend="ngram", output=folder, plugins=plugins)
+        assert type(textforge.load(folder, plugins=plugins).encoder).__name__ == class_name
+
+
+def test_a_corpus_of_a_distribution(install: Any, tmp_path: Path) -> None:
+    text = """
+import textforge
+
+class Mine(textforge.Corpus):
+    name = "files"
+    path: str = textforge.option(help="A path.")
+
+    def read(self):
+        yield self.path
+
+@textforge.hookimpl
+def register_corpora(register):
+    register(Mine)
+"""
+    install("textforge-mine", {"mine": "fake_mine"}, fake_mine=text)
+    (corpus,) = resolve_corpora("files@textforge-mine:absent.txt", Plugins())
+    assert list(corpus.read()) == ["absent.txt"]
+
+
+def test_whose_a_component_is(install: Any) -> None:
+    install("textforge-one", {"uno": "fake_one"}, fake_one=other("top-k"))
+    install("textforge-two", "[textforge.samplers]\nhalve = fake_two:Halve\n", fake_two=HALVE)
+    plugins = Plugins()
+    for spec, title in {"top-k@textforge-one": "textforge-one (uno)", "halve": "textforge-two (halve)"}.items():
+        found = plugins.find_source("sampler", plugins.sampler(spec))
+        assert found is not None
+        assert found.title == title
+    assert plugins.find_source("encoder", TopK()) is None
+    assert plugins.find("sampler", "top-k", "textforge-one") is type(plugins.sampler("top-k@textforge-one"))
+    assert plugins.find("sampler", "top-k", "textforge") is TopK
+    assert plugins.find("sampler", "greedy", "gone").name == "greedy"
 
 
 @pytest.mark.parametrize("spec", ["top-k@", "top-k@:3", "top-k@ x", "top-k@-x", "top-k@a/b", "top-k@@a"])

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from environments import Environment
 
 from textforge.cli import main
+from textforge.cli.plugins_new import KINDS
 from textforge.errors import PluginError
-from textforge.plugins.registry import KINDS
 from textforge.plugins.scaffolding import write_plugin
 
 ROOT = Path(__file__).parents[1]

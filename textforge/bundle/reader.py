@@ -144,7 +144,7 @@ class Bundle:
         """
         name, plugin = self.encoder_name, self.encoder_plugin
         try:
-            cls = plugins.find("encoder", name)
+            cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
             source = f" of the plugin {values.shown(plugin)}" if plugin else ""
             needs = f"{self.path} needs the encoder {values.shown(name)}{source}; install that plugin, or "

@@ -93,14 +93,15 @@ def _is_called(point: Point, handle: str) -> bool:
 
 def _load_point(point: Point) -> Foreign:
     """Import a command without looking at any other plugin."""
-    title = f"the command {point.name!r} of {name_origin(point.distribution)}"
     from textforge.errors import PluginError
+    from textforge.plugins.sources import state_error
+
+    title = f"the command {point.name!r} of {name_origin(point.distribution)}"
 
     try:
         command = point.load()
     except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PluginError(f"{title} can't be loaded: {reason}; install the plugin again") from error
+        raise PluginError(f"{title} can't be loaded: {state_error(error)}; install the plugin again") from error
     return Foreign(check_command(command, point.value, title), title)
 
 

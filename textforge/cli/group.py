@@ -58,6 +58,15 @@ class Session:
             self._plugins[names] = Plugins(names, warn=lambda message: say(f"Warning: {message}"))
         return self._plugins[names]
 
+    def find_culprit(self, error: Exception) -> str | None:
+        """Return how messages call the plugin whose code an error came out of, if it is one's."""
+        if not self._plugins or isinstance(error, OSError):  # a file's trouble is told as such
+            return None
+        from textforge.plugins.blame import find_culprit
+
+        title = find_culprit(error, self.plugins().packages())
+        return None if title is None else f"the plugin {title}"
+
     @functools.cached_property
     def foreign(self) -> list[Point]:
         """The entry points of plugins' commands."""
@@ -170,17 +179,18 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.ensure_object(Session).debug:
                 raise
-            raise OneLineError(_blame(error, ctx.meta.get(FOREIGN))) from error
+            session = ctx.ensure_object(Session)
+            raise OneLineError(_blame(error, ctx.meta.get(FOREIGN) or session.find_culprit(error))) from error
 
 
 def _blame(error: Exception, title: str | None) -> Exception:
-    """Return an error that a plugin's command raised by accident as one that names the plugin."""
+    """Return an error that a plugin raised by accident as one that names it; `title` is how messages call it."""
     from textforge.errors import PluginError, TextforgeError
+    from textforge.plugins.sources import state_error
 
     if title is None or isinstance(error, (TextforgeError, MemoryError)):
         return error
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return PluginError(f"{title} failed ({reason}): see where with textforge --debug …")
+    return PluginError(f"{title} failed ({state_error(error)}): see where with textforge --debug …")
 
 
 def make_main() -> CommandGroup:

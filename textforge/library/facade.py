@@ -58,7 +58,8 @@ def train(
     >>> generator = train("python-docs", architecture="ngram:order=3")
     >>> generator.encoder
     CharEncoder()
-    >>> train(text="It is so, and that is that. " * 20, architecture="ngram:order=3").generate("It", seed=1, max_tokens=4)
+    >>> made = train(text="It is so, and that is that. " * 20, architecture="ngram:order=3")
+    >>> made.generate("It", seed=1, max_tokens=4)
     ' is '
     """
     for name, value in {"overwrite": overwrite, "resume": resume, "progress": progress}.items():

@@ -272,9 +272,9 @@ class Keeper(Report):
             settings=self._run.settings.option_values(),
             versions=versions(self._run.backend),
             checkpoint=self._checkpoint,
-            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
-            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
-            architecture_plugin=plugin_of(self._run.plugins, "architecture", self._run.architecture.name),
+            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder),
+            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend),
+            architecture_plugin=plugin_of(self._run.plugins, "architecture", self._run.architecture),
         )
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from textforge.components.component import Component
 from textforge.errors import PluginError
+from textforge.plugins.clashes import Brought
 from textforge.plugins.entry_points import DISABLE_VARIABLE, is_left_out
 from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
@@ -41,7 +42,7 @@ class Catalogue:
         find_sources: Callable[[], tuple[Source, ...]],
         disabled: str | None,
     ) -> None:
-        self._extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
+        self.extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
         self._find_sources = find_sources
         self._disabled = disabled
         self._loaded: dict[int, Plugin] = {}
@@ -65,7 +66,7 @@ class Catalogue:
     def named(self) -> tuple[Plugin, ...]:
         """The plugins named by hand, loaded; raises `PluginError` where one fails."""
         plugins = []
-        for source in named_sources(self._extra):
+        for source in named_sources(self.extra):
             plugin = load_plugin(source)
             if plugin.error:
                 raise PluginError(f"can't load the plugin {source.name}: {plugin.error}") from plugin.exception
@@ -110,6 +111,14 @@ class Catalogue:
             for found in plugin.components
             if found.kind == kind
         ]
+
+    def paths(self) -> list[tuple[str, Source]]:
+        """Return the import paths that are known without loading anything more, each with its plugin."""
+        lazy = [(source.provides.by, source) for source in self._enabled if source.provides]
+        for plugin in self.hooked:
+            brought: tuple[Brought, ...] = (*plugin.components, *plugin.implementations, *plugin.commands)
+            lazy += [(each.by, plugin.source) for each in brought]
+        return lazy
 
     def components(self, kind: str) -> list[Registered]:
         """Return the components of a kind, all imported; those that fail are left out."""

@@ -16,6 +16,7 @@ from typing import Any
 from textforge.components.spec import Spec, parse_chain, parse_spec
 from textforge.components.values import shown
 from textforge.errors import PluginError, PluginWarning, UnknownComponent, listed, nearest
+from textforge.plugins.blame import blame, path_of
 from textforge.plugins.catalogue import Candidate, Catalogue
 from textforge.plugins.clashes import Brought, T, describe_hidden, settle
 from textforge.plugins.entry_points import DISABLE_VARIABLE
@@ -54,6 +55,7 @@ class Plugins:
         extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
         self._given = extra, given, disabled
         self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
+        self._given = self._catalogue.extra, given, disabled
         self._warn = warn or _warn
         self._told: set[str] = set()
 
@@ -95,8 +97,11 @@ class Plugins:
         _check_kind(kind)
         return tuple(sorted({candidate.name for candidate in self._catalogue.candidates(kind)}))
 
-    def find(self, kind: str, name: str) -> type[Any]:
+    def find(self, kind: str, name: str, preferred: str | None = None) -> type[Any]:
         """Return the class of that kind and name, which may be ``NAME@DISTRIBUTION``; nothing else is imported.
+
+        Where several have the name, the one of the plugin `preferred` is meant, a distribution or a file as
+        `find_source` says it.
 
         Raises `UnknownComponent`, or `AmbiguousComponent` where two plugins bring different classes and textforge
         itself none, or `PluginError` where the one that is meant can't be imported.
@@ -106,7 +111,17 @@ class Plugins:
         found = [candidate for candidate in self._catalogue.candidates(kind) if candidate.name == name]
         if not found:
             raise UnknownComponent(self._unknown(kind, name))
+        if preferred and not handle:
+            found = [each for each in found if preferred in (each.source.distribution, each.source.name)] or found
         return self._class_of(kind, self._settle(found, f"{kind} {name!r}", name, handle))
+
+    def find_source(self, kind: str, component: Any) -> Source | None:
+        """Return the plugin that brings a component's class; None where none does. Nothing is imported."""
+        cls = component if isinstance(component, type) else type(component)
+        for each in self._catalogue.candidates(kind):
+            if each.cls is cls or (each.cls is None and each.by == path_of(cls)):
+                return each.source
+        return None
 
     def _settle(self, found: Sequence[T], title: str, name: str | None = None, handle: str = "") -> T:
         """Return the one of `found` that a name and what was written behind its ``@`` mean."""
@@ -244,6 +259,15 @@ class Plugins:
             raise UnknownComponent(self._with_notes(f"no plugin brings a command {shown(name)}"))
         return self._settle(found, f"command {name!r}", name, handle)
 
+    def packages(self) -> dict[str, str]:
+        """Return the titles of plugins by the top-level packages that their code is in, without textforge's own.
+
+        >>> "textforge" in Plugins().packages()
+        False
+        """
+        found = [(path.partition(":")[0].partition(".")[0], source) for path, source in self._catalogue.paths()]
+        return {package: source.title for package, source in found if package != "textforge"}
+
     def _component(self, kind: str, spec: Any) -> Any:
         if not isinstance(spec, str):
             _refuse_other(kind, spec)
@@ -251,7 +275,9 @@ class Plugins:
         return self._build(kind, parse_spec(spec))
 
     def _build(self, kind: str, spec: Spec) -> Any:
-        return spec.build(self.find(kind, spec.reference))
+        cls = self.find(kind, spec.reference)
+        with blame(cls, f"to be made from {spec.reference}"):
+            return spec.build(cls)
 
 
 def _make_plugins(extra: tuple[PluginName, ...], sources: tuple[Source, ...] | None, disabled: str | None) -> Plugins:

@@ -126,13 +126,21 @@ def load_path(by: str, source: Source, what: str) -> Any:
 
 def state_reason(error: BaseException, source: Source) -> str:
     """Return on one line why something of a plugin failed."""
+    text = state_error(error)
+    if isinstance(error, PluginError):
+        return text.removeprefix(f"{type(error).__name__}: ")
+    if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").startswith("textforge."):
+            return f"{text}; it was written for another version of textforge"
+        # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
+        text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
+    return text
+
+
+def state_error(error: BaseException) -> str:
+    """Return an error's type and text on one line."""
     try:
         text = " ".join(str(error).split())
     except Exception:  # a stranger's `__str__` may fail as well
         text = ""
-    if isinstance(error, PluginError):
-        return text
-    if isinstance(error, ModuleNotFoundError):
-        # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
-        text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
