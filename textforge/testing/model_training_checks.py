@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from textforge.model import Array, Arrays, GradientModel, State
+from textforge.samplers.rows import log_softmax
 from textforge.testing import training
 from textforge.testing.failures import NotApplicable, fail
 from textforge.testing.isolation import undisturbed
@@ -120,8 +121,7 @@ def _batch(step: int) -> tuple[Array, Array]:
 
 def _mean_loss(logits: Array, targets: Array) -> float:
     """The mean negative log-probability of targets, (B, T), by logits, (B, T, V)."""
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    logs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    logs = log_softmax(logits.astype(np.float64))
     return float(-np.take_along_axis(logs, targets[..., np.newaxis].astype(np.int64), axis=-1).mean())
 
 

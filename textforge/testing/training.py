@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from textforge.encoders.char import CharEncoder
-from textforge.evaluation.evaluation import token_loss
+from textforge.evaluation.loss import token_loss
 from textforge.model import Array, Arrays, GradientModel, Model
 from textforge.training.data import Tokens
 from textforge.training.settings import TrainingSettings

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textforge.architectures.conv import Conv, lengths_needed
+from textforge.architectures.states import count_rows
 from textforge.backends.numpy.model import NumpyModel
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
 from textforge.model import Array, Arrays, SavedModel
@@ -77,6 +78,19 @@ class ConvState:
         self.position = source.position
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.windows, self.rows)[:] = _by_row(other.windows, source.rows)[:, rows]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        matrices, windows = [layer.matrix for layer in self.layers], [layer.windows for layer in self.layers]
+        return _restore_state, (self.rows, matrices, self.logits.shape[-1], windows, self.position)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, windows: list[Numbers], position: int) -> ConvState:
+    state = ConvState(rows, matrices, [len(window) for window in windows], size)
+    for layer, carried in zip(state.layers, windows, strict=True):
+        layer.windows[...] = carried
+    state.position = position
+    return state
 
 
 def _by_row(windows: Numbers, rows: int) -> Numbers:
@@ -146,6 +160,18 @@ class NumpyConv(NumpyModel):
         selected = self.start(len(rows))
         selected.take(state, rows)
         return selected
+
+    def state_arrays(self, state: ConvState) -> Arrays:
+        earlier = [_earlier(layer, state.position) for layer in state.layers]
+        by_row = [inputs.reshape(len(inputs), state.rows, -1).swapaxes(0, 1) for inputs in earlier]  # (B, R, C)
+        return {f"conv.{number}": np.array(inputs) for number, inputs in enumerate(by_row)}
+
+    def make_state(self, arrays: Arrays) -> ConvState:
+        state = self.start(count_rows(arrays, self.architecture.state()))
+        for layer, name in zip(state.layers, self.architecture.state(), strict=True):
+            inputs = arrays[name].swapaxes(0, 1)  # (R, B, C)
+            _keep(layer, inputs if state.rows != 1 else inputs[:, 0], state.position)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), are to the lowest layer, (..., C)."""

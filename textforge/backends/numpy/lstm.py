@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textforge.architectures.base import Architecture
+from textforge.architectures.states import count_rows
 from textforge.backends.numpy.model import NumpyModel
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
 from textforge.model import Array, Arrays, SavedModel
@@ -79,7 +80,20 @@ class LSTMState:
         """Take over what these rows of another state carry."""
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.product)[:] = _by_row(other.product)[rows]
+            _by_row(own.hidden)[:] = _by_row(other.hidden)[rows]
             _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        carried = [(layer.product, layer.cell.cell) for layer in self.layers]
+        return _restore_state, (self.rows, [layer.matrix for layer in self.layers], self.logits.shape[-1], carried)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, carried: list[tuple[Numbers, Numbers]]) -> LSTMState:
+    state = LSTMState(rows, tuple(matrices), size)
+    for layer, (product, cell) in zip(state.layers, carried, strict=True):
+        layer.product[...], layer.cell.cell[...] = product, cell
+    return state
 
 
 def _by_row(values: Numbers) -> Numbers:
@@ -91,7 +105,8 @@ def _layer(rows: int, matrix: Numbers, upward: int) -> _Layer:
     size, dtype = len(matrix) - 1, matrix.dtype
     shape = () if rows == 1 else (rows,)
     product = np.zeros((*shape, matrix.shape[1]), dtype)
-    hidden = np.ones((*shape, size + 1), dtype)
+    hidden = np.zeros((*shape, size + 1), dtype)
+    hidden[..., size] = 1
     cell = _cell(np.zeros((*shape, 5 * size), dtype), hidden[..., :size])
     return _Layer(product[..., : 4 * size], product[..., 4 * size : 4 * size + upward], hidden, matrix, product, cell)
 
@@ -170,6 +185,18 @@ class NumpyLSTM(NumpyModel):
         selected = self.start(len(rows))
         selected.take(state, rows)
         return selected
+
+    def state_arrays(self, state: LSTMState) -> Arrays:
+        hidden = [_by_row(layer.hidden)[:, :-1] / 2 for layer in state.layers]  # kept doubled
+        return {"hidden": np.stack(hidden), "cell": np.stack([_by_row(layer.cell.cell) for layer in state.layers])}
+
+    def make_state(self, arrays: Arrays) -> LSTMState:
+        state = self.start(count_rows(arrays, self.architecture.state()))
+        for layer, hidden, cell in zip(state.layers, arrays["hidden"], arrays["cell"], strict=True):
+            _by_row(layer.hidden)[:, :-1] = np.multiply(hidden, 2, dtype=layer.hidden.dtype)
+            _by_row(layer.cell.cell)[:] = cell
+            layer.hidden.dot(layer.matrix, layer.product)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), add to the lowest layer's gates, (..., 4H)."""
