@@ -34,7 +34,7 @@ def test_what_a_backend_alone_trains_is_what_it_trains_by_default(registry: Plug
 
 
 def test_numpy_is_refused_for_training_and_those_that_can_are_named(registry: Plugins) -> None:
-    message = r"^the backend numpy has no implementation of the architecture 'bigram'; train with --backend bigram$"
+    message = r"^the backend numpy has no implementation of the architecture 'bigram'; train with backend='bigram'$"
     with pytest.raises(BackendError, match=message):
         chosen(registry, "bigram", "numpy")
     message = r"^the backend numpy only runs trained models of the architecture 'lstm'; no installed backend trains it$"
@@ -43,15 +43,15 @@ def test_numpy_is_refused_for_training_and_those_that_can_are_named(registry: Pl
 
 
 def test_options_at_the_wrong_door_are_shown_the_right_one(registry: Plugins) -> None:
-    with pytest.raises(OptionError, match=r"^scale belongs to the architecture: --architecture bigram:scale=2$"):
+    with pytest.raises(OptionError, match=r"^scale belongs to the architecture: architecture='bigram:scale=2'$"):
         chosen(registry, None, "bigram:scale=2")
-    with pytest.raises(OptionError, match=r"^hidden_size belongs to the architecture: --architecture lstm:"):
+    with pytest.raises(OptionError, match=r"^hidden_size belongs to the architecture: architecture='lstm:"):
         chosen(registry, None, "numpy:hidden_size=9")
-    with pytest.raises(OptionError, match=r"^speed belongs to the backend: --backend bigram:speed=2$"):
+    with pytest.raises(OptionError, match=r"^speed belongs to the backend: backend='bigram:speed=2'$"):
         chosen(registry, "bigram:speed=2")
     with pytest.raises(OptionError, match=r"^bigram: there is no option 'sped'"):
         chosen(registry, "bigram:sped=2")
-    with pytest.raises(UnknownComponent, match=r"^ngram is an architecture, not a backend: --architecture ngram$"):
+    with pytest.raises(UnknownComponent, match=r"^ngram is an architecture, not a backend: architecture='ngram'$"):
         chosen(registry, None, "ngram")
 
 

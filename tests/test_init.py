@@ -13,6 +13,8 @@ import textforge
 from textforge import errors
 
 NAMES = [
+    "END_OF_TEXT",
+    "PLUGIN_API",
     "AmbiguousComponent",
     "Architecture",
     "Backend",
@@ -23,7 +25,6 @@ NAMES = [
     "Corpus",
     "CorpusError",
     "CountingModel",
-    "END_OF_TEXT",
     "Encoder",
     "EncodingError",
     "ExportError",
@@ -37,7 +38,6 @@ NAMES = [
     "Model",
     "Optimizer",
     "OptionError",
-    "PLUGIN_API",
     "PluginError",
     "PluginWarning",
     "Plugins",

@@ -248,12 +248,12 @@ def test_chains_of_samples_may_be_a_spec_an_object_or_several(book: Path, regist
 
 
 def test_resuming_takes_the_model_as_it_is(book: Path, tmp_path: Path, registry: Plugins) -> None:
-    textforge.train(book, backend="bigram:speed=4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
+    textforge.train(book, backend="bigram:4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
     for wrong in ({"encoder": "char"}, {"overwrite": True}):
         with pytest.raises(TrainingError, match="neither encoder, architecture nor overwrite"):
             textforge.train(resume=True, output=tmp_path / "m", plugins=registry, **wrong)  # type: ignore[arg-type]
     textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
-    assert Bundle.open(tmp_path / "m").backend == "bigram:speed=4"
+    assert Bundle.open(tmp_path / "m").backend == "bigram:4"
     book.rename(tmp_path / "moved.txt")
     with pytest.raises(TrainingError, match=r"the corpus that the run began with: .*book\.txt.*name it anew"):
         textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=3)
@@ -316,10 +316,10 @@ def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
         textforge.train(book, architecture="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
     assert {record.name for record in caplog.records} == {"textforge.training"}
     logged = [record.getMessage() for record in caplog.records]
-    assert "backend ngram:order=3, seed 1" in logged
+    assert "ngram:3 by numpy:float32, seed 1" in logged
     assert [message for message in logged if message.startswith("epoch 1: training loss ")]
     assert set(report.messages) <= set(logged)
-    assert "backend ngram:order=3, seed 1" in capsys.readouterr().err
+    assert "ngram:3 by numpy:float32, seed 1" in capsys.readouterr().err
 
 
 def test_nothing_is_said_unless_it_is_asked_for(

@@ -536,10 +536,11 @@ def test_a_finished_run_has_nothing_left_to_learn() -> None:
     split, report, backend = data(0.1), Recorder(), ngram(order=3)
     model = backend.fit(backend.create(5, 0), split, SETTINGS, report)
     again = Recorder()
-    resumed = backend.fit(backend.create(5, 0), split, SETTINGS, again, report.only(Checkpoint))
+    checkpoint = report.only(Checkpoint)
+    resumed = backend.fit(backend.load(checkpoint.model), split, SETTINGS, again, checkpoint)
     ids = np.array([[0, 1, 2, 3]])
     assert (resumed.forward(ids, resumed.start(1)) == model.forward(ids, model.start(1))).all()
-    assert again.told == ["nothing is left to learn: ngram reads the text once", report.only(Checkpoint), "finish"]
+    assert again.told == ["nothing is left to learn: ngram reads the text once", checkpoint, "finish"]
 
 
 @pytest.mark.parametrize("count", [0, 1])
