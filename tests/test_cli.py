@@ -21,7 +21,6 @@ from click.testing import CliRunner, Result
 import textforge
 from textforge.cli import main
 from textforge.cli.group import COMMANDS
-from textforge.cli.parameters import unescape
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 PLUGIN = str(Path(bigram_plugin.__file__))
@@ -50,7 +49,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(book: Path) -> Path:
-    textforge.train(book, backend="ngram:order=4", output=book.parent / "model", seed=1)
+    textforge.train(book, architecture="ngram:order=4", output=book.parent / "model", seed=1)
     return book.parent / "model"
 
 
@@ -203,7 +202,7 @@ def test_a_seed_that_was_drawn_is_said_and_repeats_the_run(book: Path, tmp_path:
 
 
 def test_train_from_standard_input(tmp_path: Path) -> None:
-    result = run("train", "-", "-o", tmp_path / "m", "--backend", "ngram", stdin=TEXT)
+    result = run("train", "-", "-o", tmp_path / "m", "--architecture", "ngram", stdin=TEXT)
     assert result.exit_code == 0, result.stderr
     assert run("generate", tmp_path / "m", "--max-tokens", 5, "--seed", 1).exit_code == 0
 
@@ -241,7 +240,7 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
     (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
-    (["{book}", "--backend", "ngram:ordr=3"], 1, "did you mean 'order'"),
+    (["{book}", "--architecture", "ngram:ordr=3"], 1, "did you mean 'order'"),
     (["{book}", "--backend", "numpy"], 1, "can't train"),
     (["{book}", "--encoder", "chr"], 1, "did you mean 'char'"),
     (["{book}", "--sample", "tmperature:1"], 1, "did you mean 'temperature'"),
@@ -406,13 +405,6 @@ def test_escapes_and_prompt_files(model: Path, tmp_path: Path) -> None:
     assert run("generate", model, "--prompt-file", "-", "--echo", "--seed", 3, stdin="that.\nIt").stdout == expected
 
 
-def test_unescape() -> None:
-    assert unescape(r"a\n\t\\n\u00e9") == "a\n\t\\né"
-    for bad in (r"\x", "\\", r"\u12", r"\u12g4"):
-        with pytest.raises(click.BadParameter, match="is no escape"):
-            unescape(bad)
-
-
 BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--count", "0"], 2, "0 is not in the range x>=1"),
     (["{model}", "--max-tokens", "-1"], 2, "-1 is not in the range x>=0"),
@@ -425,7 +417,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--sampler", "top-k:kk=1"], 1, "no option 'kk'"),
     (["{model}", "--sampler", ""], 1, "a name"),
     (["{model}", "--stop", ""], 1, "stop"),
-    (["{model}", "--backend", "ngram:order=2"], 1, "part of the trained model"),
+    (["{model}", "--architecture", "ngram:order=2"], 1, "part of the trained model"),
     (["{model}", "--prompt", "a", "--prompt-file", "b"], 2, "both given"),
     (["{model}", "--echo", "--json"], 2, "--json has the prompt already"),
     (["{model}", "--prompt-file", "missing"], 2, "missing"),
@@ -515,7 +507,7 @@ def test_an_error_that_cannot_be_said_is_not_said_on_standard_output(command: st
 def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("größer als ein Œuvre — größer\n" * 20, encoding="utf-8")
-    run("train", book, "-o", tmp_path / "m", "--backend", "ngram")
+    run("train", book, "-o", tmp_path / "m", "--architecture", "ngram")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     (tmp_path / "prompt").write_text("Œuvre — gr", encoding="utf-8")
     prompt = ["--prompt-file", tmp_path / "prompt", "--echo"]
@@ -557,9 +549,9 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     result = run("plugins", "--plugin", PLUGIN)
     assert re.search(r"^textforge \(samplers\) \d", result.stdout, re.M)
     samplers = (
-        "dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-p, mirostat, mirostat-2, "
-        "no-repeat-ngram, presence-penalty, preset, repetition-penalty, tail-free, temperature, top-a, top-k, "
-        "top-k-ties, top-n-sigma, top-p, typical, xtc"
+        "adaptive-p, dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-k, min-p, "
+        "mirostat, mirostat-2, no-repeat-ngram, p-less, presence-penalty, preset, quadratic, repetition-penalty, "
+        "tail-free, temperature, top-a, top-h, top-k, top-k-ties, top-n-sigma, top-p, typical, xtc"
     )
     assert f"    sampler      {samplers}\n" in result.stdout
     assert "backend      bigram" in result.stdout
@@ -639,4 +631,4 @@ def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     assert result.exit_code == 0, result.stderr
     assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
     assert "backend ngram" in result.stderr
-    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--backend", "ngram").stderr
+    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--architecture", "ngram").stderr

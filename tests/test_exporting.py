@@ -248,7 +248,7 @@ def test_a_large_vocabulary_is_compared_over_fewer_tokens() -> None:
 
 def test_a_file_that_is_there_is_left_alone(registry: Plugins, tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_text("mine")
-    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with --overwrite, or choose"):
+    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with overwrite=True, or choose"):
         write(tmp_path / "mine.npz", registry)
     assert (tmp_path / "mine.npz").read_text() == "mine"
     write(tmp_path / "mine.npz", registry, overwrite=True)
@@ -394,7 +394,7 @@ def test_errors_are_one_line(model: Path, tmp_path: Path, arguments: list[str], 
 
 def test_an_n_gram_model_has_no_format(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("it is, is it? " * 50)
-    textforge.train(tmp_path / "book.txt", backend="ngram:order=2", output=tmp_path / "m", seed=1)
+    textforge.train(tmp_path / "book.txt", architecture="ngram:order=2", output=tmp_path / "m", seed=1)
     result = run("export", tmp_path / "m", "--format", "onnx", tmp_path / "x.onnx")
     assert result.stderr == (
         "Error: a model of the architecture 'ngram' can't be written as 'onnx'; formats for it: none\n"

@@ -16,11 +16,11 @@ import onnxruntime
 import pytest
 from export_samples import SAVED, exact_logits, saved_conv, saved_lstm, some_ids
 from onnx.reference import ReferenceEvaluator
+from textforge.formats.onnx.export import write_onnx
 
 from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 from textforge.errors import BackendError, BundleError, ExportError
-from textforge.formats.onnx.export import write_onnx
 from textforge.library.exporting import export
 from textforge.model import SavedModel
 

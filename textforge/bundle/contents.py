@@ -25,7 +25,7 @@ class BundleContents:
     model: SavedModel
     """The best weights: what generates. They are also the checkpoint's `best`, which is not stored twice."""
     backend: str
-    """The spec of the backend that trained the model."""
+    """Spec of the backend that trained the model."""
     corpora: tuple[CorpusRecord, ...] = ()
     settings: dict[str, Any] = attrs.field(factory=dict)
     """Of `textforge.TrainingSettings`, in full."""
@@ -37,6 +37,7 @@ class BundleContents:
     encoder_plugin: str | None = None
     """What `plugin_of` gives, for the day on which it isn't installed."""
     backend_plugin: str | None = None
+    architecture_plugin: str | None = None
 
     @history.default
     def _checkpoint_history(self) -> tuple[EpochResult, ...]:
@@ -56,6 +57,7 @@ def contents_of(model: Model, encoder: Encoder, plugins: Plugins) -> BundleConte
         backend=backend,
         encoder_plugin=plugin_of(plugins, "encoder", encoder),
         backend_plugin=plugin_of(plugins, "backend", backend),
+        architecture_plugin=plugin_of(plugins, "architecture", saved.architecture),
     )
 
 

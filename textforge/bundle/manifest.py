@@ -11,11 +11,15 @@ from textforge.bundle.checked_json import read_as, write_json
 from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
 from textforge.components import values
+from textforge.components.spec import parse_spec
+from textforge.errors import SpecError
 from textforge.training.checkpoint import Position
 from textforge.training.data import CorpusRecord
 from textforge.training.report import EpochResult
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1, of textforge 0.1.0: the backend's spec had the architecture's options, and there was one backend for each
+architecture on each framework."""
 
 
 @attrs.frozen
@@ -69,6 +73,8 @@ class ModelEntry:
     options: dict[str, Any]
     vocabulary_size: int
     window: int | None = None
+    plugin: str | None = None
+    """The distribution or file of the plugin that brought the architecture."""
 
 
 @attrs.frozen
@@ -136,6 +142,34 @@ class Manifest:
             if not is_part_name(part, entry.name):
                 raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.shown(entry.name)}")
         return manifest
+
+
+def upgrade(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest's JSON as this version would have written it.
+
+    >>> model = {"architecture": "conv", "options": {"channels": 8}}
+    >>> old = {"format_version": 1, "model": model, "backend": {"spec": "torch-conv:channels=8,device=cpu"}}
+    >>> upgrade(old)["backend"]
+    {'spec': 'torch:device=cpu'}
+    """
+    model, backend = manifest.get("model"), manifest.get("backend")
+    if manifest["format_version"] != 1 or not isinstance(model, dict) or not isinstance(backend, dict):
+        return manifest
+    architecture, options = model.get("architecture"), model.get("options")
+    if not isinstance(architecture, str) or not isinstance(options, dict) or not isinstance(backend.get("spec"), str):
+        return manifest
+    return {**manifest, "backend": {**backend, "spec": _upgraded_spec(backend["spec"], architecture, options)}}
+
+
+def _upgraded_spec(text: str, architecture: str, options: dict[str, Any]) -> str:
+    """Take the architecture out of the spec of a backend: ``torch-conv:channels=8`` becomes ``torch``."""
+    try:
+        spec = parse_spec(text)
+    except SpecError:
+        return text
+    name = "numpy" if spec.name == architecture else spec.name.removesuffix(f"-{architecture}")
+    pairs = [f"{key}={value}" for key, value in spec.pairs.items() if key not in options]
+    return f"{name}:{','.join(pairs)}" if pairs else name
 
 
 class NewerFormat(ValueError):

@@ -12,11 +12,11 @@ from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
 from textforge.bundle.errors import bundle_error, damaged, unreadable
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
-from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version
+from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
-from textforge.errors import BundleError, UnknownComponent
+from textforge.errors import NAME_PLUGIN, BundleError, UnknownComponent
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint, Position
@@ -41,7 +41,7 @@ class Bundle:
         """``config.json`` to the letter."""
         self.manifest: dict[str, Any] = check_version(read_json(data))
         """``config.json`` as it stands; the properties have been checked besides."""
-        self._manifest = Manifest.from_json(self.manifest)
+        self._manifest = Manifest.from_json(upgrade(self.manifest))
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:
@@ -93,6 +93,11 @@ class Bundle:
         return self._manifest.model.architecture
 
     @property
+    def architecture_plugin(self) -> str | None:
+        """What brought the architecture: a distribution, or a file."""
+        return self._manifest.model.plugin
+
+    @property
     def model_options(self) -> dict[str, Any]:
         """The architecture's options, in full."""
         return dict(self._manifest.model.options)
@@ -142,10 +147,8 @@ class Bundle:
             cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
             source = f" of the plugin {values.shown(plugin)}" if plugin else ""
-            advice = "install that plugin, or name its file with --plugin"
-            raise bundle_error(
-                f"{self.path} needs the encoder {values.shown(name)}{source}; {advice} ({error})"
-            ) from None
+            needs = f"{self.path} needs the encoder {values.shown(name)}{source}; install that plugin, or "
+            raise bundle_error(needs, NAME_PLUGIN, f" ({error})") from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
         return self._part(self._manifest.files.encoder, read)
 
@@ -185,6 +188,7 @@ class Bundle:
             history=checkpoint.history if checkpoint else self.history(),
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,
+            architecture_plugin=self.architecture_plugin,
         )
 
     def _check_settings(self, checkpoint: Checkpoint) -> None:

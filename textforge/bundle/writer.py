@@ -25,6 +25,7 @@ from textforge.bundle.files import (
 from textforge.bundle.manifest import BackendEntry, EncoderEntry, FileEntry, Files, Manifest, ModelEntry, Results
 from textforge.bundle.parts import write_arrays, write_checkpoint, write_encoder, write_history
 from textforge.bundle.reader import Bundle
+from textforge.errors import advise
 
 
 class BundleWriter:
@@ -39,7 +40,7 @@ class BundleWriter:
     >>> model = SavedModel("ngram", {"order": 1}, encoder.vocabulary_size, {"counts": np.array([5, 2, 1, 1, 2])})
     >>> folder = tempfile.TemporaryDirectory()
     >>> writer = BundleWriter.prepare(folder.name)
-    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="ngram:order=1"))
+    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="numpy"))
     >>> Bundle.open(folder.name).model().arrays["counts"]
     array([5, 2, 1, 1, 2])
     >>> folder.cleanup()
@@ -65,8 +66,11 @@ class BundleWriter:
             current = _existing(path, resume)
             if current and not (overwrite or resume):
                 raise bundle_error(
-                    f"{path} holds a trained model already; go on training it with --resume, replace it with "
-                    "--overwrite, or choose another folder"
+                    f"{path} holds a trained model already; go on training it with ",
+                    advise("resume", True),
+                    ", replace it with ",
+                    advise("overwrite", True),
+                    ", or choose another folder",
                 )
             made = [folder for folder in (*reversed(path.parents), path) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
@@ -191,7 +195,9 @@ def _manifest(contents: BundleContents, files: Files) -> Manifest:
     return Manifest(
         corpora=contents.corpora,
         encoder=EncoderEntry(contents.encoder.name, contents.encoder_plugin),
-        model=ModelEntry(model.architecture, dict(model.options), model.vocabulary_size, model.window),
+        model=ModelEntry(
+            model.architecture, dict(model.options), model.vocabulary_size, model.window, contents.architecture_plugin
+        ),
         backend=BackendEntry(contents.backend, contents.backend_plugin),
         versions=contents.versions,
         settings=contents.settings,

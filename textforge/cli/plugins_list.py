@@ -80,7 +80,7 @@ def _names_left_out(source: Source) -> dict[str, list[str]]:
     if source.provides is None:
         return {}
     kind = source.provides.kind
-    return {IMPLEMENTS if kind == "implementation" else kind: [source.provides.name]}
+    return {kind if kind in (*KINDS, "command") else IMPLEMENTS: [source.provides.name]}
 
 
 def _names(plugin: Plugin) -> dict[str, list[str]]:

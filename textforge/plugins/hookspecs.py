@@ -22,11 +22,16 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 class RegisterImplementation(Protocol):
     """The function that `register_implementations` is given."""
 
-    def __call__(self, backend: str, architecture: str, by: str, trains: bool | None = None) -> None:
-        """Register what is imported from the path `by` to compute an architecture on a backend.
-
-        `trains` says whether it can be trained, where that isn't as the backend declares.
-        """
+    def __call__(
+        self,
+        *,
+        backend: str | None = None,
+        format: str | None = None,
+        architecture: str,
+        by: str,
+        trains: bool | None = None,
+    ) -> None:
+        """Register what is imported from the path `by` to compute an architecture on a backend, or write its files."""
 
 
 class RegisterCommand(Protocol):
@@ -61,7 +66,8 @@ def register_implementations(register: RegisterImplementation) -> None:
     """Register implementations, each an architecture on a backend, by import path.
 
     ``register(backend="torch", architecture="gru", by="textforge_gru.torch_network:GRUNetwork")``; the path is
-    imported when a model is made. A format that has an implementation for each architecture stands as the backend.
+    imported when a model is made. What a format needs of an architecture is registered with ``format="onnx"`` in the
+    backend's place, and imported when a model is exported.
     """
 
 

@@ -15,7 +15,7 @@ from textforge.plugins.sources import Source, load_path
 
 @attrs.frozen
 class Implementation:
-    """What computes an architecture on a backend, or draws it in a format, and the plugin that brought it."""
+    """An architecture on a backend, or in a format, and the plugin that brought it."""
 
     backend: str
     """The backend's name, or the format's."""
@@ -25,6 +25,8 @@ class Implementation:
     source: Source
     trains: bool | None = None
     """Whether it can be trained, where that isn't as the backend declares."""
+    kind: str = "backend"
+    """``backend`` or ``format``: what `backend` is the name of."""
 
     def load(self) -> Any:
         """Import the object and return it.
@@ -54,10 +56,13 @@ class Command:
 
 
 def make_implementation(
-    source: Source, backend: Any, architecture: Any, by: Any, trains: bool | None = None
+    source: Source, backend: Any, architecture: Any, by: Any, trains: bool | None = None, format: Any = None
 ) -> Implementation:
-    """Return the implementation that a plugin registers, checked."""
-    for role, name in (("backend", backend), ("architecture", architecture)):
+    """Return the implementation that a plugin registers for a backend or a format, checked."""
+    if backend is not None and format is not None:
+        raise PluginError("register_implementations needs backend=… or format=…, and was given both")
+    kind, backend = ("backend", backend) if format is None else ("format", format)
+    for role, name in ((kind, backend), ("architecture", architecture)):
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise PluginError(f"register_implementations needs the {role}'s name as a text, got {shown(name)}")
     if not isinstance(by, str) or not PATH.fullmatch(by):
@@ -67,7 +72,7 @@ def make_implementation(
         )
     if trains is not None and not isinstance(trains, bool):
         raise PluginError(f"register_implementations needs trains=True, False or None, got {shown(trains)}")
-    return Implementation(backend, architecture, by, source, trains)
+    return Implementation(backend, architecture, by, source, trains, kind)
 
 
 def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:

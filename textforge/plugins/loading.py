@@ -24,7 +24,7 @@ from textforge.errors import PluginError, listed, nearest
 from textforge.plugins import hookspecs
 from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
 from textforge.plugins.kinds import KINDS, base_class
-from textforge.plugins.sources import Provided, Source, state_reason
+from textforge.plugins.sources import IMPLEMENTATIONS, Provided, Source, state_reason
 
 HOOKS = (*(kind.hook for kind in KINDS.values()), "register_implementations", "register_commands")
 """The hooks, in the order in which they are called."""
@@ -81,9 +81,16 @@ class _Collected:
         """Register a component's class."""
         self.components.append(make_registered(self.source, kind, cls))
 
-    def add_implementation(self, backend: str, architecture: str, by: str, trains: bool | None = None) -> None:
+    def add_implementation(
+        self,
+        backend: str | None = None,
+        architecture: str | None = None,
+        by: str | None = None,
+        trains: bool | None = None,
+        format: str | None = None,
+    ) -> None:
         """Register an implementation's import path."""
-        self.implementations.append(make_implementation(self.source, backend, architecture, by, trains))
+        self.implementations.append(make_implementation(self.source, backend, architecture, by, trains, format))
 
     def add_command(self, name: str, by: str, summary: str | None = None) -> None:
         """Register a command's import path."""
@@ -91,9 +98,10 @@ class _Collected:
 
     def add_provided(self, provided: Provided) -> None:
         """Register what an entry point names: a component is imported, the others keep their paths."""
-        if provided.kind == "implementation":
-            backend, _, architecture = provided.name.partition(".")
-            self.add_implementation(backend, architecture, provided.by)
+        if provided.kind in IMPLEMENTATIONS.values():
+            name, _, architecture = provided.name.partition(".")
+            backend, format = (name, None) if provided.kind == "implementation" else (None, name)
+            self.add_implementation(backend, architecture, provided.by, format=format)
         elif provided.kind == "command":
             self.commands.append(Command(provided.name, provided.by, None, self.source))  # metadata may say any name
         else:

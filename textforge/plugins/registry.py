@@ -9,6 +9,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 from textforge.components.spec import Spec, parse_chain, parse_spec
@@ -56,8 +57,14 @@ class Plugins:
         self._told: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle what was asked for; what was loaded is looked up again."""
-        return _remake, self._given
+        """Return what names the plugins, modules among them by name: another process looks for them anew."""
+        extra, sources, disabled = self._given
+        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in extra)
+        return _make_plugins, (names, sources, disabled)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plugins:
+        """Return the registry itself: what it has loaded are classes, of which there is one each."""
+        return self
 
     @functools.cached_property
     def found(self) -> tuple[Plugin, ...]:
@@ -212,24 +219,25 @@ class Plugins:
             return [self.sampler(chain)]
         return [sampler for part in chain for sampler in self.chain(part)]
 
-    def implementations(self) -> tuple[Implementation, ...]:
-        """Return every implementation that was registered, by backend and architecture; none is imported."""
-        return tuple(sorted(self._catalogue.implementations(), key=lambda found: (found.backend, found.architecture)))
+    def implementations(self, kind: str = "backend") -> tuple[Implementation, ...]:
+        """Return every implementation that was registered for backends, or for formats, by names; none is imported."""
+        of_kind = [found for found in self._catalogue.implementations() if found.kind == kind]
+        return tuple(sorted(of_kind, key=lambda found: (found.backend, found.architecture)))
 
-    def implementation(self, backend: str, architecture: str) -> Implementation:
-        """Return what computes an architecture on a backend; not yet imported.
+    def implementation(self, backend: str, architecture: str, kind: str = "backend") -> Implementation:
+        """Return what computes an architecture on a backend, or what a format needs of it; not yet imported.
 
         Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where two plugins bring
         different ones and textforge itself none.
         """
         wanted = (backend, architecture)
-        found = [each for each in self.implementations() if (each.backend, each.architecture) == wanted]
+        found = [each for each in self.implementations(kind) if (each.backend, each.architecture) == wanted]
         if not found:
-            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture)))
+            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture, kind)))
         return self._settle(found, f"implementation of {architecture!r} on {backend!r}")
 
-    def _unimplemented(self, backend: str, architecture: str) -> str:
-        able = {each.backend for each in self.implementations() if each.architecture == architecture}
+    def _unimplemented(self, backend: str, architecture: str, kind: str) -> str:
+        able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}
         missing = f"there is no implementation of the architecture {shown(architecture)} on {shown(backend)}"
         return f"{missing}; it is implemented on: {listed(able)}"
 
@@ -269,7 +277,7 @@ class Plugins:
             return spec.build(cls)
 
 
-def _remake(extra: Any, sources: Any, disabled: str | None) -> Plugins:
+def _make_plugins(extra: tuple[PluginName, ...], sources: tuple[Source, ...] | None, disabled: str | None) -> Plugins:
     return Plugins(extra, sources=sources, disabled=disabled)
 
 

@@ -11,10 +11,15 @@ import pytest
 MAKE_A_MODEL = """
 import os, sys, types
 {before}
-from textforge_keras import KerasBackend
+import textforge
+from textforge.backends.choose import load_model
 from textforge.errors import BackendError
+def make():
+    plugins = textforge.Plugins()
+    backend = plugins.backend("keras:device=cpu,jit_compile=false")
+    return load_model(plugins, backend, plugins.architecture("lstm:4").create(vocabulary_size=3, seed=0))
 try:
-    KerasBackend(hidden_size=4, device="cpu").create(vocabulary_size=3, seed=0)
+    make()
 except BackendError as error:
     print(error)
 {after}
@@ -22,7 +27,7 @@ except BackendError as error:
 TRAIN = """
 import numpy as np
 from textforge.model import Optimizer
-model = KerasBackend(hidden_size=4, device="cpu", jit_compile=False).create(3, seed=0)
+model = make()
 model.begin(Optimizer(), seed=0)
 ids = np.zeros((2, 3), dtype=np.uint8)
 model.train_step(ids, ids, model.start(2), learning_rate=0.1, step=0)
@@ -47,8 +52,7 @@ def making_a_model(before="", after="", **environment):
 def test_the_plugin_imports_neither():
     code = (
         "import sys, textforge_keras\n"
-        "backend = textforge_keras.KerasBackend(hidden_size=4, device='gpu')\n"
-        "backend.spec, backend.initial(5, 0)\n"
+        "textforge_keras.KerasBackend(device='gpu').spec\n"
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
     assert run(code) == ("False False\n", "")

@@ -10,10 +10,12 @@ import pytest
 MAKE_A_MODEL = """
 import sys, types
 {before}
-from textforge_torch import TorchBackend
+import textforge
+from textforge.backends.choose import load_model
 from textforge.errors import BackendError
+plugins = textforge.Plugins()
 try:
-    TorchBackend(hidden_size=4).create(vocabulary_size=3, seed=0)
+    load_model(plugins, plugins.backend("torch"), plugins.architecture("lstm:4").create(vocabulary_size=3, seed=0))
 except BackendError as error:
     print(error)
 """
@@ -28,8 +30,7 @@ def run(code):
 def test_the_plugin_does_not_import_torch():
     code = """
         import sys, textforge_torch
-        backend = textforge_torch.TorchBackend(hidden_size=4, device='cuda')
-        backend.spec, backend.initial(5, 0)
+        textforge_torch.TorchBackend(device='cuda').spec
         print('torch' in sys.modules)
     """
     assert run(code.replace("\n        ", "\n")).strip() == "False"
