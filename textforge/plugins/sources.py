@@ -13,7 +13,7 @@ import attrs
 
 from textforge.components.spec import NAME
 from textforge.components.values import shown
-from textforge.errors import PluginError, TextforgeError
+from textforge.errors import PluginError, TextforgeError, state_error
 from textforge.plugins.entry_points import COMMANDS, CORE, MODULES, Point, normalize, read_points
 from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
 from textforge.plugins.kinds import GROUPS
@@ -139,12 +139,3 @@ def state_reason(error: BaseException, source: Source) -> str:
         # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
         text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
     return text
-
-
-def state_error(error: BaseException) -> str:
-    """Return an error's type and text on one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # a stranger's `__str__` may fail as well
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
