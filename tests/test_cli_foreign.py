@@ -146,8 +146,8 @@ def entries(status: int = 0) -> dict[str, dict[str, Any]]:
 def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: None, install: Any) -> None:
     text = HEAD + "\nclass Third(Halve):\n    name = 'third'\n"
     points = "[textforge.samplers]\nhalve = fake_halve:Halve\nthird = fake_halve:Third\n"
-    points += "[textforge.implementations]\nnumpy.gru = fake_halve:Network\n"
-    install("textforge-halve", points, fake_halve=text)
+    points += "[textforge]\nhooks = fake_hooks\n[textforge.implementations]\nnumpy.gru = fake_halve:Network\n"
+    install("textforge-halve", points, fake_halve=text, fake_hooks=other("ab"))
     shown = run("plugins")
     assert shown.exit_code == 0, shown.stdout
     assert re.search(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import json
 import os
 import re
 import subprocess
@@ -61,6 +62,18 @@ def test_names(names: Path) -> None:
     assert len(run(EXAMPLES / "names.py", names).splitlines()) > 20
 
 
+def test_vocabulary(names: Path, tmp_path: Path) -> None:
+    textforge.train(names, architecture="ngram:order=3", seed=1, output=tmp_path / "m")
+    plugin = ["-m", "textforge", "--plugin", EXAMPLES / "textforge_vocabulary.py"]
+    listed = run(*plugin, "vocabulary", tmp_path / "m").splitlines()
+    assert [line.partition("\t")[0] for line in listed] == [str(id) for id in range(len(set(NAMES)))]
+    assert {json.loads(line.partition("\t")[2]) for line in listed} == set(NAMES)
+    assert [
+        line.partition("\t")[2] for line in run(*plugin, "vocabulary", tmp_path / "m", "--like", "l").splitlines()
+    ] == ['"l"']
+    assert "  vocabulary  List the tokens that a model knows.\n" in run(*plugin, "--help")
+
+
 def test_many_threads(names: Path, tmp_path: Path) -> None:
     textforge.train(names, architecture="ngram:order=3", seed=1, output=tmp_path / "m")
     first = run(EXAMPLES / "many_threads.py", tmp_path / "m")
@@ -92,8 +105,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 def test_the_plugins_are_known_once_they_are_installed(installed: Callable[[str], str]) -> None:
     shown = installed("textforge plugins")
     for kind, name in (("corpus", "csv"), ("encoder", "shift"), ("architecture", "infini"), ("sampler", "p-less-norm")):
-        assert f"textforge-examples ({name}) 0.1.0\n    {kind:<8} {name}\n" in shown
+        assert f"textforge-examples ({name}) 0.1.0\n    {kind:<12} {name}\n" in shown
     assert re.search(r"^textforge-examples \(csv-report\) 0\.1\.0\n +report +csv$", shown, re.M)
+    assert "textforge-examples 0.1.0\n    command      vocabulary\n" in shown
+    assert re.search(r"^  vocabulary +From the plugin textforge-examples\.$", installed("textforge --help"), re.M)
 
 
 @pytest.mark.parametrize("spec", PLUGINS.values())

@@ -135,3 +135,89 @@ def test_the_command_line_names_the_plugin_of_an_unforeseen_error(tmp_path: Path
     assert "words" in last
     assert "AttributeError: 'Words' object has no attribute 'lost'" in last
     assert "bug in textforge" not in last
+
+
+BROKEN = """
+import textforge
+from textforge.encoders.char import CharEncoder
+
+class Decoder:
+    def push(self, ids):
+        raise IndexError("no such token")
+
+class Words(CharEncoder):
+    "Characters, wrongly."
+    name = "words"
+    where: str = textforge.option(default="fit", help="Where it fails.")
+
+    def fit(self, chunks):
+        return super().fit([1 / 0] if self.where == "fit" else chunks)
+
+    def encode(self, text, *, unknown="error"):
+        if self.where == "encode" or (self.where == "prompt" and text == "th"):
+            raise KeyError(text[:2])
+        return super().encode(text, unknown=unknown)
+
+    def decoder(self):
+        return Decoder() if self.where == "decode" else super().decoder()
+
+class Lines(textforge.Corpus):
+    "A text, wrongly."
+    name = "lines"
+    error: str = textforge.option(default="", help="What it raises.")
+
+    def read(self):
+        yield "it is so. that is that. " * 60
+        if self.error:
+            raise {"OSError": OSError(5, "unreadable"), "ValueError": ValueError("bad line")}[self.error]
+
+@textforge.hookimpl
+def register_encoders(register):
+    register(Words)
+
+@textforge.hookimpl
+def register_corpora(register):
+    register(Lines)
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path, modules_undone: None) -> Plugins:
+    (tmp_path / "words.py").write_text(BROKEN)
+    return Plugins(tmp_path / "words.py")
+
+
+@pytest.mark.parametrize(
+    ("where", "failure"),
+    [
+        ("fit", "failed to learn its vocabulary: ZeroDivisionError: division by zero"),
+        ("encode", "failed to encode the corpus: KeyError: 'it'"),
+        ("prompt", "failed to encode the prompt: KeyError: 'th'"),
+        ("decode", "failed to decode: IndexError: no such token"),
+    ],
+)
+def test_an_encoder_that_fails_is_named_wherever_it_does(broken: Plugins, where: str, failure: str) -> None:
+    def write() -> str:
+        generator = textforge.train("lines", encoder=f"words:{where}", architecture="ngram", plugins=broken)
+        return generator.generate("th", max_tokens=3, seed=1)
+
+    with pytest.raises(PluginError) as caught:
+        write()
+    assert str(caught.value).startswith("the encoder words (textforge_file_words_")
+    assert str(caught.value).endswith(failure)
+
+
+def test_a_corpus_that_fails_is_named_and_no_encoder(broken: Plugins) -> None:
+    with pytest.raises(PluginError, match=r"^the corpus lines \(.*:Lines\) failed to be read: ValueError: bad line$"):
+        textforge.train("lines:ValueError", architecture="ngram", plugins=broken)
+    with pytest.raises(OSError, match="unreadable"):
+        textforge.train("lines:OSError", architecture="ngram", plugins=broken)
+
+
+class OutOfMemory(RuntimeError):
+    """A framework's own."""
+
+
+def test_memory_that_ran_out_is_nobodys_fault() -> None:
+    error = OutOfMemory("CUDA out of memory. Tried to allocate 3 GiB")
+    assert blame_error(Anything(), error) is error

@@ -141,7 +141,7 @@ def test_a_saved_model_finds_the_encoder_that_it_was_trained_with(install: Any, 
     plugins = Plugins(warn=lambda _: None)
     for name, class_name in {"char@textforge-words": "Words", "char": "CharEncoder"}.items():
         folder = tmp_path / class_name
-        textforge.train(book, encoder=name, backend="ngram", output=folder, plugins=plugins)
+        textforge.train(book, encoder=name, architecture="ngram", output=folder, plugins=plugins)
         assert type(textforge.load(folder, plugins=plugins).encoder).__name__ == class_name
 
 

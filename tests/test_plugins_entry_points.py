@@ -98,7 +98,7 @@ def test_one_that_fails_is_told_when_it_is_asked_for_and_disturbs_nothing(instal
     ("entry_points", "reason"),
     [
         ("[textforge.samplers]\nHalve = fake_halve:Halve\n", "must be called by a component's name"),
-        ("[textforge.implementations]\ntorch = fake_halve:Halve\n", "must be called by a backend's name, a dot, and"),
+        ("[textforge.implementations]\ntorch = fake_halve:Halve\n", "must be called by two names with a dot between"),
         ("[textforge.implementations]\nnumpy.gru = fake_halve\n", "needs an import path, by='package.module:Name'"),
     ],
 )
@@ -128,6 +128,14 @@ def test_an_implementation_is_imported_when_it_is_loaded(install: Any) -> None:
     assert (found.backend, found.architecture, found.by) == ("numpy", "gru", "fake_network:Network")
     assert "fake_network" not in sys.modules
     assert found.load() is sys.modules["fake_network"].Network
+
+
+def test_an_implementation_of_a_format(install: Any) -> None:
+    install("textforge-gru", "[textforge.format_implementations]\ntable.gru = fake_table:write_gru\n")
+    plugins = Plugins()
+    assert plugins.implementation("table", "gru", "format").by == "fake_table:write_gru"
+    with pytest.raises(UnknownComponent, match="there is no implementation of the architecture 'gru' on 'table'"):
+        plugins.implementation("table", "gru")
 
 
 def test_each_plugin_says_how_long_it_took_to_load(install: Any) -> None:

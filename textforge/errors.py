@@ -152,6 +152,24 @@ class StopTraining(Exception):
     """Raised by a `Report` to end a training run well: what was learnt is kept."""
 
 
+MEMORY_RAN_OUT = ("can't allocate memory", "out of memory", "OOM when allocating")
+"""How frameworks say so in errors that aren't a MemoryError."""
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, whatever framework raised it."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in MEMORY_RAN_OUT)
+
+
+def state_error(error: BaseException) -> str:
+    """Return an error's type and text on one line."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # a stranger's `__str__` may fail as well
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def listed(names: Iterable[str]) -> str:
     """Return the names in order, joined by commas; ``none`` where there are none."""
     return ", ".join(sorted(names)) or "none"

@@ -25,7 +25,11 @@ from textforge.errors import (
     listed,
 )
 from textforge.model import Model, SavedModel
+from textforge.plugins.blame import blame
 from textforge.plugins.registry import Implementation, Plugins
+
+UNFORESEEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""Errors that a saved model may raise where it was edited or damaged."""
 
 
 def choose_trained(
@@ -250,8 +254,10 @@ def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
         implementation = plugins.implementation(backend.name, saved.architecture)
         backend.require()
-        return backend.load(checked, architecture, implementation.load())
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        loaded = implementation.load()
+        with blame(implementation, "to load the model", passing=UNFORESEEN):
+            return backend.load(checked, architecture, loaded)
+    except UNFORESEEN as error:
         if isinstance(error, TextforgeError):
             raise
         raise BundleError(

@@ -93,8 +93,7 @@ def _is_called(point: Point, handle: str) -> bool:
 
 def _load_point(point: Point) -> Foreign:
     """Import a command without looking at any other plugin."""
-    from textforge.errors import PluginError
-    from textforge.plugins.sources import state_error
+    from textforge.errors import PluginError, state_error
 
     title = f"the command {point.name!r} of {name_origin(point.distribution)}"
 

@@ -185,10 +185,9 @@ class CommandGroup(click.Group):
 
 def _blame(error: Exception, title: str | None) -> Exception:
     """Return an error that a plugin raised by accident as one that names it; `title` is how messages call it."""
-    from textforge.errors import PluginError, TextforgeError
-    from textforge.plugins.sources import state_error
+    from textforge.errors import PluginError, TextforgeError, is_memory_error, state_error
 
-    if title is None or isinstance(error, (TextforgeError, MemoryError)):
+    if title is None or isinstance(error, TextforgeError) or is_memory_error(error):
         return error
     return PluginError(f"{title} failed ({state_error(error)}): see where with textforge --debug …")
 

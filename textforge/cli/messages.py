@@ -8,9 +8,6 @@ import click
 
 from textforge.cli.output import unwritten
 
-MEMORY_RAN_OUT = ("can't allocate memory", "out of memory", "OOM when allocating")
-"""How frameworks say so in errors that aren't a MemoryError."""
-
 
 class OneLineError(click.ClickException):
     """An error shown as one line, ``Error: …``, with exit status 1."""
@@ -21,14 +18,14 @@ class OneLineError(click.ClickException):
 
 def one_line(error: Exception) -> str:
     """Return what to say of an error, or of a warning."""
-    from textforge.errors import Message
+    from textforge.errors import Message, is_memory_error
 
     if isinstance(error, Message):
         return " ".join(error.command_line.split())
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return _memory_ran_out(text)
-    if any(words in text for words in MEMORY_RAN_OUT):
+    if is_memory_error(error):
         return _memory_ran_out("")
     if isinstance(error, OSError) and error.strerror:
         if _raised_by_echo(error):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -44,9 +43,10 @@ def show_plugins(session: Session, as_json: bool) -> bool:
     plugins: Plugins = session.plugins()
     entries = [_make_entry(plugins, plugin) for plugin in plugins.found]
     entries += [Entry(source, _names_left_out(source), left_out=True) for source in plugins.disabled]
-    merged = [
-        _merge(list(group)) for _, group in itertools.groupby(entries, lambda entry: (entry.title, entry.left_out))
-    ]
+    groups: dict[tuple[str, bool], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.title, entry.left_out), []).append(entry)
+    merged = [_merge(group) for group in groups.values()]
     if as_json:
         show(json.dumps([_to_json(entry) for entry in merged], indent=2))
     else:
@@ -80,7 +80,7 @@ def _names_left_out(source: Source) -> dict[str, list[str]]:
     if source.provides is None:
         return {}
     kind = source.provides.kind
-    return {IMPLEMENTS if kind == "implementation" else kind: [source.provides.name]}
+    return {kind if kind in (*KINDS, "command") else IMPLEMENTS: [source.provides.name]}
 
 
 def _names(plugin: Plugin) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import GenerationError, TextforgeError
+from textforge.plugins.blame import blame
 
 
 def check_whole(name: str, value: Any, least: int) -> int:
@@ -50,7 +51,8 @@ def check_unknown(unknown: Unknown) -> Unknown:
 
 def encode_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
     """Return the prompt's tokens, (T,) with T at least 1. Raises `EncodingError` for what the vocabulary lacks."""
-    ids = encoder.encode(prompt, unknown=unknown)
+    with blame(encoder, "to encode the prompt"):
+        ids = encoder.encode(prompt, unknown=unknown)
     return ids if len(ids) else np.array([_first_token(encoder)], dtype=np.int64)
 
 

@@ -23,6 +23,7 @@ from textforge.formats.base import Format
 from textforge.generation.arguments import encode_prompt
 from textforge.library.export_check import Agreement, Reference, check_file
 from textforge.model import SavedModel
+from textforge.plugins.blame import blame
 from textforge.plugins.registry import Implementation, Plugins
 
 ABOUT_BYTES = 1 << 20
@@ -124,7 +125,8 @@ def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder
     saved = attrs.evolve(saved, arrays=architecture.check(saved))
     found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)
     implementation = None if found is None else found.load()
-    read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
+    with blame(format, "to write the model", passing=(OSError,)):
+        read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
     writer = f"the format {format.name}"
     if isinstance(read_back, SavedModel):
         _check_same(read_back, saved, writer)

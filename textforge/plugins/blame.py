@@ -8,10 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from textforge.components.component import Component
-from textforge.errors import PluginError, TextforgeError
-from textforge.plugins.implementations import Implementation
+from textforge.errors import PluginError, TextforgeError, is_memory_error, state_error
 from textforge.plugins.kinds import KINDS
-from textforge.plugins.sources import state_error
 
 _KIND_OF_BASE = {kind.base: name for name, kind in KINDS.items()}
 Culprit = object
@@ -21,9 +19,9 @@ Culprit = object
 class blame:  # noqa: N801 -- read as a verb: with blame(encoder)
     """A context in which an error that is none of textforge's becomes a `PluginError` that names who raised it.
 
-    `action` says what was asked of it, and errors of the types in `passing` go on as they are, as do `MemoryError` and
-    all of textforge's own. In a loop that runs for each token, write ``try: … except Exception as error: raise
-    blame_error(encoder, error)``, which costs nothing where nothing is raised.
+    `action` says what was asked of it. Errors of the types in `passing` go on as they are, as do all of textforge's
+    own, and those that say that memory ran out. In a loop that runs for each token, write ``try: … except Exception as
+    error: raise blame_error(encoder, error) from error``, which costs nothing where nothing is raised.
 
     >>> from textforge.samplers.top_k import TopK
     >>> with blame(TopK(3), "in keep()"):
@@ -52,13 +50,24 @@ class blame:  # noqa: N801 -- read as a verb: with blame(encoder)
 
 def blame_error(culprit: Culprit, error: Exception, action: str = "") -> Exception:
     """Return the error to raise in place of one that `culprit` raised: itself, where it is meant for the user."""
-    if isinstance(error, (TextforgeError, MemoryError)):
+    if isinstance(error, TextforgeError) or _says_memory_ran_out(error):
         return error
     return PluginError(f"{describe(culprit)} failed{f' {action}' if action else ''}: {state_error(error)}")
 
 
+def _says_memory_ran_out(error: Exception) -> bool:
+    try:
+        return is_memory_error(error)
+    except Exception:  # a stranger's `__str__` may fail
+        return False
+
+
 def describe(culprit: Culprit) -> str:
     """Return how messages call a culprit: its kind, its name and its class's path."""
+    from textforge.plugins.implementations import (
+        Implementation,  # with all that finds plugins, which generating needn't
+    )
+
     if isinstance(culprit, Implementation):
         return (
             f"the implementation of {culprit.architecture} on {culprit.backend} ({culprit.by}), of "

@@ -16,7 +16,7 @@ from textforge.plugins.entry_points import DISABLE_VARIABLE, is_left_out
 from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
 from textforge.plugins.loading import Plugin, Registered, load_plugin
-from textforge.plugins.sources import Source, named_sources
+from textforge.plugins.sources import IMPLEMENTATIONS, Source, named_sources
 
 
 @attrs.frozen
@@ -94,9 +94,9 @@ class Catalogue:
         """Return every plugin, loaded, in the order of distributions, those named by hand last."""
         return (*map(self.load, self._enabled), *self.named)
 
-    def providing(self, kind: str) -> list[Source]:
-        """Return the entry points that name something of a kind."""
-        return [source for source in self._enabled if source.provides and source.provides.kind == kind]
+    def providing(self, *kinds: str) -> list[Source]:
+        """Return the entry points that name something of these kinds."""
+        return [source for source in self._enabled if source.provides and source.provides.kind in kinds]
 
     def candidates(self, kind: str) -> list[Candidate]:
         """Return the components of a kind, without importing what an entry point names."""
@@ -127,7 +127,7 @@ class Catalogue:
 
     def implementations(self) -> list[Implementation]:
         """Return the implementations, not imported."""
-        plugins = [*map(self.load, self.providing("implementation")), *self.hooked]
+        plugins = [*map(self.load, self.providing(*IMPLEMENTATIONS.values())), *self.hooked]
         return [found for plugin in plugins for found in plugin.implementations]
 
     def commands(self) -> list[Command]:

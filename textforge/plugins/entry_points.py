@@ -6,6 +6,7 @@ A distribution brings textforge something by an entry point of one of these grou
     textforge.samplers          NAME = "package.module:Class", imported when NAME is looked up; likewise .corpora,
                                 .encoders, .architectures, .backends, .formats, .reports and .metrics
     textforge.implementations   "BACKEND.ARCHITECTURE" = "package.module:Name", imported when a model is made
+    textforge.format_implementations    "FORMAT.ARCHITECTURE", likewise, imported when a model is exported
     textforge.commands          NAME = "package.module:command", a click command, imported when it is run
 """
 

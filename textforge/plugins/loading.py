@@ -24,7 +24,7 @@ from textforge.errors import PluginError, listed, nearest
 from textforge.plugins import hookspecs
 from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
 from textforge.plugins.kinds import KINDS, base_class
-from textforge.plugins.sources import Provided, Source, state_reason
+from textforge.plugins.sources import IMPLEMENTATIONS, Provided, Source, state_reason
 
 HOOKS = (*(kind.hook for kind in KINDS.values()), "register_implementations", "register_commands")
 """The hooks, in the order in which they are called."""
@@ -98,9 +98,10 @@ class _Collected:
 
     def add_provided(self, provided: Provided) -> None:
         """Register what an entry point names: a component is imported, the others keep their paths."""
-        if provided.kind == "implementation":
-            backend, _, architecture = provided.name.partition(".")
-            self.add_implementation(backend, architecture, provided.by)
+        if provided.kind in IMPLEMENTATIONS.values():
+            name, _, architecture = provided.name.partition(".")
+            backend, format = (name, None) if provided.kind == "implementation" else (None, name)
+            self.add_implementation(backend, architecture, provided.by, format=format)
         elif provided.kind == "command":
             self.commands.append(Command(provided.name, provided.by, None, self.source))  # metadata may say any name
         else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
@@ -52,8 +51,6 @@ class Plugins:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         given = None if sources is None else tuple(sources)
-        extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
-        self._given = extra, given, disabled
         self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
         self._given = self._catalogue.extra, given, disabled
         self._warn = warn or _warn

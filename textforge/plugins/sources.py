@@ -13,19 +13,23 @@ import attrs
 
 from textforge.components.spec import NAME
 from textforge.components.values import shown
-from textforge.errors import PluginError, TextforgeError
+from textforge.errors import PluginError, TextforgeError, state_error
 from textforge.plugins.entry_points import COMMANDS, CORE, MODULES, Point, normalize, read_points
 from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
 from textforge.plugins.kinds import GROUPS
 
-IMPLEMENTATIONS = "textforge.implementations"
+IMPLEMENTATIONS = {
+    "textforge.implementations": "implementation",
+    "textforge.format_implementations": "format implementation",
+}
+"""The groups of entry points that name implementations, of backends and of formats."""
 
 
 class Provided(NamedTuple):
     """The one thing that an entry point names, known before it is imported."""
 
     kind: str
-    """The kind of component, or ``implementation`` or ``command``."""
+    """The kind of component, or ``implementation``, ``format implementation`` or ``command``."""
     name: str
     """The name; of an implementation ``backend.architecture``."""
     by: str
@@ -62,7 +66,7 @@ class Source:
 
 def installed_sources() -> tuple[Source, ...]:
     """Return a source for each entry point of the groups that textforge reads, textforge's own first."""
-    points = read_points((MODULES, *GROUPS, IMPLEMENTATIONS, COMMANDS))
+    points = read_points((MODULES, *GROUPS, *IMPLEMENTATIONS, COMMANDS))
     return tuple(sorted(map(_make_source, points), key=lambda source: (source.distribution != CORE, source.title)))
 
 
@@ -73,7 +77,7 @@ def _make_source(point: Point) -> Source:
         return make(functools.partial(_fail, error))
     if point.group == MODULES:
         return make(point.load)
-    kind = {IMPLEMENTATIONS: "implementation", COMMANDS: "command"}.get(point.group) or GROUPS[point.group]
+    kind = {**GROUPS, **IMPLEMENTATIONS, COMMANDS: "command"}[point.group]
     return make(point.load, Provided(kind, point.name, point.path))
 
 
@@ -81,8 +85,8 @@ def _find_fault(point: Point) -> str | None:
     """Return what is wrong with the name of an entry point, or None."""
     if point.group in GROUPS and not NAME.fullmatch(point.name):
         wanted = "a component's name: two characters or more of lower-case letters, digits and '-'"
-    elif point.group == IMPLEMENTATIONS and not all(map(NAME.fullmatch, _split(point.name))):
-        wanted = "a backend's name, a dot, and an architecture's name, such as \"numpy.lstm\""
+    elif point.group in IMPLEMENTATIONS and not all(map(NAME.fullmatch, _split(point.name))):
+        wanted = 'two names with a dot between, the architecture\'s last, such as "numpy.lstm"'
     else:
         return None
     return f"an entry point of {point.group} must be called by {wanted}; got {shown(point.name)}"
@@ -135,12 +139,3 @@ def state_reason(error: BaseException, source: Source) -> str:
         # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
         text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
     return text
-
-
-def state_error(error: BaseException) -> str:
-    """Return an error's type and text on one line."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # a stranger's `__str__` may fail as well
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
