@@ -13,6 +13,7 @@ from textforge import __version__
 from textforge.cli.foreign import foreign_commands, load_foreign, origin
 from textforge.cli.messages import OneLineError, one_line, sentence
 from textforge.cli.output import is_broken, let_go, say
+from textforge.terminal import show_visibly, take_screens_away
 
 COMMANDS = {
     "train": "Learn a model from a text.",
@@ -76,6 +77,7 @@ class CommandGroup(click.Group):
             command: click.Command = importlib.import_module(f"textforge.cli.{cmd_name}").command
         elif cmd_name in (foreign := foreign_commands()):
             command = load_foreign(foreign[cmd_name])
+            take_screens_away()  # what it styles is its own affair
         else:
             return None
         if not any(parameter.name == "plugin" for parameter in command.params):
@@ -104,14 +106,19 @@ class CommandGroup(click.Group):
         if sys.stderr is None:
             sys.stderr = io.StringIO()  # else click writes errors to standard output
         try:
-            return super().main(*args, **keywords)
-        except OSError as error:  # of a help text or a message itself: those of commands end in `invoke`
-            say(f"Error: {one_line(error)}")
-            sys.exit(1)
+            with show_visibly():
+                return self._main(*args, **keywords)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 if is_broken(stream):
                     let_go(stream)
+
+    def _main(self, *args: Any, **keywords: Any) -> Any:
+        try:
+            return super().main(*args, **keywords)
+        except OSError as error:  # of a help text or a message itself: those of commands end in `invoke`
+            say(f"Error: {one_line(error)}")
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
