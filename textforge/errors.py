@@ -23,6 +23,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from textforge.names import same_name
+
 
 class TextforgeError(Exception):
     """The base of every error textforge raises on purpose."""
@@ -82,6 +84,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'top-k'?`` where a known name is close, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``; did you mean 'top-k'?`` where a known name is the same but for its writing, or near; else nothing."""
+    known = list(known)
+    close = same_name(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return f"; did you mean {close!r}?" if close not in (None, name) else ""

@@ -21,6 +21,7 @@ from textforge.cli.parameters import (
     seed_option,
     unknown_option,
 )
+from textforge.cli.slips import SamplingCommand
 
 if TYPE_CHECKING:
     from textforge.library.comparing import ComparedText
@@ -29,7 +30,7 @@ DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temp
 """The temperatures that *Deep Learning with Python* compares."""
 
 
-@click.command("compare")
+@click.command("compare", cls=SamplingCommand)
 @model_argument
 @prompt_option
 @prompt_file_option

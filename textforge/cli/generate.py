@@ -25,6 +25,7 @@ from textforge.cli.parameters import (
     unescape,
     unknown_option,
 )
+from textforge.cli.slips import SamplingCommand
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from textforge.library.generator import GeneratedText, TextGenerator
 
 
-@click.command("generate")
+@click.command("generate", cls=SamplingCommand)
 @model_argument
 @prompt_option
 @prompt_file_option

@@ -27,6 +27,9 @@ COMMANDS = {
 }
 """The built-in commands, each in a module of its name, and the first line of its help."""
 
+WORDS = "textforge.words"
+"""Where a context notes what was typed."""
+
 HELP = """Learn a language model from a text, and write with it.
 
 \b
@@ -68,6 +71,10 @@ def plugin_option() -> click.Option:
 
 class CommandGroup(click.Group):
     """Lists commands without importing them, and turns errors into one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *sorted(foreign_commands().keys() - COMMANDS)]
@@ -123,6 +130,12 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            from textforge.cli.slips import explain, values_of
+
+            session, words = ctx.ensure_object(Session), ctx.meta[WORDS]
+            session.plugin_names = values_of("--plugin", words)  # the parser stopped before it had all
+            raise explain(error, words, session.plugins) from None
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
