@@ -22,6 +22,8 @@ class CorpusRecord:
     sha256: str
     """Of the text as it was read, in UTF-8."""
     characters: int
+    documents: int | None = attrs.field(default=None, eq=False)
+    """Documents that ended with `END_OF_TEXT`; None where there was one, or a bundle doesn't say."""
 
 
 @attrs.frozen(eq=False)
