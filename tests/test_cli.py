@@ -632,3 +632,29 @@ def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
     assert "backend ngram" in result.stderr
     assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--architecture", "ngram").stderr
+
+
+def test_info_shows_the_encoders_options_and_the_documents(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(TEXT, encoding="utf-8")
+    plugin = Path(__file__).parent / "slips_plugin.py"
+    options = ["--plugin", plugin, "--encoder", "scrabble:vocab_size=7", "--architecture", "ngram:order=2"]
+    assert run("train", f"{tmp_path}/*.txt", "-o", tmp_path / "m", *options).exit_code == 0
+    shown = run("info", tmp_path / "m").stdout  # without the plugin
+    assert re.search(r"^encoder +scrabble, vocab_size=7$", shown, re.M)
+    assert f", {3 * (len(TEXT) + 1):,} characters in 3 documents\n" in shown
+    assert "documents" not in run("info", train_one(tmp_path / "a.txt")).stdout
+
+
+def train_one(file: Path) -> Path:
+    textforge.train(file, architecture="ngram:order=2", output=file.parent / "one", seed=1)
+    return file.parent / "one"
+
+
+def test_info_shows_the_rest_where_the_encoders_file_is_damaged(book: Path, tmp_path: Path) -> None:
+    textforge.train(book, architecture="ngram:order=2", output=tmp_path / "m", seed=1)
+    next((tmp_path / "m").glob("encoder-*")).write_text("{}", encoding="utf-8")
+    shown = run("info", tmp_path / "m")
+    assert shown.exit_code == 0
+    assert re.search(r"^encoder +char; .*encoder-.*\.json", shown.stdout, re.M)
+    assert "order=2" in shown.stdout

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from terminals import needs_terminal, read_all, start_in_terminal
 
 import textforge
 from textforge.cli import main
@@ -281,41 +280,17 @@ def test_control_characters_don_t_reach_the_columns(tmp_path: Path) -> None:
     assert "[red]" in written
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX has pseudo-terminals")
+@needs_terminal
 @pytest.mark.parametrize(("columns", "side_by_side"), [(100, True), (40, False)])
 def test_a_real_terminal_is_measured(model: Path, columns: int, side_by_side: bool) -> None:
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     arguments = ["compare", str(model), "--chain", "greedy", "--chain", "top-k:2", "--seed", "1", "--max-tokens", "20"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "textforge", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env={**environment, "TERM": "xterm-256color"},
-    ) as process:
-        os.close(theirs)
-        written = read_all(ours)
+    command = [sys.executable, "-m", "textforge", *arguments]
+    terminal, process = start_in_terminal(
+        command, columns, {}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )  # fmt: skip
+    with process:
+        written = read_all(terminal)
         assert process.stderr
         assert process.stderr.read() == b""
     assert process.returncode == 0
     assert bool(re.search(r"^greedy +top-k:2", plain(written), re.M)) == side_by_side
-
-
-def read_all(terminal: int) -> str:
-    found = io.BytesIO()
-    while True:
-        try:
-            data = os.read(terminal, 1 << 16)
-        except OSError:  # how Linux says that the other end was closed
-            data = b""
-        if not data:
-            os.close(terminal)
-            return found.getvalue().decode("utf-8").replace("\r\n", "\n")
-        found.write(data)

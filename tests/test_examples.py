@@ -58,6 +58,18 @@ def test_each_example_is_in_the_list_and_has_a_test() -> None:
     assert all(name in here for name in listed)
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_that_needs_an_argument_says_which(path: Path) -> None:
+    if "sys.argv" in path.read_text(encoding="utf-8"):
+        pytest.fail(f"{path.name} reads sys.argv by itself: take argparse or click, which say how it is used")
+    if "argparse" not in path.read_text(encoding="utf-8"):
+        return
+    done = run_process(path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: {path.name} ")
+    assert "Traceback" not in done.stderr
+
+
 def test_names(names: Path) -> None:
     assert len(run(EXAMPLES / "names.py", names).splitlines()) > 20
 

@@ -32,6 +32,8 @@ from typing import Any, NamedTuple
 
 _ABSENT: Any = object()
 
+from textforge.names import same_name
+
 
 class Advice(NamedTuple):
     """A remedy, in the words of the library and of the command line.
@@ -176,6 +178,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'top-k'?`` where a known name is close, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``; did you mean 'top-k'?`` where a known name is the same but for its writing, or near; else nothing."""
+    known = list(known)
+    close = same_name(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return f"; did you mean {close!r}?" if close not in (None, name) else ""

@@ -63,6 +63,11 @@ def read_encoder(cls: type[Encoder], data: bytes) -> Encoder:
         raise ValueError(f"the encoder {cls.name!r} refuses it: {type(error).__name__}: {error}") from None
 
 
+def read_encoder_options(data: bytes) -> dict[str, Any]:
+    """Return the options of the encoder that `write_encoder` wrote, whose class may not be installed."""
+    return dict(read_as(_EncoderFile, read_json(data), "").options)
+
+
 def read_fitted_encoder(cls: type[Encoder], data: bytes, *, vocabulary_size: int) -> Encoder:
     """The encoder of a model that has so many token ids."""
     encoder = read_encoder(cls, data)

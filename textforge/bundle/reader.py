@@ -13,7 +13,7 @@ from textforge.bundle.contents import BundleContents
 from textforge.bundle.errors import bundle_error, damaged, unreadable
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
 from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
-from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
+from textforge.bundle.parts import read_arrays, read_checkpoint, read_encoder_options, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
 from textforge.errors import NAME_PLUGIN, BundleError, UnknownComponent
@@ -151,6 +151,10 @@ class Bundle:
             raise bundle_error(needs, NAME_PLUGIN, f" ({error})") from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
         return self._part(self._manifest.files.encoder, read)
+
+    def encoder_options(self) -> dict[str, Any]:
+        """Return the encoder's options; raises `BundleError` where its file is missing or damaged."""
+        return self._part(self._manifest.files.encoder, read_encoder_options)
 
     def model(self) -> SavedModel:
         """The weights that generate; raises `BundleError` where their file is missing or damaged."""

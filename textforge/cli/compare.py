@@ -13,6 +13,7 @@ from textforge.cli.files import ResultFile, result_file_option
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput, say
 from textforge.cli.request import RequestParameters, prompt_options, read_request, request_options, say_warnings
+from textforge.cli.slips import SamplingCommand
 
 if TYPE_CHECKING:
     from textforge.library.comparing import ComparedText
@@ -21,7 +22,7 @@ DEFAULT_CHAINS = ("temperature:0.2", "temperature:0.5", "temperature:1.0", "temp
 """The temperatures that *Deep Learning with Python* compares."""
 
 
-@click.command("compare")
+@click.command("compare", cls=SamplingCommand)
 @prompt_options
 @click.option(
     "--chain",

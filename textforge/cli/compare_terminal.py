@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from textforge.cli.visible import visible
+from textforge.terminal import Styled, is_plain, is_terminal, visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,7 +23,7 @@ GAP = 3
 
 def terminal_width() -> int | None:
     """The characters of a line, where a person watches standard output."""
-    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def shown(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iterator[str]:
@@ -36,7 +37,7 @@ def shown(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iter
         return
     _write(texts)
     for start in range(0, len(texts), columns):
-        yield _side_by_side(texts[start : start + columns], prompt, width, columns)
+        yield Styled(_side_by_side(texts[start : start + columns], prompt, width, columns))
 
 
 def _write(texts: Sequence[ComparedText]) -> None:
@@ -45,9 +46,11 @@ def _write(texts: Sequence[ComparedText]) -> None:
 
     from textforge.training.console import plain_console
 
-    with plain_console().status("") as status:
+    console = plain_console()
+    with contextlib.nullcontext() if is_plain() else console.status("") as status:
         for place, text in enumerate(texts, 1):
-            status.update(Text(f"{place} of {len(texts)}: {text.chain}"))
+            if status:
+                status.update(Text(visible(f"{place} of {len(texts)}: {text.chain}")))
             for _ in text.run():
                 pass
 
@@ -94,7 +97,7 @@ def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, column
     table.add_row(*(_head(text) for text in texts))
     table.add_row(*(_body(text, prompt) for text in texts))
     stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=True, legacy_windows=False, highlight=False)
+    console = Console(file=stream, width=width, force_terminal=not is_plain(), legacy_windows=False, highlight=False)
     console.print(table)
     lines = [line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n")]
     return "\n".join(lines) + "\n\n"
@@ -105,7 +108,7 @@ def _head(text: ComparedText) -> Text:
 
     entropy = f"entropy {bits(text.entropy)}, model’s {bits(text.model_entropy).removesuffix(' bits')}"
     figures = f"{entropy}\nrepetition {percent(text.repetition)}\n"
-    return Text.assemble((text.chain, "bold"), "\n", (figures, "cyan"))
+    return Text.assemble((visible(text.chain), "bold"), "\n", (figures, "cyan"))
 
 
 def _body(text: ComparedText, prompt: str) -> Text:

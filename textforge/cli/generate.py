@@ -19,6 +19,7 @@ from textforge.cli.files import ResultFile, result_file_option
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput, say
 from textforge.cli.request import RequestParameters, prompt_options, read_request, request_options, say_warnings
+from textforge.cli.slips import SamplingCommand
 from textforge.cli.writing_status import WritingStatus
 from textforge.generation.defaults import DEFAULT_CHAIN, DEFAULT_MAX_TOKENS
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from textforge.library.generator import GeneratedText, TextGenerator
 
 
-@click.command("generate")
+@click.command("generate", cls=SamplingCommand)
 @prompt_options
 @click.option(
     "--sampler",

@@ -14,6 +14,7 @@ from textforge import __version__
 from textforge.cli.foreign import Listed, is_core, list_foreign, load_foreign, read_commands
 from textforge.cli.messages import OneLineError, one_line, sentence
 from textforge.cli.output import is_broken, let_go, say
+from textforge.terminal import show_visibly, take_screens_away
 
 if TYPE_CHECKING:
     from textforge.plugins.entry_points import Point
@@ -32,6 +33,8 @@ COMMANDS = {
 
 FOREIGN = "textforge.cli.foreign"
 """The key, in a context's `meta`, of how messages call the plugin's command that runs."""
+WORDS = "textforge.words"
+"""Where a context notes what was typed."""
 
 HELP = """Learn a language model from a text, and write with it.
 
@@ -111,6 +114,10 @@ def plugin_option() -> click.Option:
 class CommandGroup(click.Group):
     """Lists commands without importing them, and turns errors into one line."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *(listed.name for listed in ctx.ensure_object(Session).list_foreign())]
 
@@ -126,6 +133,7 @@ class CommandGroup(click.Group):
                 return None
             command = found.command
             ctx.meta[FOREIGN] = found.title
+            take_screens_away()  # what it styles is its own affair
         if not any(parameter.name == "plugin" for parameter in command.params):
             command.params.append(plugin_option())
         return command
@@ -157,18 +165,29 @@ class CommandGroup(click.Group):
         if sys.stderr is None:
             sys.stderr = io.StringIO()  # else click writes errors to standard output
         try:
-            return super().main(*args, **keywords)
-        except OSError as error:  # of a help text or a message itself: those of commands end in `invoke`
-            say(f"Error: {one_line(error)}")
-            sys.exit(1)
+            with show_visibly():
+                return self._main(*args, **keywords)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 if is_broken(stream):
                     let_go(stream)
 
+    def _main(self, *args: Any, **keywords: Any) -> Any:
+        try:
+            return super().main(*args, **keywords)
+        except OSError as error:  # of a help text or a message itself: those of commands end in `invoke`
+            say(f"Error: {one_line(error)}")
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            from textforge.cli.slips import explain, values_of
+
+            session, words = ctx.ensure_object(Session), ctx.meta[WORDS]
+            session.plugin_names = values_of("--plugin", words)  # the parser stopped before it had all
+            raise explain(error, words, session.plugins) from None
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:

@@ -13,6 +13,8 @@ from typing import NoReturn, TextIO
 
 import click
 
+from textforge.terminal import behind
+
 SECONDS_BETWEEN_FLUSHES = 0.02
 
 
@@ -27,8 +29,8 @@ class TextOutput:
         if sys.stdout is None:
             raise click.ClickException("standard output is closed: leave it open, or send it to a file")
         self._stream = sys.stdout
-        if isinstance(self._stream, io.TextIOWrapper):
-            self._stream.reconfigure(encoding="utf-8", errors="replace")
+        if isinstance(plain := behind(self._stream), io.TextIOWrapper):
+            plain.reconfigure(encoding="utf-8", errors="replace")
         self._flushed = 0.0
         self._last = "\n"
         self._failed = False

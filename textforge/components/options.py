@@ -31,6 +31,7 @@ class Option:
     le: float | None = None
     choices: tuple[Any, ...] | None = None
     runtime: bool = False
+    remedy: str = ""
 
     @property
     def required(self) -> bool:
@@ -58,7 +59,9 @@ class Option:
             hint = nearest(str(checked), choices)
             raise ValueError(f"must be one of {', '.join(choices)}, got {values.shown(checked)}{hint}")
         if isinstance(checked, (int, float)) and not self._in_bounds(checked):
-            raise ValueError(f"must be {self.bounds}, got {values.shown(given)}")
+            least = self.gt if self.ge is None else self.ge
+            remedy = f"; {self.remedy}" if self.remedy and least is not None and checked <= least else ""
+            raise ValueError(f"must be {self.bounds}, got {values.shown(given)}{remedy}")
 
     def _in_bounds(self, value: float) -> bool:
         return (
@@ -117,12 +120,14 @@ def option(
     le: float | None = None,
     choices: Sequence[Any] | None = None,
     runtime: bool = False,
+    remedy: str = "",
 ) -> T:
     """Declare an option of a component.
 
     `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted.
     An option of a backend is part of the model it makes, unless it is `runtime`: how to run the
-    model, free to change from one run to the next.
+    model, free to change from one run to the next. `remedy` says what else to do, in the message that
+    refuses a number which is too small: 0 is how other programs switch off.
     """
     declaration = Option(
         name="",
@@ -135,6 +140,7 @@ def option(
         le=le,
         choices=None if choices is None else tuple(choices),
         runtime=runtime,
+        remedy=remedy,
     )
     return attrs.field(default=default, metadata={KEY: declaration})
 

@@ -20,13 +20,14 @@ has it, a backslash is written twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import attrs
 
 from textforge.components.component import Component, build, name_distribution
+from textforge.components.slips import rewrite_chain, rewrite_spec
 from textforge.components.values import Bare, is_control, shown
 from textforge.errors import SpecError
 
@@ -57,7 +58,7 @@ class Spec:
 
 def parse_spec(text: str) -> Spec:
     """One component's spec. Raises `SpecError` where it can't be read, or is a chain."""
-    specs = parse_chain(text)
+    specs = _parse(text, rewrite_spec)
     if len(specs) != 1:
         raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {shown(text)}")
     return specs[0]
@@ -65,7 +66,26 @@ def parse_spec(text: str) -> Spec:
 
 def parse_chain(text: str) -> list[Spec]:
     """The specs of a chain, in order. Raises `SpecError` where one can't be read."""
-    return _Scanner(text).chain()
+    return _parse(text, rewrite_chain)
+
+
+def _parse(text: str, rewrite: Callable[[str], str | None]) -> list[Spec]:
+    """Return the specs of a chain; an error proposes what was probably meant, where that can be read."""
+    try:
+        return _Scanner(text).chain()
+    except SpecError as error:
+        meant = rewrite(text)
+        if meant is None or not _can_be_read(meant):
+            raise
+        raise SpecError(f"{error}; did you mean {shown(meant)}?") from None
+
+
+def _can_be_read(text: str) -> bool:
+    try:
+        _Scanner(text).chain()
+    except SpecError:
+        return False
+    return True
 
 
 def write_chain(components: Iterable[Component]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -71,7 +72,12 @@ def read(text: Bare, kind: Any) -> Any:
             return _READERS[typing.get_origin(member) or member](str(text), member)
         except ValueError:
             continue
-    raise ValueError(f"must be {describe(kind)}, got {shown(str(text))}")
+    joined = "; write | between the components of a chain" if _HAS_ANOTHER.search(text) else ""
+    raise ValueError(f"must be {describe(kind)}, got {shown(str(text))}{joined}")
+
+
+_HAS_ANOTHER = re.compile(r"[ ;+/][a-z][a-z0-9_-]+[:=]")
+"""In a value, what looks like another component."""
 
 
 def _refuse(*_: Any) -> Any:

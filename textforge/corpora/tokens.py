@@ -152,15 +152,16 @@ class _Source:
 
     def read(self) -> Iterator[str]:
         """The text in pieces, none empty and none long."""
-        digest, characters, empty = hashlib.sha256(), 0, True
+        digest, characters, documents, empty = hashlib.sha256(), 0, 0, True
         for piece in _pieces(self.corpus) if self.spool is None else self.spool.text():
             digest.update(_utf_8(piece))
             characters += len(piece)
+            documents += piece.count(END_OF_TEXT)
             empty = empty and not piece.strip(END_OF_TEXT)
             yield piece
         if empty:
             raise CorpusError(f"the corpus {_title(self.corpus)} is empty; give one that has text")
-        self._settle(CorpusRecord(self.corpus.spec, digest.hexdigest(), characters))
+        self._settle(CorpusRecord(self.corpus.spec, digest.hexdigest(), characters, documents or None))
 
     def _settle(self, record: CorpusRecord) -> None:
         if self.record not in (None, record):

@@ -49,7 +49,12 @@ class DRY(Sampler):
     multiplier: float = option(default=0.8, ge=0, lt=math.inf, help="The least penalty; 0 changes nothing.")
     base: float = option(default=1.75, ge=1, lt=math.inf, help="The factor for each further token.")
     allowed_length: int = option(default=2, ge=1, help="The length from which a repetition is penalized.")
-    last_n: int | None = option(default=None, ge=1, help="How many of the last tokens to look at; none: all.")
+    last_n: int | None = option(
+        default=None,
+        ge=1,
+        help="How many of the last tokens to look at; none: all.",
+        remedy="for all of them write none; for no penalty leave dry out",
+    )
     breakers: tuple[str, ...] = option(default=BREAKERS, help="Texts that end a sequence.")
 
     def __attrs_post_init__(self) -> None:

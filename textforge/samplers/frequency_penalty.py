@@ -31,7 +31,12 @@ class FrequencyPenalty(Sampler):
     name: ClassVar[str] = "frequency-penalty"
 
     penalty: float = option(default=0.2, gt=-np.inf, lt=np.inf, help="What each time costs; 0 changes nothing.")
-    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    last_n: int | None = option(
+        default=64,
+        ge=1,
+        help="How many of the last tokens count; none: all.",
+        remedy="for all of them write none; for no penalty leave frequency-penalty out",
+    )
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

@@ -29,7 +29,12 @@ class NoRepeatNGram(Sampler):
 
     name: ClassVar[str] = "no-repeat-ngram"
 
-    n: int = option(default=4, ge=1, help="The length of what may not repeat, in tokens.")
+    n: int = option(
+        default=4,
+        ge=1,
+        help="The length of what may not repeat, in tokens.",
+        remedy="to let all repeat, leave no-repeat-ngram out",
+    )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

@@ -35,7 +35,12 @@ class RepetitionPenalty(Sampler):
     name: ClassVar[str] = "repetition-penalty"
 
     penalty: float = option(default=1.1, gt=0, lt=np.inf, help="The factor; 1 changes nothing.")
-    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    last_n: int | None = option(
+        default=64,
+        ge=1,
+        help="How many of the last tokens count; none: all.",
+        remedy="for all of them write none; for no penalty leave repetition-penalty out",
+    )
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

@@ -29,7 +29,11 @@ class Temperature(Sampler):
     name: ClassVar[str] = "temperature"
 
     temperature: float = option(
-        default=1.0, gt=0, lt=math.inf, help="Below 1 more careful, above 1 bolder; 1 changes nothing."
+        default=1.0,
+        gt=0,
+        lt=math.inf,
+        help="Below 1 more careful, above 1 bolder; 1 changes nothing.",
+        remedy="for the likeliest token every time, write greedy in its place",
     )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

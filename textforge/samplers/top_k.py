@@ -25,7 +25,7 @@ class TopK(Sampler):
 
     name: ClassVar[str] = "top-k"
 
-    k: int = option(default=40, ge=1, help="How many tokens to keep.")
+    k: int = option(default=40, ge=1, help="How many tokens to keep.", remedy="to keep every token, leave top-k out")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

@@ -26,7 +26,9 @@ class TopKTies(Sampler):
 
     name: ClassVar[str] = "top-k-ties"
 
-    k: int = option(default=50, ge=1, help="How many tokens to keep at least.")
+    k: int = option(
+        default=50, ge=1, help="How many tokens to keep at least.", remedy="to keep every token, leave top-k-ties out"
+    )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

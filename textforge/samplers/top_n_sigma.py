@@ -32,7 +32,12 @@ class TopNSigma(Sampler):
 
     name: ClassVar[str] = "top-n-sigma"
 
-    n: float = option(default=1.0, gt=0, help="Standard deviations below the best logit.")
+    n: float = option(
+        default=1.0,
+        gt=0,
+        help="Standard deviations below the best logit.",
+        remedy="to keep every token, leave top-n-sigma out",
+    )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from textforge.model import Model
+from textforge.terminal import behind, is_plain, visible
 from textforge.training.checkpoint import Checkpoint
+from textforge.training.progress_bar import ProgressBar, fit
 from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
+from textforge.training.schedule import MEASURED
 
 
 class Lasting:
@@ -61,68 +62,78 @@ def plain_console(file: TextIO | None = None, **where: Any) -> Console:
     `file` is standard error unless given. Where it can't be written to, the console is silent.
     """
     stream = sys.stderr if file is None else file
-    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(stream))
+    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(behind(stream)))
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, file=lasting, **where)
 
 
 class ConsoleReport(Report):
-    """Shows a run on standard error."""
+    """Shows a run on standard error: a line an epoch, and a bar where somebody watches who wants more than text."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console()
-        self._bar: Bar | None = None
+        self._watched = self._console.is_terminal or self._console.file.isatty()
+        self._bar: ProgressBar | None = None
+        self._minutes: float | None = None
+        self._measuring = False
         self.saved = False
         """Whether the run left a checkpoint."""
 
     def message(self, text: str) -> None:
-        self._console.print(text)
+        self._console.print(visible(text) if self._watched else text)
 
     def start(self, run: RunStart) -> None:
         self.message(
             f"{run.train_tokens:,} {run.unit} to learn from and {run.validation_tokens:,} to validate on, "
             f"{run.vocabulary_size:,} different; {run.parameters:,} parameters"
         )
+        self._say_limits(run)
+        if run.epoch:
+            self.message(f"going on after epoch {run.epoch:.4g}")
+        self._minutes = run.minutes
+        if self._console.is_terminal and not is_plain():
+            self._bar = ProgressBar(self._console, "starting")
+
+    def _say_limits(self, run: RunStart) -> None:
         steps = f"{run.steps_per_epoch:,} steps of {run.batch_size} x {run.sequence_length} {run.unit}"
         if run.minutes:
-            self.message(
-                f"training for {run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}; an epoch is {steps}"
-            )
+            minutes = f"{run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}"
+            self.message(f"training for {minutes}; an epoch is {steps}")
         elif run.epochs:
             epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
             self.message(f"training for {epochs}, {steps} each")
-        if run.epoch:
-            self.message(f"going on after epoch {run.epoch:.4g}")
-        self._show_bar()
-
-    def _show_bar(self) -> None:
-        if not self._console.is_terminal:
-            return
-        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-        self._bar = Bar(*columns, console=self._console, transient=True)
-        self._bar.add_task("starting", total=None)
-        self._bar.start()
 
     def step(self, progress: Progress) -> None:
+        if self._minutes is not None:
+            self._say_plan(self._minutes, progress)
         if self._bar is None:
             return
-        left = "" if progress.seconds_left is None else f"  {duration(progress.seconds_left)} left"
-        self._bar.update(
-            self._bar.task_ids[0],
-            total=progress.total_steps,
-            completed=progress.step,
-            description=f"epoch {progress.epoch:.2f}  loss {progress.loss:.3f}  "
-            f"{progress.tokens_per_second:,.0f} tokens/s{left}",
-        )
+        speed = f"{progress.tokens_per_second:,.0f} tokens/s"
+        parts = [f"epoch {progress.epoch:.2f}", f"loss {progress.loss:.3f}", speed]
+        if progress.seconds_left is not None:
+            parts.append(f"{duration(progress.seconds_left)} left")
+        self._bar.update(parts, speed, completed=progress.step, total=progress.total_steps)
+
+    def _say_plan(self, minutes: float, progress: Progress) -> None:
+        """Say of a run limited by time that its speed is measured, which takes a while, and then what fits into it."""
+        if progress.total_steps is None and not self._measuring:
+            self._measuring = True
+            self.message(f"measuring the speed first, for {duration(minutes * 60 * MEASURED)}")
+        elif progress.total_steps is not None:
+            self._minutes = None
+            if self._measuring:
+                epochs = progress.total_steps * progress.epoch / max(1, progress.step)
+                self.message(f"{progress.total_steps:,} steps fit, {epochs:.1f} epochs")
 
     def epoch(self, result: EpochResult, model: Model) -> None:
         parts = [f"epoch {result.epoch:<5.4g} training {result.train_loss:.4f}"]
         if result.validation_loss is not None:
             bits = result.validation_loss / math.log(2)
             parts.append(f"validation {result.validation_loss:.4f} ({bits:.3f} bits)")
-        parts += [f"{duration(result.seconds)}", f"{result.tokens_per_second:,.0f} tokens/s"]
+        speed = f"{result.tokens_per_second:,.0f} tokens/s"
+        parts += [duration(result.seconds), speed]
         if result.best and result.validation_loss is not None:
             parts.append("best")
-        self.message("  ".join(parts))
+        self.message(fit(parts, self._console.width if self._watched else sys.maxsize, speed))
 
     def samples(self, samples: Sequence[Sample]) -> None:
         self.message(f"\nfrom {samples[0].prompt!r}:")
