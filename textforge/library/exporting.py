@@ -21,7 +21,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import ExportError, UnknownComponent, listed, nearest
 from textforge.formats.base import Format
 from textforge.generation.arguments import prompt_ids
-from textforge.library.export_check import Agreement, Reference, check_file
+from textforge.library.export_check import Agreement, Reference, blame, check_file
 from textforge.model import SavedModel
 from textforge.plugins.registry import Implementation, Plugins
 
@@ -124,8 +124,9 @@ def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder
     saved = attrs.evolve(saved, arrays=architecture.check(saved))
     found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)
     implementation = None if found is None else found.load()
-    read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
     writer = f"the format {format.name}"
+    with blame(writer):
+        read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
     if isinstance(read_back, SavedModel):
         _check_same(read_back, saved, writer)
         return Agreement(0.0, 0)
