@@ -5,7 +5,7 @@ from pathlib import Path
 
 import textforge
 
-generator = textforge.train(sys.argv[1], backend="ngram:order=4", seed=1)
+generator = textforge.train(sys.argv[1], architecture="ngram:order=4", seed=1)
 known = set(Path(sys.argv[1]).read_text(encoding="utf-8").split())
 text = generator.generate("\n", samplers="temperature:0.9", max_tokens=400, seed=2)
 for name in text.split("\n")[:-1]:

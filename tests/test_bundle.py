@@ -70,7 +70,7 @@ def test_the_files_are_those_of_the_design(tmp_path):
     parts = [name.split("-")[0] for name in names(tmp_path)]
     assert parts == ["checkpoint", "config.json", "encoder", "history.jsonl", "model"]
     manifest = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert manifest["files"]["history"]["lines"] == 2
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 2
 
@@ -180,7 +180,7 @@ def test_other_folders_are_refused(tmp_path, overwrite):
         BundleWriter.prepare(tmp_path / "file", overwrite=overwrite)
     with pytest.raises(BundleError, match="can't save a model in"):
         BundleWriter.prepare(tmp_path / "file" / "below", overwrite=overwrite)
-    (tmp_path / "config.json").write_text('{"format_version": 2}')
+    (tmp_path / "config.json").write_text('{"format_version": 3}')
     with pytest.raises(BundleError, match="upgrade textforge"):
         BundleWriter.prepare(tmp_path, overwrite=overwrite)
     assert names(tmp_path) == ["config.json", "file", "notes.txt"]

@@ -50,7 +50,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(book: Path) -> Path:
-    textforge.train(book, backend="ngram:order=4", output=book.parent / "model", seed=1)
+    textforge.train(book, architecture="ngram:order=4", output=book.parent / "model", seed=1)
     return book.parent / "model"
 
 
@@ -201,7 +201,7 @@ def test_a_seed_that_was_drawn_is_said_and_repeats_the_run(book: Path, tmp_path:
 
 
 def test_train_from_standard_input(tmp_path: Path) -> None:
-    result = run("train", "-", "-o", tmp_path / "m", "--backend", "ngram", stdin=TEXT)
+    result = run("train", "-", "-o", tmp_path / "m", "--architecture", "ngram", stdin=TEXT)
     assert result.exit_code == 0, result.stderr
     assert run("generate", tmp_path / "m", "--max-tokens", 5, "--seed", 1).exit_code == 0
 
@@ -239,7 +239,7 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
     (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
-    (["{book}", "--backend", "ngram:ordr=3"], 1, "did you mean 'order'"),
+    (["{book}", "--architecture", "ngram:ordr=3"], 1, "did you mean 'order'"),
     (["{book}", "--backend", "numpy"], 1, "can't train"),
     (["{book}", "--encoder", "chr"], 1, "did you mean 'char'"),
     (["{book}", "--sample", "tmperature:1"], 1, "did you mean 'temperature'"),
@@ -423,7 +423,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--sampler", "top-k:kk=1"], 1, "no option 'kk'"),
     (["{model}", "--sampler", ""], 1, "a name"),
     (["{model}", "--stop", ""], 1, "stop"),
-    (["{model}", "--backend", "ngram:order=2"], 1, "part of the trained model"),
+    (["{model}", "--architecture", "ngram:order=2"], 1, "part of the trained model"),
     (["{model}", "--prompt", "a", "--prompt-file", "b"], 2, "both given"),
     (["{model}", "--echo", "--json"], 2, "--json has the prompt already"),
     (["{model}", "--prompt-file", "missing"], 2, "missing"),
@@ -513,7 +513,7 @@ def test_an_error_that_cannot_be_said_is_not_said_on_standard_output(command: st
 def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("größer als ein Œuvre — größer\n" * 20, encoding="utf-8")
-    run("train", book, "-o", tmp_path / "m", "--backend", "ngram")
+    run("train", book, "-o", tmp_path / "m", "--architecture", "ngram")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     (tmp_path / "prompt").write_text("Œuvre — gr", encoding="utf-8")
     prompt = ["--prompt-file", tmp_path / "prompt", "--echo"]
@@ -637,4 +637,4 @@ def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     assert result.exit_code == 0, result.stderr
     assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
     assert "backend ngram" in result.stderr
-    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--backend", "ngram").stderr
+    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--architecture", "ngram").stderr

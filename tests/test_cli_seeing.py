@@ -35,7 +35,7 @@ def run(*arguments: Any, stdin: str | None = None) -> Result:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seeing")
     (folder / "book.txt").write_text(TEXT, encoding="utf-8")
-    textforge.train(folder / "book.txt", backend="ngram:order=4", output=folder / "model", seed=1)
+    textforge.train(folder / "book.txt", architecture="ngram:order=4", output=folder / "model", seed=1)
     return folder / "model"
 
 
@@ -270,7 +270,7 @@ def test_without_room_for_two_they_stand_one_under_another(
 
 def test_control_characters_don_t_reach_the_columns(tmp_path: Path) -> None:
     (tmp_path / "odd.txt").write_text("a\x1b[2Jb\tc\x07文\u202ed\r\n[red]x[/red] " * 40, encoding="utf-8", newline="")
-    textforge.train(tmp_path / "odd.txt", backend="ngram:order=3", output=tmp_path / "m", seed=1)
+    textforge.train(tmp_path / "odd.txt", architecture="ngram:order=3", output=tmp_path / "m", seed=1)
     texts = [
         ComparedText(textforge.load(tmp_path / "m"), [], "", seed=seed, max_tokens=80) for seed in (1, 2)
     ]  # fmt: skip

@@ -129,7 +129,7 @@ def test_biases_are_zero():
     ("options", "message"),
     [
         ({"channels": 0}, "channels must be >= 1, got 0"),
-        ({"num_layers": 0}, "num_layers must be >= 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
         ({"kernel_size": 1}, "kernel_size must be >= 2, got 1"),
         ({"dilation_growth": 0}, "dilation_growth must be >= 1, got 0"),
         ({"embedding_size": 0}, "embedding_size must be >= 1, got 0"),

@@ -57,7 +57,7 @@ def test_names(names: Path) -> None:
 
 
 def test_many_threads(names: Path, tmp_path: Path) -> None:
-    textforge.train(names, backend="ngram:order=3", seed=1, output=tmp_path / "m")
+    textforge.train(names, architecture="ngram:order=3", seed=1, output=tmp_path / "m")
     first = run(EXAMPLES / "many_threads.py", tmp_path / "m")
     assert len(first.splitlines()) == 8
     assert run(EXAMPLES / "many_threads.py", tmp_path / "m") == first
@@ -108,7 +108,7 @@ def test_p_less(names: Path) -> None:
         plugins.sampler("p-less")(np.log([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2], [1 / 3, 1 / 3, 1 / 3]]), None)
     )
     assert kept.tolist() == [[True, False, False], [True, True, False], [True, True, True]]  # .38, .36, .3333
-    generator = textforge.train(names, backend="ngram:order=3", seed=1, plugins=plugins)
+    generator = textforge.train(names, architecture="ngram:order=3", seed=1, plugins=plugins)
     assert generator.generate("e", samplers="p-less", seed=1)
 
 

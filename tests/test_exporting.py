@@ -399,7 +399,7 @@ def test_errors_are_one_line(model: Path, tmp_path: Path, arguments: list[str], 
 
 def test_an_n_gram_model_has_no_format(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("it is, is it? " * 50)
-    textforge.train(tmp_path / "book.txt", backend="ngram:order=2", output=tmp_path / "m", seed=1)
+    textforge.train(tmp_path / "book.txt", architecture="ngram:order=2", output=tmp_path / "m", seed=1)
     result = run("export", tmp_path / "m", "--format", "onnx", tmp_path / "x.onnx")
     assert result.stderr == (
         "Error: a model of the architecture 'ngram' can't be written as 'onnx'; formats for it: none\n"

@@ -45,7 +45,7 @@ class Letters(textforge.Corpus):
 
 
 def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
-    trained = textforge.train(book, backend="ngram", seed=1)
+    trained = textforge.train(book, architecture="ngram", seed=1)
     text = trained.generate("It is ", max_tokens=80, seed=2)
     trained.save(tmp_path / "a")
     loaded = textforge.load(tmp_path / "a")
@@ -60,22 +60,24 @@ def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
 
 def test_corpora_are_paths_specs_objects_or_several_of_them(book: Path) -> None:
     for corpus in (str(book), book, f"files:{book}", Letters(), [Letters(), book]):
-        assert textforge.train(corpus, backend="ngram", seed=1).generate(max_tokens=3, seed=1)
+        assert textforge.train(corpus, architecture="ngram", seed=1).generate(max_tokens=3, seed=1)
 
 
 def test_a_generator_made_by_hand_is_saved_too(tmp_path: Path, registry: Plugins) -> None:
     encoder = registry.encoder("char").fit(["abc"])
-    model = registry.backend("bigram").create(3, seed=1)
+    model = bigram_plugin.make_bigram(3, seed=1)
     textforge.TextGenerator(model, encoder, plugins=registry).save(tmp_path / "m")
     loaded = textforge.load(tmp_path / "m", plugins=registry)
     np.testing.assert_array_equal(loaded.model.save().arrays["last"], model.save().arrays["last"])
-    with pytest.raises(BackendError, match=r"no installed backend runs .*'bigram'; it was made by .*bigram_plugin"):
+    with pytest.raises(
+        BackendError, match=r"no installed backend runs .*'bigram' of the plugin 'bigram_plugin'"
+    ):
         textforge.load(tmp_path / "m", plugins=Plugins(disabled="all"))
 
 
 def test_a_missing_plugin_is_named(tmp_path: Path, registry: Plugins, book: Path) -> None:
     textforge.train(book, backend="bigram", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
-    with pytest.raises(BackendError, match="made by the backend 'bigram' of the plugin 'bigram_plugin'"):
+    with pytest.raises(BackendError, match="architecture 'bigram' of the plugin 'bigram_plugin': install the plugin"):
         textforge.load(tmp_path / "m", plugins=Plugins(disabled="all"))
 
 
@@ -83,8 +85,8 @@ def test_what_is_wrong_is_said_before_anything_is_read(tmp_path: Path, registry:
     missing = tmp_path / "missing.txt"
     with pytest.raises(OptionError, match=r"no option 'epoch'; .*did you mean 'epochs'"):
         textforge.train(missing, epoch=3, plugins=registry)
-    with pytest.raises(BackendError, match="can't train"):
-        textforge.train(missing, backend="numpy", plugins=registry)
+    with pytest.raises(BackendError, match="only runs trained models"):
+        textforge.train(missing, architecture="lstm", backend="numpy", plugins=registry)
     with pytest.raises(TrainingError, match="no corpus"):
         textforge.train(plugins=registry)
     with pytest.raises(TrainingError, match="output"):
@@ -103,7 +105,7 @@ def test_a_run_that_fails_leaves_no_folder_behind(tmp_path: Path, registry: Plug
 
 
 def test_evaluate(book: Path) -> None:
-    generator = textforge.train(book, backend="ngram", seed=1)
+    generator = textforge.train(book, architecture="ngram", seed=1)
     result = generator.evaluate(book)
     assert result.characters == len(TEXT)
     assert result.bits_per_character == result.bits_per_byte < 1
@@ -249,7 +251,7 @@ def test_chains_of_samples_may_be_a_spec_an_object_or_several(book: Path, regist
 def test_resuming_takes_the_model_as_it_is(book: Path, tmp_path: Path, registry: Plugins) -> None:
     textforge.train(book, backend="bigram:speed=4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
     for wrong in ({"encoder": "char"}, {"overwrite": True}):
-        with pytest.raises(TrainingError, match="neither encoder nor overwrite"):
+        with pytest.raises(TrainingError, match="neither encoder, architecture nor overwrite"):
             textforge.train(resume=True, output=tmp_path / "m", plugins=registry, **wrong)  # type: ignore[arg-type]
     textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
     assert Bundle.open(tmp_path / "m").backend == "bigram:speed=4"
@@ -279,5 +281,5 @@ def test_a_model_that_is_counted_shows_its_samples_whatever_the_epochs(book: Pat
     shown: list[str] = []
     report = Messages()
     report.samples = lambda samples: shown.extend(sample.chain for sample in samples)  # type: ignore[method-assign]
-    textforge.train(book, backend="ngram", sample="greedy", sample_every=4, seed=1, report=report)
+    textforge.train(book, architecture="ngram", sample="greedy", sample_every=4, seed=1, report=report)
     assert shown == ["greedy"]

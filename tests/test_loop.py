@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from bigram_plugin import BigramBackend, BigramModel
+from bigram_plugin import BigramModel, make_bigram
 
 import textforge
 from textforge.errors import TrainingError
@@ -80,8 +80,7 @@ def make_settings(**changes: Any) -> TrainingSettings:
 def run(
     settings: TrainingSettings, data: TrainingData | None = None, checkpoint: Checkpoint | None = None
 ) -> tuple[textforge.SavedModel, Recorder, BigramModel]:
-    backend = BigramBackend()
-    model = backend.create(5, 1) if checkpoint is None else backend.load(checkpoint.model)
+    model = make_bigram(5, 1) if checkpoint is None else BigramModel(checkpoint.model)
     recorder = Recorder()
     return loop.fit(model, data or make_data(), settings, recorder, checkpoint), recorder, model
 
@@ -149,7 +148,7 @@ def test_resumed_is_as_never_interrupted(monkeypatch: pytest.MonkeyPatch, stop_a
     monkeypatch.setattr(BigramModel, "train_step", stepping)
     interrupted = Recorder()
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(BigramBackend().create(5, 1), make_data(), settings, interrupted)
+        loop.fit(make_bigram(5, 1), make_data(), settings, interrupted)
     monkeypatch.undo()
     checkpoint = interrupted.checkpoints[-1]
     assert checkpoint.position.step == stop_at
@@ -187,7 +186,7 @@ def test_without_validation_the_last_weights_are_the_best() -> None:
 
 @pytest.mark.parametrize("at", [0, 40])
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: int) -> None:
-    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model, recorder = make_bigram(5, 1), Recorder()
     model.fail_at = at
     with pytest.raises(TrainingError, match=r"loss became nan.*--learning-rate, now 0\.5.*--clip-norm, now 1") as error:
         loop.fit(model, make_data(), make_settings(), recorder)
@@ -201,7 +200,7 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: in
 
 
 def test_weights_that_are_not_finite_are_never_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model, recorder = make_bigram(5, 1), Recorder()
     monkeypatch.setattr(loop, "token_loss", lambda *_, **__: type("Loss", (), {"mean": 1.0}))
     model.weights["last"][0, 0] = np.inf
     model._loss = lambda inputs, targets, state: (1.0, state, {})  # type: ignore[method-assign]
@@ -232,7 +231,7 @@ def test_the_loss_is_read_seldom() -> None:
             return 1.0
 
     settings = make_settings(epochs=1)
-    model = BigramBackend().create(5, 1)
+    model = make_bigram(5, 1)
     step = model.train_step
     model.train_step = lambda *a, **k: (Slow(), step(*a, **k)[1])  # type: ignore[method-assign, assignment]
     recorder = Recorder()
@@ -255,7 +254,7 @@ def test_where_nothing_is_left_to_learn_it_says_so_and_saves_nothing() -> None:
     after = Recorder()
     after.message = messages.append  # type: ignore[method-assign]
     checkpoint = recorder.checkpoints[-1]
-    saved = loop.fit(BigramBackend().load(checkpoint.model), make_data(), make_settings(epochs=2), after, checkpoint)
+    saved = loop.fit(BigramModel(checkpoint.model), make_data(), make_settings(epochs=2), after, checkpoint)
     assert_same_model(saved, checkpoint.best)
     assert messages == ["nothing is left to learn: 2 epochs are done; ask for more"]
     assert not after.checkpoints
@@ -263,7 +262,7 @@ def test_where_nothing_is_left_to_learn_it_says_so_and_saves_nothing() -> None:
 
 def test_what_a_checkpoint_by_time_saved_is_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model, recorder = make_bigram(5, 1), Recorder()
     model.fail_at = 8
     with pytest.raises(TrainingError, match="what was saved at step 8 is kept"):
         loop.fit(model, make_data(), make_settings(), recorder)
@@ -277,7 +276,7 @@ def test_an_epoch_is_saved_before_it_is_told_of() -> None:
 
     recorder = Failing()
     with pytest.raises(ZeroDivisionError):
-        loop.fit(BigramBackend().create(5, 1), make_data(), make_settings(), recorder)
+        loop.fit(make_bigram(5, 1), make_data(), make_settings(), recorder)
     assert recorder.checkpoints[-1].history[-1].epoch == 1
 
 

@@ -98,7 +98,7 @@ def test_biases_are_zero_but_for_the_forget_gate():
     ("options", "message"),
     [
         ({"hidden_size": 0}, "hidden_size must be >= 1, got 0"),
-        ({"num_layers": 0}, "num_layers must be >= 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
         ({"embedding_size": 0}, "embedding_size must be >= 1, got 0"),
         ({"dropout": 1}, "dropout must be >= 0 and < 1, got 1"),
     ],

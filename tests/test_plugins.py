@@ -65,7 +65,8 @@ class TestInstalled:
         assert plugins.failures == ()
         assert {"files", "python-docs"} <= set(plugins.names("corpus"))
         assert "char" in plugins.names("encoder")
-        assert {"numpy", "ngram"} <= set(plugins.names("backend"))
+        assert "numpy" in plugins.names("backend")
+        assert {"conv", "lstm", "ngram"} <= set(plugins.names("architecture"))
         assert {"greedy", "temperature", "top-k"} <= set(plugins.names("sampler"))
 
     def test_a_distribution_brings_a_component(self, install: Any) -> None:

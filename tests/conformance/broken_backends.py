@@ -10,6 +10,7 @@ from bigram_plugin import BigramBackend, BigramModel, BigramState
 
 import textforge
 from textforge.architectures.checks import check_names_and_shapes
+from textforge.errors import BackendError
 from textforge.model import Arrays, Loss, State
 
 
@@ -160,7 +161,8 @@ class NoisyModel(GoodModel):
     def train_step(
         self, inputs: Any, targets: Any, state: BigramState, *, learning_rate: float, step: int
     ) -> tuple[Loss, State]:
-        self.weights["last"] += np.random.normal(0, 1e-3, self.weights["last"].shape).astype(np.float32)
+        noise = np.random.normal(0, 1e-3, self.weights["last"].shape)
+        self.weights["last"] += noise.astype(np.float32)
         return super().train_step(inputs, targets, state, learning_rate=learning_rate, step=step)
 
 
@@ -217,8 +219,68 @@ class Stateless(GoodBackend):
     model = StatelessModel
 
 
+class HalfModel(GoodModel):
+    def step(self, ids: Any, state: BigramState) -> Any:
+        return super().step(ids, state).astype(np.float16)
+
+
+class Halves(GoodBackend):
+    """Gives logits in float16."""
+
+    model = HalfModel
+
+
+class ClippingModel(GoodModel):
+    def step(self, ids: Any, state: BigramState) -> Any:
+        np.clip(ids, 0, self.vocabulary_size - 1, out=ids)
+        return super().step(ids, state)
+
+
+class Clipping(GoodBackend):
+    """Writes to the ids that it reads."""
+
+    model = ClippingModel
+
+
+class WindowlessModel(GoodModel):
+    def save(self) -> textforge.SavedModel:
+        return attrs.evolve(super().save(), window=None)
+
+
+class Windowless(GoodBackend):
+    """Loses the window in saving."""
+
+    model = WindowlessModel
+
+
+class SeedingModel(GoodModel):
+    def train_step(
+        self, inputs: Any, targets: Any, state: BigramState, *, learning_rate: float, step: int
+    ) -> tuple[Loss, State]:
+        np.random.seed(step)
+        return super().train_step(inputs, targets, state, learning_rate=learning_rate, step=step)
+
+
+class Seeding(GoodBackend):
+    """Seeds NumPy's global generator in each step."""
+
+    model = SeedingModel
+
+
+class Missing(GoodBackend):
+    """Needs a framework that isn't there."""
+
+    def load(self, saved: textforge.SavedModel) -> BigramModel:
+        raise BackendError("the backend good needs a framework, which is not installed: run `pip install it`")
+
+
 BROKEN = [
     (Lists(), "logits"),
+    (Halves(), "logits"),
+    (Clipping(), "ids untouched"),
+    (Windowless(), "window"),
+    (Seeding(), "global generators"),
+    (Missing(), "use"),
     (Forgetful(), "one pass"),
     (FirstOnly(), "last only"),
     (Sorting(), "select"),
@@ -229,7 +291,7 @@ BROKEN = [
     (Patient(), "damage refused"),
     (Seedless(), "same seed"),
     (Idle(), "loss falls"),
-    (Noisy(), "same training"),
+    (Noisy(), "same training", "global generators"),
     (Summing(), "loss"),
     (Learning(), "loss"),
     (Momentless(), "exact resume"),

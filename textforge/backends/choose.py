@@ -133,6 +133,9 @@ def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architec
         raise BackendError("no installed backend trains any architecture; `textforge plugins` says what is installed")
     named = [each.architecture for each in plugins.implementations() if each.backend == backend.name]
     trained = [name for name in named if backend.name in [each.backend for each in trainers(plugins, name)]]
+    if len(trained) == 1:
+        only: Architecture = plugins.architecture(trained[0])
+        return only
     if trained:
         raise BackendError(
             f"the backend {backend.name} trains {listed(trained)}, none of them by default: "

@@ -1,6 +1,7 @@
-"""What a backend is checked for in training. Each check is given a `BackendCase`, and raises `CheckFailure`.
+"""Checks of models in training, of a backend's or an implementation's.
 
-A backend that only runs models, or counts instead of learning step by step, is asked what applies to it.
+Each is given a `ModelCase`, and raises `CheckFailure`, or `NotApplicable` where models are only run, or count instead
+of learning step by step.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import numpy as np
 
 from textforge.model import Array, Arrays, GradientModel, State
 from textforge.testing import training
-from textforge.testing.cases import BackendCase
 from textforge.testing.failures import NotApplicable, fail
 from textforge.testing.isolation import undisturbed
-from textforge.training.settings import TrainingSettings
+from textforge.testing.model_cases import BackendCase, ModelCase
 
 ROWS, LENGTH = 4, 16
 STEPS = 3
@@ -34,9 +34,9 @@ def check_same_seed(case: BackendCase) -> None:
         )
 
 
-def check_loss_falls(case: BackendCase) -> None:
+def check_loss_falls(case: ModelCase) -> None:
     """Training on a tiny corpus makes the model predict it better."""
-    model = case.component.load(case.fresh)
+    model = case.make(case.fresh)
     before = training.tiny_loss(model)
     after = training.tiny_loss(case.trained(model))
     if not after < FALLEN * before:
@@ -47,9 +47,9 @@ def check_loss_falls(case: BackendCase) -> None:
         )
 
 
-def check_same_training(case: BackendCase) -> None:
+def check_same_training(case: ModelCase) -> None:
     """Training twice from the same weights, with the same seed, gives the same weights, bit for bit."""
-    models = [case.trained(case.component.load(case.fresh)).save() for _ in range(2)]
+    models = [case.trained(case.make(case.fresh)).save() for _ in range(2)]
     different = _different(models[0].arrays, models[1].arrays)
     if different:
         fail(
@@ -59,7 +59,7 @@ def check_same_training(case: BackendCase) -> None:
         )
 
 
-def check_loss(case: BackendCase) -> None:
+def check_loss(case: ModelCase) -> None:
     """`loss` is the mean of what the model's own logits say of the targets, and learns nothing."""
     model = _trainable(case)
     inputs, targets = _batch(0)
@@ -79,7 +79,7 @@ def check_loss(case: BackendCase) -> None:
         fail("loss to leave the weights alone", f"changes in {different}", "let only train_step learn")
 
 
-def check_exact_resume(case: BackendCase) -> None:
+def check_exact_resume(case: ModelCase) -> None:
     """Training that was saved and taken up again ends with the same weights, bit for bit, as one that never stopped."""
     with undisturbed():
         whole = _trainable(case)
@@ -89,10 +89,10 @@ def check_exact_resume(case: BackendCase) -> None:
         state = _trained(case, first, first.start(ROWS), range(STEPS))
         saved = attrs.evolve(first.save(), arrays=training.copied(first.save().arrays))
         arrays = training.copied(first.training_arrays(state))
-        second = case.component.load(saved)
+        second = case.make(saved)
         if not isinstance(second, GradientModel):
             fail("load to give a model that can be trained on", type(second).__name__, "load what create makes")
-        second.begin(_settings(case).make_optimizer(), training.SEED)
+        second.begin(case.make_settings().make_optimizer(), training.SEED)
         _steps(case, second, second.restore(arrays), range(STEPS, 2 * STEPS))
     different = _different(whole.save().arrays, second.save().arrays)
     if different:
@@ -103,27 +103,24 @@ def check_exact_resume(case: BackendCase) -> None:
         )
 
 
-CHECKS = (check_same_seed, check_loss_falls, check_same_training, check_loss, check_exact_resume)
+TRAINING_CHECKS = (check_loss_falls, check_same_training, check_loss, check_exact_resume)
+CHECKS = (check_same_seed, *TRAINING_CHECKS)
 
 
-def _trainable(case: BackendCase) -> GradientModel:
-    model = case.component.load(case.fresh)
+def _trainable(case: ModelCase) -> GradientModel:
+    model = case.make(case.fresh)
     if not isinstance(model, GradientModel):
         raise NotApplicable("it doesn't learn step by step")
     return model
 
 
-def _settings(case: BackendCase) -> TrainingSettings:
-    return TrainingSettings(**{"seed": training.SEED, **case.settings})
-
-
-def _trained(case: BackendCase, model: GradientModel, state: State, steps: range) -> State:
-    model.begin(_settings(case).make_optimizer(), training.SEED)
+def _trained(case: ModelCase, model: GradientModel, state: State, steps: range) -> State:
+    model.begin(case.make_settings().make_optimizer(), training.SEED)
     return _steps(case, model, state, steps)
 
 
-def _steps(case: BackendCase, model: GradientModel, state: State, steps: range) -> State:
-    rate = _settings(case).peak_learning_rate
+def _steps(case: ModelCase, model: GradientModel, state: State, steps: range) -> State:
+    rate = case.make_settings().peak_learning_rate
     for step in steps:
         inputs, targets = _batch(step)
         loss, state = model.train_step(inputs, targets, state, learning_rate=rate, step=step)
@@ -132,10 +129,7 @@ def _steps(case: BackendCase, model: GradientModel, state: State, steps: range) 
 
 
 def _batch(step: int) -> tuple[Array, Array]:
-    """The inputs and targets of a step, (B, T) each."""
-    streams = training.tiny_tokens()[: ROWS * 128].reshape(ROWS, 128)
-    start = step * LENGTH
-    return streams[:, start : start + LENGTH], streams[:, start + 1 : start + LENGTH + 1]
+    return training.make_batch(step, ROWS, LENGTH)
 
 
 def _mean_loss(logits: Array, targets: Array) -> float:

@@ -1,4 +1,4 @@
-"""What an encoder is checked for. Each check is given an `EncoderCase`, and raises `CheckFailure`."""
+"""Checks of an encoder. Each is given an `EncoderCase`, and raises `CheckFailure`."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ def check_round_trip(case: EncoderCase) -> None:
                 shown(decoded[place : place + 20]),
                 "keep spaces, case and accents as tokens, or declare `lossy = True`",
             )
+
+
+def check_ids_untouched(case: EncoderCase) -> None:
+    """Decoding leaves the ids that it is given as they are."""
+    encoder = case.fitted
+    for text in case.texts:
+        ids = np.array(encoder.encode(text))
+        ids.flags.writeable = False
+        try:
+            encoder.decode(ids)
+            encoder.decoder().push(tuple(ids.tolist()))
+        except Exception as error:
+            fail("read-only ids to be decoded", described(error), "work on a copy: np.array(ids), or list(ids)")
 
 
 def check_incremental_decoding(case: EncoderCase) -> None:
@@ -225,8 +238,10 @@ def _is_part(part: str, whole: str) -> bool:
 
 
 CHECKS = (
+    component_checks.check_use,
     check_ids,
     check_round_trip,
+    check_ids_untouched,
     check_incremental_decoding,
     check_cut,
     check_chunks,

@@ -1,17 +1,23 @@
-"""From what a user wrote to the components that are to be checked."""
+"""Components to be checked, and what they are checked with, from what a user wrote."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from textforge.bundle.reader import Bundle
 from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
+from textforge.corpora.base import END_OF_TEXT
+from textforge.encoders.base import Encoder
 from textforge.errors import PluginError, SpecError, UnknownComponent, listed, nearest
+from textforge.model import SavedModel
 from textforge.plugins.registry import KINDS, Plugin, Plugins
+from textforge.testing.texts import HARD_TEXTS, PLAIN_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +33,48 @@ class Subject:
     """Makes it; raises `OptionError` where it lacks an option."""
 
 
+@attrs.frozen
+class Fittings:
+    """An encoder, a model and a tolerance to check with, each None unless given."""
+
+    encoder: Encoder | None = None
+    model: SavedModel | None = None
+    tolerance: float | None = None
+
+    @classmethod
+    def of(cls, plugins: Plugins, *, encoder: str | None, model: Path | None, tolerance: float | None) -> Fittings:
+        """Fit the encoder that a spec names to the kit's texts, or take a bundle's, and read the bundle's model.
+
+        Raises `BundleError` for what is no bundle, and whatever is wrong with the spec.
+        """
+        bundle = None if model is None else Bundle.open(model)
+        if encoder is not None:
+            texts = [part for text in (PLAIN_TEXT, *HARD_TEXTS) for part in (text, END_OF_TEXT)]
+            return cls(plugins.encoder(encoder).fit(texts), None if bundle is None else bundle.model(), tolerance)
+        if bundle is not None:
+            return cls(bundle.encoder(plugins), bundle.model(), tolerance)
+        return cls(tolerance=tolerance)
+
+    def details(self, kind: str) -> dict[str, Any]:
+        """Return what of them the case of a kind takes."""
+        of_kind: dict[str, dict[str, Any]] = {
+            "sampler": {"encoder": self.encoder, "tolerance": self.tolerance},
+            "backend": {"saved": self.model, "tolerance": self.tolerance},
+        }
+        return {name: value for name, value in of_kind.get(kind, {}).items() if value is not None}
+
+
+def refuse_idle(kinds: Iterable[str], **given: object) -> None:
+    """Raise `PluginError` where an encoder or a model was given that is of use for none of the kinds."""
+    users = {"encoder": ("sampler",), "model": ("sampler", "backend")}
+    for name, value in given.items():
+        if value is not None and not set(users[name]).intersection(kinds):
+            others = " and ".join(f"a {kind}" for kind in dict.fromkeys(kinds))
+            raise PluginError(f"--{name} is for checking a {' or a '.join(users[name])}, not {others}: leave it out")
+
+
 def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subject]:
-    """What a component's spec, or a distribution's name, stands for.
+    """Return what a component's spec, or a distribution's name, stands for.
 
     Raises `UnknownComponent` for what is neither, and `PluginError` for what could be components of several kinds, or
     is a distribution that failed to load, and whatever is wrong with the spec.

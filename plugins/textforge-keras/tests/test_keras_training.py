@@ -86,7 +86,7 @@ class TestDropout(DropoutSuite):
         model = self.make("conv")
         network = model.network
         ids = tf.constant(batch(0)[0].astype(np.int32))
-        logits, _ = network(ids, network.start(ROWS), dropout=tf.zeros_like)
+        logits, _ = network(ids, model.start(ROWS), dropout=tf.zeros_like)
         expected = network.output(network.input(network.embedding(ids)))
         np.testing.assert_allclose(logits, expected, rtol=1.3e-6, atol=1e-5)
 
