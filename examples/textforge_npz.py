@@ -5,7 +5,6 @@ textforge export model/ --format npz model.npz --plugin examples/textforge_npz.p
 
 import json
 
-import attrs
 import numpy as np
 
 import textforge
@@ -27,7 +26,8 @@ class NpzFormat(textforge.Format):
         with np.load(path, allow_pickle=False) as arrays:
             read = {name: arrays[name] for name in arrays.files}
         about = json.loads(str(read.pop(ABOUT)))
-        return attrs.evolve(saved, arrays=read, **{name: about[name] for name in ("options", "vocabulary_size", "window")})
+        names = ("architecture", "options", "vocabulary_size", "window")
+        return textforge.SavedModel(arrays=read, **{name: about[name] for name in names})
 
 
 @textforge.hookimpl

@@ -77,8 +77,6 @@ def test_another_architecture_is_refused_and_those_that_can_are_named(registry: 
 
 def test_a_model_that_nothing_installed_runs(registry: Plugins) -> None:
     foreign = SavedModel("attention", {}, 3, {})
-    message = (
-        r"^no installed backend runs a model of the architecture 'attention' of the plugin 'textforge-attention'"
-    )
+    message = r"^no installed backend runs a model of the architecture 'attention' of the plugin 'textforge-attention'"
     with pytest.raises(BackendError, match=message):
         choose_runner(registry, foreign, None, "textforge-attention")

@@ -69,9 +69,7 @@ def test_a_generator_made_by_hand_is_saved_too(tmp_path: Path, registry: Plugins
     textforge.TextGenerator(model, encoder, plugins=registry).save(tmp_path / "m")
     loaded = textforge.load(tmp_path / "m", plugins=registry)
     np.testing.assert_array_equal(loaded.model.save().arrays["last"], model.save().arrays["last"])
-    with pytest.raises(
-        BackendError, match=r"no installed backend runs .*'bigram' of the plugin 'bigram_plugin'"
-    ):
+    with pytest.raises(BackendError, match=r"no installed backend runs .*'bigram' of the plugin 'bigram_plugin'"):
         textforge.load(tmp_path / "m", plugins=Plugins(disabled="all"))
 
 
