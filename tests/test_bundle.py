@@ -158,7 +158,7 @@ def test_a_damaged_part_is_mended_by_the_next_commit(tmp_path):
 
 def test_an_existing_bundle_stays_unless_allowed(tmp_path):
     save(tmp_path, contents(1))
-    with pytest.raises(BundleError, match=r"holds a trained model already; .*--resume.*--overwrite"):
+    with pytest.raises(BundleError, match=r"holds a trained model already; .*resume=True.*overwrite=True"):
         BundleWriter.prepare(tmp_path)
     for keywords in ({"overwrite": True}, {"resume": True}):
         BundleWriter.prepare(tmp_path, **keywords)

@@ -142,7 +142,7 @@ def test_logprobs_go_into_json(model: Path) -> None:
 
 def test_a_log_probability_of_nothing_is_null() -> None:
     noted = (TokenLogprob(3, "a", -math.inf, -0.5), TokenLogprob(4, "b", -1.5, 0.0))
-    entry = _entry(7, GeneratedText("It ", "ab", "length", 2, 1, noted))
+    entry = _entry(GeneratedText("It ", "ab", "length", 2, 1, noted, number=7))
     written = json.loads(json.dumps(entry, allow_nan=False))
     assert written == {
         "number": 7,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import types
@@ -27,6 +28,7 @@ from textforge.library.exporting import about, export
 from textforge.library.generator import TextGenerator
 from textforge.model import Array, Arrays, SavedModel
 from textforge.plugins.registry import Plugins
+from textforge.plugins.sources import installed_sources
 
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
 
@@ -259,7 +261,7 @@ def test_a_state_that_is_carried_on_wrongly_is_noticed(tmp_path: Path, monkeypat
 
 def test_a_file_that_is_there_is_left_alone(registry: Plugins, tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_text("mine")
-    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with --overwrite, or choose"):
+    with pytest.raises(ExportError, match=r"mine\.npz is there already; replace it with overwrite=True, or choose"):
         write(tmp_path / "mine.npz", registry)
     assert (tmp_path / "mine.npz").read_text() == "mine"
     write(tmp_path / "mine.npz", registry, overwrite=True)
@@ -361,6 +363,12 @@ def test_a_plugin_that_is_left_out_may_be_what_brings_a_format(tmp_path: Path) -
         export(saved_lstm(), ENCODER, "torch", tmp_path / "x", plugins=Plugins(disabled="all"))
 
 
+def test_a_format_that_is_not_installed_is_told_with_those_that_are(tmp_path: Path) -> None:
+    own = Plugins(sources=[source for source in installed_sources() if source.distribution == "textforge"])
+    with pytest.raises(ExportError, match=r"^there is no format 'torch'; formats for this model: onnx$"):
+        export(saved_lstm(), ENCODER, "torch", tmp_path / "x", plugins=own)
+
+
 def test_a_format_may_be_given_as_an_object(registry: Plugins, tmp_path: Path) -> None:
     assert export(bigram(), ENCODER, CopyFormat(), tmp_path / "x", plugins=registry).format == "copy"
 
@@ -456,6 +464,11 @@ def test_the_command_says_so_where_weights_were_compared(model: Path, tmp_path: 
     assert "Installed formats:\n" in shown
     assert "  plain  a plain file\n" in shown
     assert "  onnx   an ONNX graph that reads one token a row" in shown
+
+
+def test_what_a_format_needs_of_architectures_is_listed() -> None:
+    shown = run("plugins").stdout
+    assert re.search(r"^textforge \(formats\) .*\n +format +onnx\n +implements +lstm as onnx, conv as onnx$", shown, re.M)
 
 
 def test_a_plugin_that_can_t_be_loaded_spoils_no_help(tmp_path: Path) -> None:

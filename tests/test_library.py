@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
     loaded.save(tmp_path / "b")
     assert textforge.load(tmp_path / "b").generate("It is ", max_tokens=80, seed=2) == text
     assert Bundle.open(tmp_path / "b").corpora == Bundle.open(tmp_path / "a").corpora
-    with pytest.raises(BundleError, match="--overwrite"):
+    with pytest.raises(BundleError, match="overwrite=True"):
         loaded.save(tmp_path / "b")
     loaded.save(tmp_path / "b", overwrite=True)
 
@@ -281,3 +282,70 @@ def test_a_model_that_is_counted_shows_its_samples_whatever_the_epochs(book: Pat
     report.samples = lambda samples: shown.extend(sample.chain for sample in samples)  # type: ignore[method-assign]
     textforge.train(book, architecture="ngram", sample="greedy", sample_every=4, seed=1, report=report)
     assert shown == ["greedy"]
+
+
+def test_a_text_may_be_given_in_a_corpus_s_place(book: Path, registry: Plugins) -> None:
+    text = book.read_text(encoding="utf-8")
+    from_text = textforge.train(text=text, architecture="ngram:order=3", seed=1, plugins=registry)
+    from_file = textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
+    assert from_text.generate("It", seed=1) == from_file.generate("It", seed=1)
+    with pytest.raises(TrainingError, match="a corpus and a text were both given; give one of them"):
+        textforge.train(book, text=text, plugins=registry)
+    with pytest.raises(TrainingError, match="text must be the text to learn from, got 3"):
+        textforge.train(text=3, plugins=registry)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["progress", "overwrite", "resume"])
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_what_is_neither_true_nor_false_is_refused(name: str, value: Any, book: Path, registry: Plugins) -> None:
+    with pytest.raises(OptionError, match=rf"^{name} must be True or False, got {value!r}$"):
+        textforge.train(book, plugins=registry, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "patience"])
+def test_true_is_no_whole_number(name: str, book: Path, registry: Plugins) -> None:
+    with pytest.raises(OptionError, match=rf"^{name} must be a whole number.*, got true$"):
+        textforge.train(book, plugins=registry, **{name: True})
+
+
+def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
+    book: Path, registry: Plugins, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Messages()
+    with caplog.at_level(logging.INFO, "textforge"):
+        textforge.train(book, architecture="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
+    assert {record.name for record in caplog.records} == {"textforge.training"}
+    logged = [record.getMessage() for record in caplog.records]
+    assert "backend ngram:order=3, seed 1" in logged
+    assert [message for message in logged if message.startswith("epoch 1: training loss ")]
+    assert set(report.messages) <= set(logged)
+    assert "backend ngram:order=3, seed 1" in capsys.readouterr().err
+
+
+def test_nothing_is_said_unless_it_is_asked_for(
+    book: Path, registry: Plugins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
+    assert capsys.readouterr() == ("", "")
+
+
+class Unnamed(textforge.Sampler):
+    """A sampler that no plugin registers."""
+
+    name = "unnamed"
+
+    def __call__(self, logits: Any, context: Any) -> Any:
+        return logits
+
+
+def test_a_chain_of_objects_is_not_read_back_from_its_text(book: Path, registry: Plugins) -> None:
+    written: list[Sample] = []
+
+    class Samples(textforge.Report):
+        def samples(self, samples: Any) -> None:
+            written.extend(samples)
+
+    textforge.train(
+        book, backend="bigram", epochs=1, seed=1, plugins=registry, sample=[[Unnamed()], "greedy"], report=Samples()
+    )
+    assert [sample.chain for sample in written] == ["unnamed", "greedy"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import types
@@ -9,49 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin_texts import HALVE, HEAD, implementing, other, source
 
 from textforge.errors import AmbiguousComponent, BackendError, PluginError, SpecError, UnknownComponent
 from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
-
-HEAD = """
-import textforge
-
-class Halve(textforge.Sampler):
-    "Halve the logits."
-    name = "halve"
-    by: float = textforge.option(default=2, gt=0, help="By how much.")
-
-    def __call__(self, logits, context):
-        return logits / self.by
-"""
-HOOK = """
-@textforge.hookimpl
-def register_samplers(register):
-    register(Halve)
-"""
-HALVE = HEAD + HOOK
-
-
-def other(name: str) -> str:
-    """The plugin with a sampler of another name."""
-    return HALVE.replace('"halve"', f'"{name}"')
-
-
-def source(text: str, name: str = "fake", distribution: str | None = None) -> Source:
-    """A plugin that is this text."""
-
-    def load() -> types.ModuleType:
-        module = types.ModuleType(f"fake_{name}")
-        exec(text, vars(module))
-        return module
-
-    return Source(name, distribution, None if distribution is None else "1.0", load)
-
-
-def implementing(statement: str) -> str:
-    """A plugin that registers an implementation by this statement."""
-    return f"import textforge\n@textforge.hookimpl\ndef register_implementations(register):\n    {statement}\n"
 
 
 def load(text: str) -> Plugin:
@@ -189,6 +153,10 @@ BROKEN = {
         "import fake_missing_dependency",
         "ModuleNotFoundError: No module named 'fake_missing_dependency'; pip install textforge-broken may bring it",
     ),
+    "a module of another version of textforge": (
+        "import textforge.nowhere",
+        "ModuleNotFoundError: No module named 'textforge.nowhere'; it was written for another version of textforge",
+    ),
     "a class body that is refused": (
         HALVE.replace(" = textforge.option(", " = dict("),
         "TypeError: Halve.by is neither an option nor learnt",
@@ -203,7 +171,7 @@ BROKEN = {
     ),
     "no hook at all": (
         HEAD,
-        "it has no hook: write one of register_architectures, register_backends, register_corpora",
+        "it has no hook: write one of register_architectures, register_backends, register_commands",
     ),
     "a misspelt hook": (
         HALVE.replace("register_samplers", "register_sampler"),
@@ -293,7 +261,7 @@ class TestGuardedLoading:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("min-p:0.1")
         assert str(caught.value) == (
-            "there is no sampler 'min-p'; installed: halve "
+            "there is no sampler 'min-p'; installed: halve; if a plugin brings it, install that plugin "
             "(textforge-min-p (min-p) failed to load: ZeroDivisionError: division by zero)"
         )
 
@@ -373,28 +341,17 @@ class TestLookUp:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("havle:3")
         assert str(caught.value) == "there is no sampler 'havle'; installed: greedy, halve; did you mean 'halve'?"
-        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none$"):
+        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none; if a plugin brings it"):
             plugins.corpus("halve")
 
-    def test_two_plugins_of_one_name_are_an_error_when_it_is_asked_for(self, install: Any) -> None:
-        install("textforge-one", {"uno": "fake_one"}, fake_one=HALVE)
-        install("textforge-two", {"due": "fake_two"}, fake_two=HALVE)
-        plugins = Plugins()
-        assert plugins.sampler("top-k:3") == TopK(3)
-        assert "halve" in plugins.names("sampler")
-        with pytest.raises(AmbiguousComponent) as caught:
-            plugins.sampler("halve")
-        assert str(caught.value) == (
-            "more than one sampler is called 'halve', by textforge-one (uno) and textforge-two (due); "
-            "uninstall one, or name one in TEXTFORGE_DISABLE_PLUGINS"
-        )
-        assert Plugins(disabled="textforge-one").sampler("halve:3").spec == "halve:3.0"
-
-    def test_a_stranger_may_not_replace_ours_in_silence(self, install: Any) -> None:
-        install("textforge-better", {"better": "fake_better"}, fake_better=other("top-k"))
-        with pytest.raises(AmbiguousComponent, match=r"textforge \(samplers\) and textforge-better \(better\)"):
-            Plugins().sampler("top-k")
-        assert Plugins(disabled="better").sampler("top-k") == TopK()
+    def test_a_copy_looks_up_what_the_first_does(self, tmp_path: Path, modules_undone: None) -> None:
+        file = tmp_path / "halve.py"
+        file.write_text(HALVE)
+        plugins = Plugins(str(file), disabled="all")
+        assert plugins.sampler("halve")
+        for other_plugins in (copy.deepcopy(plugins), pickle.loads(pickle.dumps(plugins))):
+            assert other_plugins.names("sampler") == plugins.names("sampler")
+            assert other_plugins.sampler("halve:3").by == 3
 
     def test_kinds_may_share_a_name(self) -> None:
         text = (
@@ -546,7 +503,7 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
     def test_beside_what_is_installed(self, install: Any, tmp_path: Path) -> None:
         install("textforge-halve", {"halve": "fake_halve"}, fake_halve=HALVE)
         file = self.write(tmp_path / "halve.py")
-        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py; "):
+        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py: "):
             Plugins([file]).sampler("halve")
         assert Plugins([file], disabled="textforge-halve").sampler("halve")
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from environments import Environment
 
 from textforge.cli import main
+from textforge.cli.plugins_new import KINDS
 from textforge.errors import PluginError
-from textforge.plugins.registry import KINDS
 from textforge.plugins.scaffolding import write_plugin
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def written(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
 def test_they_show_up_at_once(environment: Environment, written: Path) -> None:
     shown = environment.run("textforge plugins", written)
     for kind in KINDS:
-        assert f"textforge-my-{kind} (my-{kind}) 0.1.0\n    {kind:<8} my-{kind}\n" in shown
+        assert f"textforge-my-{kind} (my-{kind}) 0.1.0\n    {kind:<12} my-{kind}\n" in shown
 
 
 @pytest.mark.parametrize("kind", KINDS)

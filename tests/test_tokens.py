@@ -20,11 +20,11 @@ import textforge
 from textforge.corpora import tokens
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.files import FilesCorpus
+from textforge.corpora.record import CorpusRecord
 from textforge.corpora.tokens import token_file
 from textforge.encoders.base import Encoder
 from textforge.encoders.char import CharEncoder
 from textforge.errors import CorpusError, EncodingError
-from textforge.training.data import CorpusRecord
 
 TEXT = st.text(st.sampled_from("abc \né😀\ud800" + END_OF_TEXT))
 WRITTEN = TEXT.filter(lambda text: text.strip(END_OF_TEXT))

@@ -27,10 +27,28 @@ if TYPE_CHECKING:
     from textforge.components.frameworks import Framework
     from textforge.corpora.base import END_OF_TEXT, Corpus
     from textforge.encoders.base import Encoder, IncrementalDecoder
-    from textforge.errors import TextforgeError
+    from textforge.errors import (
+        AmbiguousComponent,
+        BackendError,
+        BundleError,
+        CorpusError,
+        EncodingError,
+        ExportError,
+        GenerationError,
+        OptionError,
+        PluginError,
+        PluginWarning,
+        SpecError,
+        StopTraining,
+        TextforgeError,
+        TextforgeWarning,
+        TrainingError,
+        UnknownComponent,
+    )
     from textforge.evaluation.metric import Metric
     from textforge.formats.base import Format
     from textforge.generation.applying import apply_samplers
+    from textforge.generation.request import Request
     from textforge.library.facade import load, train
     from textforge.library.generator import GeneratedText, TextGenerator
     from textforge.model import CountingModel, GradientModel, Model, Optimizer, SavedModel, StateShape
@@ -41,30 +59,46 @@ if TYPE_CHECKING:
     from textforge.training.settings import TrainingSettings
 
 _MODULES = {
+    "AmbiguousComponent": "errors",
     "Architecture": "architectures.base",
     "Backend": "backends.base",
+    "BackendError": "errors",
+    "BundleError": "errors",
     "Component": "components.component",
     "Context": "samplers.base",
     "Corpus": "corpora.base",
+    "CorpusError": "errors",
     "CountingModel": "model",
     "END_OF_TEXT": "corpora.base",
     "Encoder": "encoders.base",
+    "EncodingError": "errors",
+    "ExportError": "errors",
     "Format": "formats.base",
     "Framework": "components.frameworks",
     "GeneratedText": "library.generator",
+    "GenerationError": "errors",
     "GradientModel": "model",
     "IncrementalDecoder": "encoders.base",
     "Metric": "evaluation.metric",
     "Model": "model",
     "Optimizer": "model",
+    "OptionError": "errors",
+    "PluginError": "errors",
+    "PluginWarning": "errors",
     "Plugins": "plugins.registry",
     "Report": "training.report",
+    "Request": "generation.request",
     "Sampler": "samplers.base",
     "SavedModel": "model",
+    "SpecError": "errors",
     "StateShape": "model",
+    "StopTraining": "errors",
     "TextGenerator": "library.generator",
     "TextforgeError": "errors",
+    "TextforgeWarning": "errors",
+    "TrainingError": "errors",
     "TrainingSettings": "training.settings",
+    "UnknownComponent": "errors",
     "Weight": "architectures.base",
     "apply_samplers": "generation.applying",
     "glorot": "architectures.first_values",
@@ -81,29 +115,45 @@ _MODULES = {
 __all__ = [
     "END_OF_TEXT",
     "PLUGIN_API",
+    "AmbiguousComponent",
     "Architecture",
     "Backend",
+    "BackendError",
+    "BundleError",
     "Component",
     "Context",
     "Corpus",
+    "CorpusError",
     "CountingModel",
     "Encoder",
+    "EncodingError",
+    "ExportError",
     "Format",
     "Framework",
     "GeneratedText",
+    "GenerationError",
     "GradientModel",
     "IncrementalDecoder",
     "Metric",
     "Model",
     "Optimizer",
+    "OptionError",
+    "PluginError",
+    "PluginWarning",
     "Plugins",
     "Report",
+    "Request",
     "Sampler",
     "SavedModel",
+    "SpecError",
     "StateShape",
+    "StopTraining",
     "TextGenerator",
     "TextforgeError",
+    "TextforgeWarning",
+    "TrainingError",
     "TrainingSettings",
+    "UnknownComponent",
     "Weight",
     "__version__",
     "apply_samplers",
@@ -128,4 +178,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The errors of textforge, as one tree.
 
     TextforgeError
     ├── SpecError           a component's spec can't be read              (ValueError)
@@ -16,15 +16,79 @@
 
 Every message is one line: what is wrong, what was given, what to do. On the command line each
 is printed as ``Error: …`` and ends the command with status 1.
+
+What to do is written differently in a program and on the command line: ``overwrite=True``, ``--overwrite``. A message
+with such a remedy is given in parts, its `Advice` among them, and each side writes it in its own words.
+
+Beside the tree stand `TextforgeWarning`, for what is done but hardly meant, its `PluginWarning`, and `StopTraining`, by
+which a report ends a run.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+_ABSENT: Any = object()
 
 
-class TextforgeError(Exception):
+class Advice(NamedTuple):
+    """A remedy, in the words of the library and of the command line.
+
+    >>> error = BundleError("the folder is taken; use ", advise("overwrite", True))
+    >>> str(error), error.command_line
+    ('the folder is taken; use overwrite=True', 'the folder is taken; use --overwrite')
+    >>> [advice.code for advice in error.advice]
+    ['overwrite']
+    """
+
+    code: str
+    """The name of the library's argument, for a program to decide by."""
+    library: str
+    command_line: str
+
+
+def advise(name: str, value: Any = _ABSENT) -> Advice:
+    """Return the advice to give an argument, with this value where one is meant.
+
+    >>> advise("unknown", "skip").library, advise("unknown", "skip").command_line
+    ("unknown='skip'", '--unknown skip')
+    >>> advise("clip_norm").library, advise("clip_norm").command_line
+    ('clip_norm', '--clip-norm')
+    """
+    option = "--" + name.replace("_", "-")
+    if value is _ABSENT:
+        return Advice(name, name, option)
+    return Advice(name, f"{name}={value!r}", option if value is True else f"{option} {value}")
+
+
+NAME_PLUGIN = Advice(
+    "plugins", "name its file in plugins=textforge.Plugins('its_file.py')", "name its file with --plugin"
+)
+"""What to do where something comes from a plugin that isn't installed."""
+
+
+class Message(Exception):
+    """A message of one line or its parts: texts, and what to do as `Advice`."""
+
+    def __str__(self) -> str:
+        return "".join(part.library if isinstance(part, Advice) else str(part) for part in self.args)
+
+    @property
+    def command_line(self) -> str:
+        """The message as the command line words it."""
+        if not self.advice:
+            return str(self)
+        return "".join(part.command_line if isinstance(part, Advice) else str(part) for part in self.args)
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """The remedies in the message, for a program to decide by."""
+        return tuple(part for part in self.args if isinstance(part, Advice))
+
+
+class TextforgeError(Message):
     """The base of every error textforge raises on purpose."""
 
 
@@ -76,12 +140,24 @@ class GenerationError(TextforgeError):
     """Text can't be generated as asked."""
 
 
+class TextforgeWarning(Message, UserWarning):
+    """A request that is carried out, but is hardly what was meant."""
+
+
+class PluginWarning(TextforgeWarning):
+    """A plugin's component is hidden by one of textforge's own that has its name."""
+
+
+class StopTraining(Exception):
+    """Raised by a `Report` to end a training run well: what was learnt is kept."""
+
+
 def listed(names: Iterable[str]) -> str:
-    """The names in order, joined by commas; ``none`` where there are none."""
+    """Return the names in order, joined by commas; ``none`` where there are none."""
     return ", ".join(sorted(names)) or "none"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'top-k'?`` where a known name is close, else nothing."""
+    """Return ``; did you mean 'top-k'?`` where a known name is close, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

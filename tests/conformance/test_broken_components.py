@@ -15,7 +15,9 @@ from conformance import (
     broken_corpora,
     broken_encoders,
     broken_implementations,
+    broken_models,
     broken_samplers,
+    good_model,
 )
 
 from textforge.testing import CHECKS, fresh, run_case
@@ -30,6 +32,7 @@ BROKEN: list[tuple[Any, tuple[str, ...]]] = [
         *broken_corpora.BROKEN,
         *broken_architectures.BROKEN,
         *broken_implementations.BROKEN,
+        *broken_models.BROKEN,
         *broken_backends.BROKEN,
     )
 ]
@@ -40,8 +43,8 @@ GOOD = [
     broken_encoders.Lowering(),
     broken_corpora.GoodCorpus(),
     broken_architectures.GoodArchitecture(),
-    broken_implementations.GOOD,
-    broken_backends.GoodBackend(),
+    good_model.GOOD,
+    broken_backends.GOOD,
 ]
 SLOW = """
 import time
@@ -78,7 +81,7 @@ def failures(component: Any) -> dict[str, str]:
 
 
 def in_order(component: Any) -> str:
-    found = getattr(component, "make_model", type(component))
+    found = getattr(component, "make", None) or type(getattr(component, "component", component))
     return str(found.__name__)
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 from conformance.broken_architectures import GoodArchitecture
-from conformance.broken_implementations import GoodModel
+from conformance.broken_backends import GoodBackend, make_plugins
+from conformance.good_model import GoodModel
 
 from textforge.errors import PluginError
 from textforge.model import Array, CountingModel
@@ -19,11 +20,11 @@ class TestArchitecture(ArchitectureTests):
 
 
 class TestImplementation(ImplementationTests):
-    components = (GoodArchitecture(), GoodArchitecture(width=8))
+    components = (GoodArchitecture(), "good:width=8")
     settings: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.4}
 
-    def case(self, component: GoodArchitecture) -> ImplementationCase:
-        return ImplementationCase(component, make_model=GoodModel, **self.details())
+    backend = GoodBackend()
+    plugins = make_plugins("conformance.good_model:GoodModel")
 
 
 def test_a_class_that_names_no_backend_says_so() -> None:
@@ -40,7 +41,6 @@ class Counting(GoodModel, CountingModel):
 
 
 def test_a_model_that_counts_is_ready_once_it_has_counted() -> None:
-    case = ImplementationCase(GoodArchitecture(scale=1e-9), make_model=Counting)
-    assert case.counts(case.load())
+    case = ImplementationCase(GoodArchitecture(scale=1e-9), make=Counting)
     assert all(abs(array).max() < 1e-6 for array in case.fresh.arrays.values())
     assert abs(case.load().save().arrays["before.weight"]).max() > 0.1

@@ -19,7 +19,7 @@ import textforge
 from textforge.encoders.char import CharEncoder
 from textforge.model import Arrays, Model, Optimizer, SavedModel
 from textforge.training.batches import StreamBatches
-from textforge.training.report import Reports
+from textforge.training.reports import Reports
 from textforge.training.settings import DEFAULT_LEARNING_RATES
 
 ROWS, LENGTH = 16, 64

@@ -14,7 +14,16 @@ import attrs
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.components.spec import Spec, parse_spec
-from textforge.errors import BackendError, BundleError, OptionError, TextforgeError, UnknownComponent, listed
+from textforge.errors import (
+    NAME_PLUGIN,
+    BackendError,
+    BundleError,
+    OptionError,
+    TextforgeError,
+    UnknownComponent,
+    advise,
+    listed,
+)
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Implementation, Plugins
 
@@ -34,7 +43,7 @@ def choose_trained(
     if computing is None:
         computing = plugins.backend(_default_trainer(plugins, chosen.name))
     elif not any(found.backend == computing.name for found in trainers(plugins, chosen.name)):
-        raise BackendError(_refusal(plugins, computing.name, chosen.name))
+        raise _refusal(plugins, computing.name, chosen.name)
     return chosen, computing
 
 
@@ -48,7 +57,8 @@ def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architectur
         if parsed is None or not (misplaced := _misplaced(parsed, plugins.find("architecture", parsed.name), backends)):
             raise
         name, cls = misplaced
-        raise OptionError(f"{name} belongs to the backend: --backend {cls.name}:{name}={parsed.pairs[name]}") from error
+        spec = f"{cls.name}:{name}={parsed.pairs[name]}"
+        raise OptionError(f"{name} belongs to the backend: ", advise("backend", spec)) from error
     return architecture
 
 
@@ -65,13 +75,14 @@ def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architectu
         if misplaced is None:
             raise
         name, cls = misplaced
-        raise OptionError(
-            f"{name} belongs to the architecture: --architecture {cls.name}:{name}={parsed.pairs[name]}"
-        ) from error
+        right = advise("architecture", f"{cls.name}:{name}={parsed.pairs[name]}")
+        raise OptionError(f"{name} belongs to the architecture: ", right) from error
     except UnknownComponent as error:
         name = parse_spec(spec).name if isinstance(spec, str) else ""
         if name in plugins.names("architecture"):
-            raise UnknownComponent(f"{name} is an architecture, not a backend: --architecture {name}") from error
+            raise UnknownComponent(
+                f"{name} is an architecture, not a backend: ", advise("architecture", name)
+            ) from error
         raise
     return backend
 
@@ -138,8 +149,8 @@ def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architec
         return only
     if trained:
         raise BackendError(
-            f"the backend {backend.name} trains {listed(trained)}, none of them by default: "
-            f"name one with --architecture {sorted(trained)[0]}"
+            f"the backend {backend.name} trains {listed(trained)}, none of them by default: name one, ",
+            advise("architecture", sorted(trained)[0]),
         )
     raise BackendError(f"the backend {backend.name} runs trained models but trains none of the installed architectures")
 
@@ -152,13 +163,15 @@ def _default_trainer(plugins: Plugins, architecture: str) -> str:
     raise BackendError(f"{message} ({'; '.join(notes)})" if notes else message)
 
 
-def _refusal(plugins: Plugins, backend: str, architecture: str) -> str:
-    """Say why a backend can't train an architecture, and which ones can."""
+def _refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
+    """Return the error that says why a backend can't train an architecture, and which ones can."""
     runs = any(each.backend == backend for each in runners(plugins, architecture))
     problem = "only runs trained models of" if runs else "has no implementation of"
     able = [each.backend for each in trainers(plugins, architecture)]
-    advice = f"train with --backend {' or '.join(able)}" if able else "no installed backend trains it"
-    return f"the backend {backend} {problem} the architecture {architecture!r}; {advice}"
+    message = f"the backend {backend} {problem} the architecture {architecture!r}; "
+    if not able:
+        return BackendError(f"{message}no installed backend trains it")
+    return BackendError(f"{message}train with ", advise("backend", able[0]), *(f" or {name}" for name in able[1:]))
 
 
 def choose_runner(
@@ -206,7 +219,7 @@ def default_runner(plugins: Plugins, architecture: str, plugin: str | None = Non
     message = f"no installed backend runs a model of the architecture {architecture!r}{source}"
     if implemented:
         raise BackendError(f"{message}; it has implementations for {listed(implemented)}: install the plugin of one")
-    raise BackendError(f"{message}: install the plugin that brings it, or name its file with --plugin")
+    raise BackendError(f"{message}: install the plugin that brings it, or ", NAME_PLUGIN)
 
 
 def architecture_of(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
@@ -219,8 +232,9 @@ def architecture_of(plugins: Plugins, saved: SavedModel, plugin: str | None = No
     except UnknownComponent as error:
         source = f" of the plugin {plugin!r}" if plugin else ""
         raise BundleError(
-            f"the model needs the architecture {saved.architecture!r}{source}: install that plugin, or name its file "
-            f"with --plugin ({error})"
+            f"the model needs the architecture {saved.architecture!r}{source}: install that plugin, or ",
+            NAME_PLUGIN,
+            f" ({error})",
         ) from None
     return cls.of(saved)
 

@@ -29,7 +29,7 @@ def check_window(window: int | None) -> None:
 def check_position(position: Position) -> None:
     """The numbers of a position are ones that training can come to."""
     for name, value in attrs.asdict(position).items():
-        least = 1 if name == "total_steps" else 0
+        least = 1 if name in ("total_steps", "validation_tokens") else 0
         if name in _COUNTED and value is not None and not least <= value <= _MOST:
             raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.shown(value)}")
     if position.evaluated_step > position.step:
@@ -39,7 +39,7 @@ def check_position(position: Position) -> None:
         )
 
 
-_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "finished"}
+_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "first_loss", "finished"}
 
 
 def check_settings(settings: dict[str, Any], checkpoint: Checkpoint) -> None:

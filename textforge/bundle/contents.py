@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from textforge.backends.choose import default_runner
+from textforge.components.component import Component
 from textforge.encoders.base import Encoder
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
@@ -54,13 +55,15 @@ def contents_of(model: Model, encoder: Encoder, plugins: Plugins) -> BundleConte
         encoder=encoder,
         model=saved,
         backend=backend,
-        encoder_plugin=plugin_of(plugins, "encoder", encoder.name),
+        encoder_plugin=plugin_of(plugins, "encoder", encoder),
         backend_plugin=plugin_of(plugins, "backend", backend),
         architecture_plugin=plugin_of(plugins, "architecture", saved.architecture),
     )
 
 
-def plugin_of(plugins: Plugins, kind: str, name: str) -> str | None:
-    """The distribution, or else the file, of the plugin that brought a component: what a bundle remembers of it."""
-    found = [component.source for component in plugins.components(kind) if component.name == name]
-    return (found[0].distribution or found[0].name) if found else None
+def plugin_of(plugins: Plugins, kind: str, component: Component | str) -> str | None:
+    """Return the distribution, or else the file, of the plugin that brought a component, which may be given by name."""
+    if isinstance(component, str) and component not in plugins.names(kind):
+        return None
+    found = plugins.find_source(kind, plugins.find(kind, component) if isinstance(component, str) else component)
+    return (found.distribution or found.name) if found else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from textforge.components import values
-from textforge.errors import BundleError
+from textforge.errors import Advice, BundleError
 
 
-def bundle_error(message: str) -> BundleError:
-    """An error whose message is one line that any terminal can show."""
-    return BundleError(values.printable(message))
+def bundle_error(*message: str | Advice) -> BundleError:
+    """Return an error whose message, given in parts, is one line that any terminal can show."""
+    return BundleError(*(part if isinstance(part, Advice) else values.printable(part) for part in message))
 
 
 def damaged(path: Path, error: ValueError) -> BundleError:

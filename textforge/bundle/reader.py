@@ -16,7 +16,7 @@ from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results,
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
-from textforge.errors import BundleError, UnknownComponent
+from textforge.errors import NAME_PLUGIN, BundleError, UnknownComponent
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint, Position
@@ -144,13 +144,11 @@ class Bundle:
         """
         name, plugin = self.encoder_name, self.encoder_plugin
         try:
-            cls = plugins.find("encoder", name)
+            cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
             source = f" of the plugin {values.shown(plugin)}" if plugin else ""
-            advice = "install that plugin, or name its file with --plugin"
-            raise bundle_error(
-                f"{self.path} needs the encoder {values.shown(name)}{source}; {advice} ({error})"
-            ) from None
+            needs = f"{self.path} needs the encoder {values.shown(name)}{source}; install that plugin, or "
+            raise bundle_error(needs, NAME_PLUGIN, f" ({error})") from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
         return self._part(self._manifest.files.encoder, read)
 

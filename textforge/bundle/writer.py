@@ -25,6 +25,7 @@ from textforge.bundle.files import (
 from textforge.bundle.manifest import BackendEntry, EncoderEntry, FileEntry, Files, Manifest, ModelEntry, Results
 from textforge.bundle.parts import write_arrays, write_checkpoint, write_encoder, write_history
 from textforge.bundle.reader import Bundle
+from textforge.errors import advise
 
 
 class BundleWriter:
@@ -65,8 +66,11 @@ class BundleWriter:
             current = _existing(path, resume)
             if current and not (overwrite or resume):
                 raise bundle_error(
-                    f"{path} holds a trained model already; go on training it with --resume, replace it with "
-                    "--overwrite, or choose another folder"
+                    f"{path} holds a trained model already; go on training it with ",
+                    advise("resume", True),
+                    ", replace it with ",
+                    advise("overwrite", True),
+                    ", or choose another folder",
                 )
             made = [folder for folder in (*reversed(path.parents), path) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from textforge import __version__
-from textforge.cli.foreign import foreign_commands, load_foreign, origin
+from textforge.cli.foreign import Listed, is_core, list_foreign, load_foreign, read_commands
 from textforge.cli.messages import OneLineError, one_line, sentence
 from textforge.cli.output import is_broken, let_go, say
+
+if TYPE_CHECKING:
+    from textforge.plugins.entry_points import Point
 
 COMMANDS = {
     "train": "Learn a model from a text.",
@@ -25,6 +29,9 @@ COMMANDS = {
     "options": "Show the options of every component.",
 }
 """The built-in commands, each in a module of its name, and the first line of its help."""
+
+FOREIGN = "textforge.cli.foreign"
+"""The key, in a context's `meta`, of how messages call the plugin's command that runs."""
 
 HELP = """Learn a language model from a text, and write with it.
 
@@ -40,12 +47,47 @@ class Session:
     def __init__(self, debug: bool = False) -> None:
         self.debug = debug
         self.plugin_names: list[str] = []
+        self._plugins: dict[tuple[str, ...], Any] = {}
 
     def plugins(self) -> Any:
-        """The plugins of this run: what is installed, and what ``--plugin`` names."""
+        """Return the plugins of this run: what is installed, and what ``--plugin`` names."""
         from textforge.plugins.registry import Plugins
 
-        return Plugins(self.plugin_names)
+        names = tuple(self.plugin_names)
+        if names not in self._plugins:
+            self._plugins[names] = Plugins(names, warn=lambda message: say(f"Warning: {message}"))
+        return self._plugins[names]
+
+    def find_culprit(self, error: Exception) -> str | None:
+        """Return how messages call the plugin whose code an error came out of, if it is one's."""
+        if not self._plugins or isinstance(error, OSError):  # a file's trouble is told as such
+            return None
+        from textforge.plugins.blame import find_culprit
+
+        title = find_culprit(error, self.plugins().packages())
+        return None if title is None else f"the plugin {title}"
+
+    @functools.cached_property
+    def foreign(self) -> list[Point]:
+        """The entry points of plugins' commands."""
+        return read_commands()  # a tenth of a second that no command of our own needs
+
+    def list_foreign(self) -> list[Listed]:
+        """Return the commands of plugins that are listed: by entry points, and by what ``--plugin`` names."""
+        return list_foreign(self.foreign, self.plugins() if self.plugin_names else None, COMMANDS)
+
+
+def current_plugins() -> Any:
+    """Return the plugins of the run, `textforge.Plugins`: what is installed, and what ``--plugin`` names.
+
+    For commands that plugins bring. Outside of a command of textforge, they are what is installed.
+
+    >>> current_plugins().sampler("top-k:3")
+    TopK(k=3)
+    """
+    context = click.get_current_context(silent=True)
+    session = context.find_object(Session) if context else None
+    return (session or Session()).plugins()
 
 
 def add_plugins(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
@@ -61,6 +103,7 @@ def plugin_option() -> click.Option:
         expose_value=False,
         metavar="FILE_OR_MODULE",
         callback=add_plugins,
+        is_eager=True,  # so that a help text behind it lists the plugin's commands
         help="Load a plugin that is not installed; repeatable.",
     )
 
@@ -69,15 +112,20 @@ class CommandGroup(click.Group):
     """Lists commands without importing them, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(foreign_commands().keys() - COMMANDS)]
+        return [*COMMANDS, *(listed.name for listed in ctx.ensure_object(Session).list_foreign())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            command: click.Command = importlib.import_module(f"textforge.cli.{cmd_name}").command
-        elif cmd_name in (foreign := foreign_commands()):
-            command = load_foreign(foreign[cmd_name])
+        name, _, distribution = cmd_name.partition("@")
+        if name in COMMANDS and (not distribution or is_core(distribution)):
+            command: click.Command = importlib.import_module(f"textforge.cli.{name}").command
         else:
-            return None
+            session = ctx.ensure_object(Session)
+            named = None if session.plugin_names else load_foreign(cmd_name, session.foreign, None)
+            found = named or load_foreign(cmd_name, session.foreign, session.plugins())
+            if found is None:
+                return None
+            command = found.command
+            ctx.meta[FOREIGN] = found.title
         if not any(parameter.name == "plugin" for parameter in command.params):
             command.params.append(plugin_option())
         return command
@@ -96,9 +144,14 @@ class CommandGroup(click.Group):
             raise click.UsageError(sentence(f"There is no command {args[0]!r}{hint}"), ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        summaries = {name: f"From {origin(point)}." for name, point in sorted(foreign_commands().items())} | COMMANDS
+        from textforge.errors import TextforgeError
+
+        try:
+            foreign = ctx.ensure_object(Session).list_foreign()
+        except TextforgeError as error:  # of a plugin that `--plugin` names
+            raise OneLineError(error) from error
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summaries[name]) for name in self.list_commands(ctx)])
+            formatter.write_dl([*COMMANDS.items(), *foreign])
 
     def main(self, *args: Any, **keywords: Any) -> Any:
         if sys.stderr is None:
@@ -126,7 +179,18 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.ensure_object(Session).debug:
                 raise
-            raise OneLineError(error) from error
+            session = ctx.ensure_object(Session)
+            raise OneLineError(_blame(error, ctx.meta.get(FOREIGN) or session.find_culprit(error))) from error
+
+
+def _blame(error: Exception, title: str | None) -> Exception:
+    """Return an error that a plugin raised by accident as one that names it; `title` is how messages call it."""
+    from textforge.errors import PluginError, TextforgeError
+    from textforge.plugins.sources import state_error
+
+    if title is None or isinstance(error, (TextforgeError, MemoryError)):
+        return error
+    return PluginError(f"{title} failed ({state_error(error)}): see where with textforge --debug …")
 
 
 def make_main() -> CommandGroup:

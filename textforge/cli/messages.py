@@ -20,12 +20,12 @@ class OneLineError(click.ClickException):
 
 
 def one_line(error: Exception) -> str:
-    """What to say of an error."""
-    from textforge.errors import TextforgeError
+    """Return what to say of an error, or of a warning."""
+    from textforge.errors import Message
 
+    if isinstance(error, Message):
+        return " ".join(error.command_line.split())
     text = " ".join(str(error).split())
-    if isinstance(error, TextforgeError):
-        return text
     if isinstance(error, MemoryError):
         return _memory_ran_out(text)
     if any(words in text for words in MEMORY_RAN_OUT):

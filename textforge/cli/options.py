@@ -17,13 +17,14 @@ KINDS = ("corpus", "encoder", "architecture", "backend", "sampler", "format", "r
 
 
 @click.command("options")
-@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(KINDS))
 @click.argument("name", required=False)
 @click.pass_obj
 def command(session: Session, kind: str | None, name: str | None) -> None:
     """Show the options of every component.
 
-    KIND and NAME narrow it down: textforge options sampler top-k.
+    KIND and NAME narrow it down: textforge options sampler top-k. The kinds are corpus, encoder, architecture, backend,
+    sampler, format, report and metric.
     """
     plugins = session.plugins()
     if kind and name:

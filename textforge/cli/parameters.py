@@ -30,11 +30,6 @@ unknown_option = click.option(
     show_default=True,
     help="What becomes of text that the model's vocabulary lacks.",
 )
-prompt_option = click.option("--prompt", metavar="TEXT", help="Text to go on from; none: a new beginning.")
-prompt_file_option = click.option(
-    "--prompt-file", metavar="FILE", help="File with the prompt, to the letter; - for standard input."
-)
-seed_option = click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed; drawn and said unless given.")
 
 
 class DeclaredValue(_ParamType):
@@ -90,31 +85,3 @@ def given(settings: dict[str, Any]) -> dict[str, Any]:
     context = click.get_current_context()
     written = click.core.ParameterSource.COMMANDLINE
     return {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}
-
-
-def unescape(text: str) -> str:
-    r"""Read ``\n``, ``\t``, ``\\`` and ``\uXXXX``.
-
-    >>> unescape(r"a\tb\u00e9")
-    'a\tbé'
-    """
-    pieces, at = [], 0
-    while (found := text.find("\\", at)) >= 0:
-        piece, length = _escape(text, found)
-        pieces += [text[at:found], piece]
-        at = found + length
-    return "".join([*pieces, text[at:]])
-
-
-_PLAIN_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
-
-
-def _escape(text: str, at: int) -> tuple[str, int]:
-    letter, digits = text[at + 1 : at + 2], text[at + 2 : at + 6]
-    if letter in _PLAIN_ESCAPES:
-        return _PLAIN_ESCAPES[letter], 2
-    if letter == "u" and len(digits) == 4 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
-        return chr(int(digits, 16)), 6
-    raise click.BadParameter(
-        f"{text[at : at + 2]!r} at character {at + 1} is no escape; known are \\n \\t \\\\ \\uXXXX"
-    )

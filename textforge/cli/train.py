@@ -29,6 +29,9 @@ from textforge.training.settings import TrainingSettings
 )
 @click.option("--backend", metavar="SPEC", help="What computes it; unless given, what is installed and trains fastest.")
 @declared_options(TrainingSettings, epochs="N", sample="CHAIN", validation="FRACTION")
+@click.option(
+    "--report", "reports", multiple=True, metavar="SPEC", help="Report of a plugin that watches the run; repeatable."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that MODEL was saved from.")
 @click.option("--overwrite", is_flag=True, help="Replace the model that is in MODEL.")
 @click.pass_obj
@@ -40,6 +43,7 @@ def command(
     encoder: str | None,
     architecture: str | None,
     backend: str | None,
+    reports: tuple[str, ...],
     resume: bool,
     overwrite: bool,
     **settings: Any,
@@ -52,8 +56,9 @@ def command(
     _check_usage(corpora, {"encoder": encoder, "architecture": architecture, "overwrite": overwrite}, resume)
     from textforge.library.facade import train_contents
     from textforge.training.console import ConsoleReport
+    from textforge.training.reports import Reports, make_reports
 
-    report = ConsoleReport()
+    report, plugins = ConsoleReport(), session.plugins()
     try:
         train_contents(
             corpora,
@@ -63,8 +68,8 @@ def command(
             output=output,
             overwrite=overwrite,
             resume=resume,
-            report=report,
-            plugins=session.plugins(),
+            report=Reports([report, *make_reports(reports, plugins)]),
+            plugins=plugins,
             **given(settings),
         )
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ a row of ``textforge options`` and a line of the documentation.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 import types
@@ -80,10 +81,23 @@ def _check_body(cls: type) -> None:
                 f"`{name}: … = textforge.option(default=…, help=…)`, or choose another name"
             )
     if "__init__" in vars(cls):
-        raise TypeError(
-            f"{cls.__name__} has an __init__, but its options make the constructor: "
-            "write __attrs_post_init__(self) for what is checked after it"
-        )
+        raise _init_error(cls)
+
+
+def _check_mutable_body(cls: type[Declared]) -> None:
+    """Check the body of a mutable class: what isn't an option is its own affair, and without options so is __init__."""
+    fields = [name for name, value in vars(cls).items() if _is_field(value) and KEY in value.metadata]
+    for name in fields:
+        _refuse_name(cls, name)
+    if cls._has_own_init and (fields or _inherited(cls)):
+        raise _init_error(cls)
+
+
+def _init_error(cls: type) -> TypeError:
+    return TypeError(
+        f"{cls.__name__} has an __init__, but its options make the constructor: "
+        "write __attrs_post_init__(self) for what is checked after it"
+    )
 
 
 def _refuse_undeclared(cls: type, name: str, annotation: Any) -> None:
@@ -161,14 +175,36 @@ def _resolve(cls: type, annotation: Any) -> Any:
     return typing.get_type_hints(holder, namespace, dict(vars(cls)))["it"]
 
 
+def _unfreeze(cls: type[Declared]) -> None:
+    """Take back what attrs gave the frozen classes that `cls` derives from."""
+    cls._is_mutable = True
+    for name in ("__setattr__", "__delattr__", "__eq__", "__ne__", "__hash__"):
+        setattr(cls, name, getattr(object, name))
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(option, learned))
 class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave open
-    """A frozen class whose fields are options, or learnt from data."""
+    """A frozen class whose fields are options, or learnt from data.
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    ``class Watcher(Declared, mutable=True)`` makes it and its subclasses mutable, compared by identity, for what holds
+    something of its own while it works. Such a class may write its own ``__init__`` where it declares no options.
+    """
+
+    _is_mutable: ClassVar[bool] = False
+    _has_own_init: ClassVar[bool] = False
+
+    def __init_subclass__(cls, mutable: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        _check_body(cls)
-        attrs.define(cls, frozen=True, slots=False, repr=False, field_transformer=_complete)
+        if mutable:
+            _unfreeze(cls)
+        if not cls._is_mutable:
+            _check_body(cls)
+            attrs.define(cls, frozen=True, slots=False, repr=False, field_transformer=_complete)
+            return
+        cls._has_own_init = cls._has_own_init or "__init__" in vars(cls)
+        _check_mutable_body(cls)
+        make_init = not cls._has_own_init
+        attrs.define(cls, slots=False, repr=False, eq=False, init=make_init, field_transformer=_complete)
 
     @classmethod
     def options(cls) -> dict[str, Option]:
@@ -214,18 +250,23 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
 
 class Component(Declared):
-    """Something exchangeable: a corpus, an encoder, a backend or a sampler.
+    """Something exchangeable: a corpus, an encoder, a sampler, a report, ….
 
     A subclass sets `name`, the name it is looked up by: two characters or more, lower-case
     letters, digits and ``-``.
     """
 
     name: ClassVar[str]
+    _distribution: ClassVar[str | None] = None
 
     @classmethod
     def title(cls) -> str:
         """What messages about the options begin with: the component's name."""
         return f"{getattr(cls, 'name', cls.__name__)}: "
+
+    def replace(self, **changes: Any) -> Self:
+        changed = super().replace(**changes)
+        return name_distribution(changed, self._distribution) if self._distribution else changed
 
     @property
     def spec(self) -> str:
@@ -233,17 +274,28 @@ class Component(Declared):
 
         An only option is always there: ``temperature:1.0`` says more than ``temperature``.
         """
+        name = f"{self.name}@{self._distribution}" if self._distribution else self.name
         options = self.options()
         if len(options) == 1:
             [(only, value)] = self.option_values().items()
-            return f"{self.name}:{options[only].write(value)}"
+            return f"{name}:{options[only].write(value)}"
         changed = {
             name: options[name].write(value)
             for name, value in self.option_values().items()
             if options[name].required or value != options[name].default
         }
         pairs = ",".join(f"{name}={text}" for name, text in changed.items())
-        return f"{self.name}:{pairs}" if pairs else self.name
+        return f"{name}:{pairs}" if pairs else name
+
+
+C = TypeVar("C", bound=Component)
+
+
+def name_distribution(component: C, distribution: str) -> C:
+    """Return a copy of a component whose spec names the distribution, as in ``top-k@textforge-foo:40``."""
+    component = copy.copy(component)
+    object.__setattr__(component, "_distribution", distribution)  # it is frozen
+    return component
 
 
 def build(cls: type[T], first: Any = None, given: Mapping[str, Any] = MappingProxyType({})) -> T:

@@ -1,9 +1,11 @@
 """Specs: components and chains as text.
 
     chain = spec { "|" spec }                       spaces around "|" are free
-    spec  = name [ ":" [ first { "," pair } ] ]
+    spec  = name [ "@" distribution ] [ ":" [ first { "," pair } ] ]
     first = pair | value                            a bare first value is the first option's
     pair  = key "=" value                           split at the first "="
+    name  = two characters or more: lower-case letters, digits and "-"
+    distribution = letters, digits, "-", "_" and ".": the plugin that is meant, where several have the name
     key   = letters, digits, "_" and "-"
     value = JSON string | JSON array | JSON object | bare
     bare  = any characters but "," "|" and control characters, not beginning with '"' "[" "{"
@@ -24,25 +26,33 @@ from typing import Any
 
 import attrs
 
-from textforge.components.component import Component, build
+from textforge.components.component import Component, build, name_distribution
 from textforge.components.values import Bare, is_control, shown
 from textforge.errors import SpecError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]+")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _KEY = re.compile(r" *([A-Za-z_][A-Za-z0-9_-]*) *=")
 
 
 @attrs.frozen
 class Spec:
-    """A component's name, and the values written behind it."""
+    """A component's name, the distribution where one is named, and the values written behind it."""
 
     name: str
     first: Any = None
     pairs: dict[str, Any] = attrs.field(factory=dict)
+    distribution: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """The name, with ``@`` and the distribution where one is named."""
+        return f"{self.name}@{self.distribution}" if self.distribution else self.name
 
     def build(self, cls: type[Component]) -> Component:
-        """The component of that class with these values."""
-        return build(cls, self.first, self.pairs)
+        """Return the component of that class with these values; its own spec names the distribution too."""
+        component = build(cls, self.first, self.pairs)
+        return name_distribution(component, self.distribution) if self.distribution else component
 
 
 def parse_spec(text: str) -> Spec:
@@ -79,19 +89,28 @@ class _Scanner:
 
     def spec(self) -> Spec:
         self.skip_spaces()
-        name = self.name()
+        name, distribution = self.name(), self.distribution()
         if not self.next_is(":"):
             self.skip_spaces()
             self.expect_end(f"after the name {shown(name)}")
-            return Spec(name)
+            return Spec(name, distribution=distribution)
         self.at += 1
         first, pairs = self.values(name)
-        return Spec(name, first, pairs)
+        return Spec(name, first, pairs, distribution)
 
     def name(self) -> str:
         found = NAME.match(self.text, self.at)
         if not found:
             raise self.error("a name (lower-case letters, digits and '-', two or more) is expected")
+        self.at = found.end()
+        return found.group()
+
+    def distribution(self) -> str | None:
+        if not self.next_is("@"):
+            return None
+        found = _DISTRIBUTION.match(self.text, self.at + 1)
+        if not found:
+            raise self.error("a distribution's name is expected after '@'")
         self.at = found.end()
         return found.group()
 

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from textforge.components.component import Component
+from textforge.encoders.base import END_OF_TEXT
 
-END_OF_TEXT = "\ufdd0"
-"""Ends a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""
+__all__ = ["END_OF_TEXT", "Corpus"]
 
 
 class Corpus(Component):

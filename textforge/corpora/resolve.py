@@ -67,7 +67,8 @@ def _path(path: str) -> str:
 
 
 def _read(text: str, plugins: Plugins) -> Corpus | str:
-    name, colon, _ = text.partition(":")
+    reference, colon, _ = text.partition(":")
+    name = reference.partition("@")[0]  # the distribution that is meant may follow
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
         return _named(text, plugins)

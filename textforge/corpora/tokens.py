@@ -14,9 +14,9 @@ import attrs
 import numpy as np
 
 from textforge.corpora.base import END_OF_TEXT, Corpus
+from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import CorpusError, EncodingError
-from textforge.training.data import CorpusRecord, Tokens
 
 PIECE = 1 << 16
 """Characters encoded together, or a little more."""

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from textforge.components.component import Component
 
+END_OF_TEXT = "\ufdd0"
+"""The end of a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""
+
 Ids = npt.NDArray[np.int64]
 """Token ids, (T,)."""
 
@@ -39,6 +42,15 @@ class Encoder(Component):
     def most_frequent(self) -> int:
         """The id of the commonest token of the corpus: where an empty prompt begins, at the last."""
         return 0
+
+    @property
+    def never_generated(self) -> tuple[int, ...]:
+        """Ids that are read but never written, such as a mark for unknown words; none unless overridden.
+
+        They are ruled out before any sampler. An evaluation leaves them out, and the text that they stand for, so that
+        its bits can be compared between encoders.
+        """
+        return ()
 
     @property
     def unit(self) -> str:

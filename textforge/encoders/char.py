@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import learned
-from textforge.corpora.base import END_OF_TEXT
-from textforge.encoders.base import Encoder, Ids, IncrementalDecoder, Unknown
-from textforge.errors import EncodingError
+from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown
+from textforge.errors import EncodingError, advise
 
 PIECE = 1 << 16
 """Characters looked at together, which bounds the memory a long text takes."""
@@ -122,7 +121,8 @@ class CharEncoder(Encoder):
         first = _described(next(character for character in text if character in strangers))
         others = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         lacks = f"the vocabulary of {self.vocabulary_size} characters lacks {first}{others}"
-        return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (--unknown skip)")
+        skip = advise("unknown", "skip")
+        return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (", skip, ")")
 
     def _no_such_id(self, id: int) -> EncodingError:
         return EncodingError(f"there is no token {id}; the ids run from 0 to {self.vocabulary_size - 1}")

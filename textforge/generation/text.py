@@ -1,4 +1,4 @@
-"""One text as it is written: decoding, stopping, and why it ended."""
+"""A text as it is written: decoding, stopping, and why it ended."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Text:
 
     @property
     def text(self) -> str:
-        """What has shown so far."""
+        """The text that has shown so far."""
         return "".join(self._pieces)
 
     @property
@@ -57,26 +57,26 @@ class Text:
         return self._tokens
 
     def push(self, id: int) -> str:
-        """Take the next token; gives what can be shown now. May set `finish_reason`."""
+        """Take the next token, and return what can be shown now. May set `finish_reason`."""
         if id == self._end_of_text:
             return self.finish("end")
         self._tokens += 1
         piece = self._decode((id,))
         if self._stops is not None:
             piece = self._stops.push(piece)
-            if self._stops.found:
-                self._end("stop")
         self._pieces.append(piece)
+        if self._stops is not None and self._stops.found:
+            self._end("stop")  # at last: a text that has ended is whole, whenever Ctrl-C comes
         return piece
 
     def finish(self, reason: FinishReason) -> str:
-        """End the text here; gives what was held back."""
+        """End the text here, and return what was held back."""
         rest = self._decoder.finish()
         if self._stops is not None:
             rest = self._stops.push(rest) + self._stops.finish()
         stopped = self._stops is not None and self._stops.found
-        self._end("stop" if stopped else reason)
         self._pieces.append(rest)
+        self._end("stop" if stopped else reason)
         return rest
 
     def _end(self, reason: FinishReason) -> None:

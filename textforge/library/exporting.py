@@ -18,9 +18,9 @@ from textforge.backends.choose import architecture_of, default_runner, load_mode
 from textforge.bundle.files import delete_if_possible
 from textforge.components.spec import parse_spec
 from textforge.encoders.base import Encoder
-from textforge.errors import ExportError, UnknownComponent, listed, nearest
+from textforge.errors import ExportError, UnknownComponent, advise, listed, nearest
 from textforge.formats.base import Format
-from textforge.generation.arguments import prompt_ids
+from textforge.generation.arguments import encode_prompt
 from textforge.library.export_check import Agreement, Reference, blame, check_file
 from textforge.model import SavedModel
 from textforge.plugins.registry import Implementation, Plugins
@@ -130,7 +130,7 @@ def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder
     if isinstance(read_back, SavedModel):
         _check_same(read_back, saved, writer)
         return Agreement(0.0, 0)
-    return check_file(read_back, make_reference(plugins, saved), prompt_ids(encoder, "", "error"), writer)
+    return check_file(read_back, make_reference(plugins, saved), encode_prompt(encoder, "", "error"), writer)
 
 
 def make_reference(plugins: Plugins, saved: SavedModel) -> Reference:
@@ -211,7 +211,8 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
     if not (path.exists() or path.is_symlink()):
         return
     if not overwrite:
-        raise ExportError(f"{path} is there already; replace it with --overwrite, or choose another name")
+        replace = advise("overwrite", True)
+        raise ExportError(f"{path} is there already; replace it with ", replace, ", or choose another name")
     if not path.is_file():
         raise ExportError(f"{path} is no regular file, so it can't be replaced: choose another name")
 

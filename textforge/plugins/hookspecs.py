@@ -34,6 +34,13 @@ class RegisterImplementation(Protocol):
         """Register what is imported from the path `by` to compute an architecture on a backend, or write its files."""
 
 
+class RegisterCommand(Protocol):
+    """The function that `register_commands` is given."""
+
+    def __call__(self, name: str, by: str, summary: str | None = None) -> None:
+        """Register the click command that is imported from the path `by` when ``textforge NAME`` is run."""
+
+
 @hookspec
 def register_corpora(register: Callable[[type[Component]], None]) -> None:
     """Register corpora: where text comes from."""
@@ -82,3 +89,13 @@ def register_reports(register: Callable[[type[Component]], None]) -> None:
 @hookspec
 def register_metrics(register: Callable[[type[Component]], None]) -> None:
     """Register metrics: rows of the table that evaluate prints."""
+
+
+@hookspec
+def register_commands(register: RegisterCommand) -> None:
+    """Register commands of ``textforge``, each a click command, by import path.
+
+    ``register("vocabulary", "textforge_vocabulary:command", "List a model's tokens.")``; the path is imported when the
+    command is run. ``textforge --help`` lists commands that an entry point of the group ``textforge.commands`` names,
+    since it imports no plugin, and those of plugins that ``--plugin`` names.
+    """

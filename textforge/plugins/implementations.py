@@ -1,20 +1,16 @@
-"""Implementations: one architecture on one backend, named by an import path and imported when a model is made."""
+"""What plugins bring by import path: implementations, imported when a model is made, and commands, when run."""
 
 from __future__ import annotations
 
-import importlib
-import re
 from typing import Any
 
 import attrs
 
 from textforge.components.spec import NAME
 from textforge.components.values import shown
-from textforge.errors import PluginError, TextforgeError
-from textforge.plugins.sources import Source, state_reason, working_folder_on_path
-
-PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-"""An import path: ``package.module:Name``."""
+from textforge.errors import PluginError
+from textforge.plugins.importing import PATH
+from textforge.plugins.sources import Source, load_path
 
 
 @attrs.frozen
@@ -38,17 +34,25 @@ class Implementation:
         Raises `PluginError`, which names the plugin, where it can't be imported; an error of textforge's own, such as
         a missing framework's, passes.
         """
-        module, _, name = self.by.partition(":")
-        try:
-            with working_folder_on_path(self.source.distribution is None):
-                return getattr(importlib.import_module(module), name)
-        except TextforgeError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"can't load {self.by}, which computes the architecture {self.architecture} on {self.backend}, of the "
-                f"plugin {self.source.title}: {state_reason(error, self.source)}"
-            ) from error
+        return load_path(
+            self.by, self.source, f"which computes the architecture {self.architecture} on {self.backend},"
+        )
+
+
+@attrs.frozen
+class Command:
+    """A click command, and the plugin that brought it."""
+
+    name: str
+    by: str
+    """The import path, ``package.module:command``."""
+    summary: str | None
+    """The line that lists of commands have of it; None where the plugin gave none."""
+    source: Source
+
+    def load(self) -> Any:
+        """Import the command and return it; raises `PluginError`, which names the plugin, where it can't be."""
+        return load_path(self.by, self.source, f"the command {self.name!r}")
 
 
 def make_implementation(
@@ -69,3 +73,19 @@ def make_implementation(
     if trains is not None and not isinstance(trains, bool):
         raise PluginError(f"register_implementations needs trains=True, False or None, got {shown(trains)}")
     return Implementation(backend, architecture, by, source, trains, kind)
+
+
+def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:
+    """Return the command that a plugin registers, checked."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise PluginError(
+            "register_commands needs the command's name, two characters or more of lower-case letters, digits and "
+            f"'-', got {shown(name)}"
+        )
+    if not isinstance(by, str) or not PATH.fullmatch(by):
+        raise PluginError(
+            f"register_commands needs an import path, by='package.module:command', for {name}, got {shown(by)}"
+        )
+    if summary is not None and not isinstance(summary, str):
+        raise PluginError(f"the summary of the command {name} must be a text, got {shown(summary)}")
+    return Command(name, by, summary, source)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import time
 import types
 from collections.abc import Callable
 from typing import Any
@@ -20,11 +22,11 @@ from textforge.components.spec import NAME
 from textforge.components.values import shown
 from textforge.errors import PluginError, listed, nearest
 from textforge.plugins import hookspecs
-from textforge.plugins.implementations import Implementation, make_implementation
+from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
 from textforge.plugins.kinds import KINDS, base_class
-from textforge.plugins.sources import Source, state_reason
+from textforge.plugins.sources import Provided, Source, state_reason
 
-HOOKS = (*(kind.hook for kind in KINDS.values()), "register_implementations")
+HOOKS = (*(kind.hook for kind in KINDS.values()), "register_implementations", "register_commands")
 """The hooks, in the order in which they are called."""
 
 
@@ -37,6 +39,11 @@ class Registered:
     cls: type[Component]
     source: Source
 
+    @property
+    def by(self) -> str:
+        """The class's import path."""
+        return f"{self.cls.__module__}:{self.cls.__qualname__}"
+
 
 @attrs.frozen
 class Plugin:
@@ -45,25 +52,30 @@ class Plugin:
     source: Source
     components: tuple[Registered, ...] = ()
     implementations: tuple[Implementation, ...] = ()
+    commands: tuple[Command, ...] = ()
     error: str | None = None
     exception: BaseException | None = attrs.field(default=None, eq=False, repr=False)
     """What was raised, where it failed."""
+    seconds: float = attrs.field(default=0.0, eq=False)
+    """Seconds that loading took, those of whatever it was the first to import included."""
 
 
 @attrs.define
 class _Collected:
-    """What a plugin registers while its hooks are called."""
+    """What a plugin registers."""
 
     source: Source
     components: list[Registered] = attrs.field(factory=list)
     implementations: list[Implementation] = attrs.field(factory=list)
+    commands: list[Command] = attrs.field(factory=list)
 
     def receivers(self) -> dict[str, Callable[..., None]]:
-        """The function that each hook is given."""
+        """Return the function that each hook is given."""
         receivers: dict[str, Callable[..., None]] = {
-            kind.hook: functools.partial(self.add_component, name) for name, kind in KINDS.items()
+            "register_implementations": self.add_implementation,
+            "register_commands": self.add_command,
         }
-        return receivers | {"register_implementations": self.add_implementation}
+        return receivers | {kind.hook: functools.partial(self.add_component, name) for name, kind in KINDS.items()}
 
     def add_component(self, kind: str, cls: Any) -> None:
         """Register a component's class."""
@@ -80,15 +92,59 @@ class _Collected:
         """Register an implementation's import path."""
         self.implementations.append(make_implementation(self.source, backend, architecture, by, trains, format))
 
+    def add_command(self, name: str, by: str, summary: str | None = None) -> None:
+        """Register a command's import path."""
+        self.commands.append(make_command(self.source, name, by, summary))
+
+    def add_provided(self, provided: Provided) -> None:
+        """Register what an entry point names: a component is imported, the others keep their paths."""
+        if provided.kind == "implementation":
+            backend, _, architecture = provided.name.partition(".")
+            self.add_implementation(backend, architecture, provided.by)
+        elif provided.kind == "command":
+            self.commands.append(Command(provided.name, provided.by, None, self.source))  # metadata may say any name
+        else:
+            self.add_named(provided)
+
+    def add_named(self, provided: Provided) -> None:
+        """Import the component that an entry point names, and register it."""
+        cls = self.source.load()
+        for module in _modules_around(provided.by):
+            _refuse_newer_interface(module)
+        self.add_component(provided.kind, cls)
+        if cls.name != provided.name:
+            raise PluginError(
+                f"its entry point is called {provided.name!r}, and {cls.__name__}.name is {cls.name!r}: "
+                "give both the same name"
+            )
+
+
+def _modules_around(by: str) -> list[Any]:
+    """Return the package and the module at an import path: either may say which interface it is written to."""
+    module = by.partition(":")[0]
+    names = dict.fromkeys([module.partition(".")[0], module])
+    return [sys.modules[name] for name in names if name in sys.modules]
+
 
 def load_plugin(source: Source) -> Plugin:
-    """Import a plugin and call its hooks; where anything fails, what failed instead of what it registered."""
+    """Return what a plugin registers, or what failed: an entry point's object, or a module whose hooks are called."""
     collected = _Collected(source)
+    started = time.perf_counter()
     try:
-        _call_hooks(source.load(), collected.receivers())
+        if source.provides:
+            collected.add_provided(source.provides)
+        else:
+            _call_hooks(source.load(), collected.receivers())
     except (Exception, SystemExit) as error:
-        return Plugin(source, error=state_reason(error, source), exception=error)
-    return Plugin(source, tuple(collected.components), tuple(collected.implementations))
+        reason = state_reason(error, source)
+        return Plugin(source, error=reason, exception=error, seconds=time.perf_counter() - started)
+    return Plugin(
+        source,
+        tuple(collected.components),
+        tuple(collected.implementations),
+        tuple(collected.commands),
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _call_hooks(module: Any, receivers: dict[str, Callable[..., None]]) -> None:

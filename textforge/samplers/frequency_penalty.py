@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import lower_logits
 
 
 class FrequencyPenalty(Sampler):
@@ -34,10 +35,10 @@ class FrequencyPenalty(Sampler):
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 0:
             return logits
-        counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
+        counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)
         with np.errstate(over="ignore"):
             by: Logits = np.multiply(counts, self.penalty, dtype=np.float64)
-        return lowered(logits, by)
+        return lower_logits(logits, by)

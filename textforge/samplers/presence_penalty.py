@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import lower_logits
 
 
 class PresencePenalty(Sampler):
@@ -34,8 +35,8 @@ class PresencePenalty(Sampler):
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 0:
             return logits
-        counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
-        return lowered(logits, np.where(counts > 0, self.penalty, 0.0))
+        counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)
+        return lower_logits(logits, np.where(counts > 0, self.penalty, 0.0))

@@ -10,7 +10,8 @@ from textforge.components.component import Component
 from textforge.components.spec import parse_spec
 from textforge.components.values import shown
 from textforge.errors import TextforgeError
-from textforge.plugins.registry import KINDS, Plugins
+from textforge.plugins.kinds import KINDS
+from textforge.plugins.registry import Plugins
 from textforge.testing import fresh
 from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, described, fail
 from textforge.testing.isolation import SEED, generator_states, restored_frameworks, silenced, undisturbed

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from textforge.components.component import Component
-from textforge.plugins.loading import KINDS, base_class
+from textforge.plugins.kinds import KINDS, base_class
 from textforge.testing.failures import NotApplicable, fail
 
 SECONDS = 120

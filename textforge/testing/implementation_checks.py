@@ -12,11 +12,10 @@ import numpy as np
 from textforge.backends.training_arrays import MOMENTS, STATE, STEP
 from textforge.errors import BackendError, TextforgeError
 from textforge.model import Arrays, GradientModel, StateShape
-from textforge.testing import component_checks, training
-from textforge.testing.backend_checks import LENGTH, ROWS, RUNNING_CHECKS, compare_logits, read_stepwise
-from textforge.testing.backend_training_checks import TRAINING_CHECKS
+from textforge.testing import component_checks, model_checks, model_training_checks, training
 from textforge.testing.failures import NotApplicable, described, fail
 from textforge.testing.model_cases import ImplementationCase
+from textforge.testing.model_checks import LENGTH, ROWS, compare_logits, read_stepwise
 
 READ = 5
 """Tokens that are read before the state is looked at."""
@@ -30,9 +29,9 @@ def check_canonical_weights(case: ImplementationCase) -> None:
         case.component.check(saved)
     except TextforgeError as error:
         fail(f"a saved model with the weights of {case.component.spec}", described(error), mend)
-    if not case.saved and dict(saved.options) != case.component.option_values():
+    if dict(saved.options) != dict(case.ready.options):
         fail(
-            f"the options of {case.component.spec} in what is saved",
+            f"the options {dict(case.ready.options)} in what is saved",
             repr(dict(saved.options)),
             "save the options that the model was loaded with, all of them",
         )
@@ -92,11 +91,12 @@ def _check_shapes(arrays: Arrays, shapes: Mapping[str, StateShape], rows: int, m
 
 
 CHECKS = (
-    *RUNNING_CHECKS,
+    component_checks.check_use,
+    *model_checks.CHECKS,
     check_canonical_weights,
     check_state_arrays,
     check_checkpoint_names,
-    *TRAINING_CHECKS,
+    *model_training_checks.CHECKS,
     component_checks.check_silent,
     component_checks.check_global_generators,
 )

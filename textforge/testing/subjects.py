@@ -14,7 +14,7 @@ from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
-from textforge.errors import PluginError, SpecError, UnknownComponent, listed, nearest
+from textforge.errors import PluginError, SpecError, UnknownComponent, advise, listed, nearest
 from textforge.model import SavedModel
 from textforge.plugins.registry import KINDS, Plugin, Plugins
 from textforge.testing.texts import HARD_TEXTS, PLAIN_TEXT
@@ -85,7 +85,7 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subje
     spec = _spec(name)
     kinds = [one for one in KINDS if spec and spec.name in plugins.names(one) and kind in (None, one)]
     if len(kinds) > 1:
-        raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with --kind")
+        raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with ", advise("kind"))
     if spec and kinds:
         component = spec.build(plugins.find(kinds[0], spec.name))
         return [Subject(kinds[0], spec.name, lambda: component)]

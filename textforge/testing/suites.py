@@ -112,7 +112,8 @@ class ComponentTests:
         """Return the reasons why checks are known to fail, by the checks' names in words."""
         return read_expected_failures(cls.expected_failures, cls.case_type)
 
-    def title_of(self, component: Any) -> str:
+    @staticmethod
+    def title_of(component: Any) -> str:
         """Return what a test's name says of the component."""
         return str(component.spec)
 
@@ -174,50 +175,52 @@ class ArchitectureTests(ComponentTests):
         return ArchitectureCase(component)
 
 
-class ModelTests(ComponentTests):
-    """A base of the tests of what makes models.
+@_with_checks(ImplementationCase)
+class ImplementationTests(ComponentTests):
+    """Tests of architectures on a backend: `backend` is its spec, `components` are the architectures.
 
-    `saved` is a model to run, for one that can't train; `tolerance` how far apart logits may lie that should agree;
-    `settings` how the tiny corpus is trained on.
+    `plugins` are those among which both are looked up: all that is installed, unless given. `saved` is a model to run,
+    for an implementation that can't train and whose first values say nothing; `tolerance` how far apart logits may lie
+    that should agree; `settings` how the tiny corpus is trained on.
+
+    >>> class TestLSTMOnNumPy(ImplementationTests):
+    ...     backend = "numpy"
+    ...     components = ["lstm:hidden_size=8", "lstm:hidden_size=8,num_layers=2"]
     """
 
+    backend: ClassVar[str | Backend] = ""
+    components: ClassVar[Sequence[str | Architecture]] = ()
+    plugins: ClassVar[Plugins | None] = None
     saved: ClassVar[SavedModel | None] = None
     tolerance: ClassVar[float] = 1e-5
     settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+
+    @staticmethod
+    def title_of(component: Any) -> str:
+        """Return the architecture's spec."""
+        return component if isinstance(component, str) else str(component.spec)
+
+    def case(self, component: str | Architecture) -> ImplementationCase:
+        """Return the architecture on the backend, found as the program finds it.
+
+        Override it to make models in another way: ``ImplementationCase(component, make=…, **self.details())``.
+        """
+        if not self.backend:
+            raise PluginError(f'{type(self).__name__} names no backend: write `backend = "numpy"`, say, in its body')
+        return ImplementationCase.of(self.plugins or Plugins(), self.backend, component, **self.details())
 
     def details(self) -> dict[str, Any]:
         """Return what the checks are given beside the component."""
         return {"saved": self.saved, "tolerance": self.tolerance, "settings": dict(self.settings)}
 
 
-@_with_checks(ImplementationCase)
-class ImplementationTests(ModelTests):
-    """Tests of architectures on a backend: `backend` is its spec, `components` are the architectures.
-
-    >>> class TestGRUOnTorch(ImplementationTests):
-    ...     backend = "torch"
-    ...     components = []  # [GRU(hidden_size=8), GRU(hidden_size=8, num_layers=2)]
-    """
-
-    backend: ClassVar[str | Backend] = ""
-    components: ClassVar[Sequence[Architecture]] = ()
-
-    def case(self, component: Architecture) -> ImplementationCase:
-        """Return the architecture on the backend, found as the program finds it.
-
-        Override it to make models in another way: ``ImplementationCase(component, make_model=…, **self.details())``.
-        """
-        if not self.backend:
-            raise PluginError(f'{type(self).__name__} names no backend: write `backend = "torch"`, say, in its body')
-        return ImplementationCase.of(Plugins(), self.backend, component, **self.details())
-
-
 @_with_checks(BackendCase)
-class BackendTests(ModelTests):
-    """Tests of backends."""
+class BackendTests(ComponentTests):
+    """Tests of backends by themselves; their models are tested with `ImplementationTests`."""
 
     components: ClassVar[Sequence[Backend]] = ()
+    plugins: ClassVar[Plugins | None] = None
 
     def case(self, component: Backend) -> BackendCase:
-        """Return the backend with what it is tested with."""
-        return BackendCase(component, **self.details())
+        """Return the backend with the plugins among which its implementations are looked up."""
+        return BackendCase(component, self.plugins or Plugins())

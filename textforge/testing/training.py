@@ -1,4 +1,4 @@
-"""A tiny corpus to train on, and models to begin with."""
+"""A tiny corpus to train on, and the training of it."""
 
 from __future__ import annotations
 
@@ -7,39 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from textforge.architectures.lstm import ARCHITECTURE, LSTMBackend
-from textforge.backends.base import Backend
 from textforge.encoders.char import CharEncoder
-from textforge.evaluation.evaluation import token_loss
-from textforge.model import Array, Arrays, GradientModel, Model, SavedModel
-from textforge.testing.failures import NotApplicable
-from textforge.training.data import Tokens, TrainingData
-from textforge.training.report import Report
+from textforge.evaluation.loss import token_loss
+from textforge.model import Array, Arrays, GradientModel, Model
+from textforge.training.data import Tokens
 from textforge.training.settings import TrainingSettings
 
 LETTERS = "\n abcdef"
 VOCABULARY_SIZE = len(LETTERS)
 SEED = 1
 TEXT = "abc abd\nfeed a cab\nabc def\n" * 60
-
-
-class _UntrainedLSTM(LSTMBackend):
-    """The core's own first weights."""
-
-    name = "untrained"
-    architecture = ARCHITECTURE
-
-    def load(self, saved: SavedModel) -> Model:
-        raise NotApplicable("it holds weights only")
-
-
-def untrained(backend: Backend) -> SavedModel:
-    """Return a model of the core's own architectures, for a backend that only runs what others have trained."""
-    if backend.runs(ARCHITECTURE):
-        return _UntrainedLSTM(hidden_size=12, num_layers=2, embedding_size=5).initial(VOCABULARY_SIZE, SEED)
-    raise NotApplicable(
-        f"it only runs models of {backend.architecture}, and the kit has none: give one, saved=…, in its test class"
-    )
 
 
 def tiny_encoder() -> CharEncoder:
@@ -50,12 +27,6 @@ def tiny_encoder() -> CharEncoder:
 def tiny_tokens() -> Tokens:
     """Return the tiny corpus as ids, (n,)."""
     return tiny_encoder().encode(TEXT).astype(np.uint8)
-
-
-def fitted(backend: Backend, model: Model, changes: dict[str, Any]) -> Model:
-    """Return what a model becomes on the tiny corpus."""
-    data = TrainingData.split(tiny_tokens(), tiny_encoder(), 0.1)
-    return backend.fit(model, data, make_settings(changes), Report())
 
 
 def make_settings(changes: Mapping[str, Any]) -> TrainingSettings:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from textforge.errors import TrainingError
+from textforge.errors import TrainingError, advise
 from textforge.model import Array
 from textforge.training.data import Tokens
 from textforge.training.settings import TrainingSettings
@@ -45,10 +45,10 @@ def make_batches(tokens: Tokens, settings: TrainingSettings, unit: str = "tokens
     windows = settings.sequences == "windows"
     length = settings.window if windows else settings.sequence_length
     if len(tokens) <= length:
-        option = "--window" if windows else "--sequence-length"
         raise TrainingError(
             f"the corpus is too short: {len(tokens)} {unit} to train on, but a training sequence needs {length + 1}; "
-            f"give a longer text, or a smaller {option}"
+            f"give a longer text, or a smaller ",
+            advise("window" if windows else "sequence_length"),
         )
     if windows:
         return WindowBatches(tokens, settings.batch_size, length, settings.stride, settings.seed)

@@ -36,6 +36,10 @@ class Position:
     """The batches' shape, which the carried state and the count of steps are of."""
     length: int = 0
     finished: bool = False
+    first_loss: float | None = None
+    """The loss of the first step: what training must not make worse."""
+    validation_tokens: int | None = None
+    """How many tokens a validation reads, where the run's time bounds them; None: all."""
 
     def to_json(self) -> dict[str, Any]:
         """The numbers by name."""

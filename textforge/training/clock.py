@@ -22,6 +22,7 @@ class Clock:
         self._taken = (self.FIRST_STEPS, 0.0)
         self._counting_since: float | None = None
         self._paused_since: float | None = None
+        self._marks: list[tuple[int, float]] = []
 
     def start(self) -> None:
         """Begin to count."""
@@ -39,21 +40,34 @@ class Clock:
             self._counting_since = self._now()
 
     @property
-    def _training_seconds(self) -> float:
-        """Seconds of the counted steps, without pauses."""
+    def training_seconds(self) -> float:
+        """Seconds of the steps that count for the speed, without pauses."""
         if self._counting_since is None:
             return 0.0
         return (self._now() if self._paused_since is None else self._paused_since) - self._counting_since
 
+    def mark(self) -> None:
+        """Note the steps and the seconds by now; best when a device has just been waited for."""
+        self._marks.append((self._steps, self.training_seconds))
+
+    @property
+    def late_rate(self) -> float:
+        """Steps a second in the later half of the marked time, when a framework has got up to speed."""
+        if not self._marks:
+            return self.steps_per_second
+        steps, seconds = self._marks[-1]
+        middle = next(mark for mark in reversed([(self.FIRST_STEPS, 0.0), *self._marks]) if mark[1] <= seconds / 2)
+        return _rate(steps - max(middle[0], self.FIRST_STEPS), seconds - middle[1]) or self.steps_per_second
+
     @property
     def steps_per_second(self) -> float:
         """The speed since the start; 0 where nothing was measured yet."""
-        return _rate(self._steps - self.FIRST_STEPS, self._training_seconds)
+        return _rate(self._steps - self.FIRST_STEPS, self.training_seconds)
 
     def take_rate(self) -> float:
         """Steps a second since it was last asked."""
         steps, seconds = self._taken
-        now = (max(self._steps, self.FIRST_STEPS), self._training_seconds)
+        now = (max(self._steps, self.FIRST_STEPS), self.training_seconds)
         self._taken = now
         return _rate(now[0] - steps, now[1] - seconds) or self.steps_per_second
 

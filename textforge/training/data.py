@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
-import numpy as np
-import numpy.typing as npt
 
+from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.encoders.base import Encoder
 
-Tokens = npt.NDArray[np.unsignedinteger[Any]]
-"""Token ids as they lie in the token file, (n,), in the smallest unsigned type that holds them."""
-
-
-@attrs.frozen
-class CorpusRecord:
-    """What a model was trained on, to be recognised again."""
-
-    spec: str
-    sha256: str
-    """Of the text as it was read, in UTF-8."""
-    characters: int
+__all__ = ["CorpusRecord", "Tokens", "TrainingData"]
 
 
 @attrs.frozen(eq=False)

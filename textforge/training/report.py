@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from textforge.components.component import Component
+
 if TYPE_CHECKING:
     from textforge.model import Model
     from textforge.training.checkpoint import Checkpoint
@@ -70,8 +72,13 @@ class EpochResult:
     best: bool
     """Whether these weights are the best so far."""
 
+    @property
+    def judged_loss(self) -> float:
+        """The loss that the weights are judged by: of validation, or of training where there is none."""
+        return self.train_loss if self.validation_loss is None else self.validation_loss
+
     def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
+        """Return the fields by name."""
         return attrs.asdict(self)
 
 
@@ -86,61 +93,38 @@ class Sample:
     text: str
 
 
-class Report:
-    """Watches a run; each method may be overridden, and does nothing by itself."""
+class Report(Component, mutable=True):
+    """A watcher of one training run; each method may be overridden, and does nothing by itself.
+
+    A subclass that is registered sets `name` and declares its options; it makes what it holds in
+    ``__attrs_post_init__``. One that is only passed to `textforge.train` needs neither, and may have an ``__init__``.
+    Any method but `finish` may raise `textforge.StopTraining`: the run ends well, and keeps what was learnt.
+
+    >>> class Losses(Report):
+    ...     def __init__(self):
+    ...         self.seen = []
+    ...
+    ...     def epoch(self, result, model):
+    ...         self.seen.append(result.train_loss)
+    """
 
     def message(self, text: str) -> None:
-        """Something the user should know, on one line."""
+        """Receive something the user should know, on one line."""
 
     def start(self, run: RunStart) -> None:
-        """Training begins."""
+        """Learn what is about to be trained."""
 
     def step(self, progress: Progress) -> None:
-        """Some steps are done."""
+        """Learn how far training is; called at most ten times a second."""
 
     def epoch(self, result: EpochResult, model: Model) -> None:
-        """An epoch is done and validated; the model is as it stands then, and may be asked for text."""
+        """Receive the result of an epoch; the model is as it stands then, and may be asked for text."""
 
     def samples(self, samples: Sequence[Sample]) -> None:
-        """Texts were written, one for each chain, all from the same prompt."""
+        """Receive texts that were written, one for each chain, all from the same prompt."""
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """The run can be resumed from here; called at every epoch's end, now and then, and at the end."""
+        """Receive what the run can be resumed from; called at every epoch's end, now and then, and at the end."""
 
     def finish(self) -> None:
-        """Training is over, well or not."""
-
-
-class Reports(Report):
-    """Passes everything on to several reports, in order."""
-
-    def __init__(self, reports: Sequence[Report]) -> None:
-        self._reports = tuple(reports)
-
-    def message(self, text: str) -> None:
-        for report in self._reports:
-            report.message(text)
-
-    def start(self, run: RunStart) -> None:
-        for report in self._reports:
-            report.start(run)
-
-    def step(self, progress: Progress) -> None:
-        for report in self._reports:
-            report.step(progress)
-
-    def epoch(self, result: EpochResult, model: Model) -> None:
-        for report in self._reports:
-            report.epoch(result, model)
-
-    def samples(self, samples: Sequence[Sample]) -> None:
-        for report in self._reports:
-            report.samples(samples)
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        for report in self._reports:
-            report.checkpoint(checkpoint)
-
-    def finish(self) -> None:
-        for report in self._reports:
-            report.finish()
+        """Close what is open: training is over, well or not."""

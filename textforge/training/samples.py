@@ -8,7 +8,9 @@ import numpy as np
 
 from textforge.components.spec import write_chain
 from textforge.errors import TextforgeError
-from textforge.library.generator import TextGenerator
+from textforge.generation.loop import write_text
+from textforge.generation.request import Request
+from textforge.generation.task import make_task
 from textforge.model import Model
 from textforge.samplers.base import Sampler
 from textforge.training.data import TrainingData
@@ -16,7 +18,6 @@ from textforge.training.report import EpochResult, Report, RunStart, Sample
 from textforge.training.settings import TrainingSettings
 
 PROMPT_TOKENS = 60
-SAMPLE_TOKENS = 400
 
 
 class SampleWriter(Report):
@@ -45,19 +46,13 @@ class SampleWriter(Report):
 
     def _write(self, result: EpochResult, model: Model) -> list[Sample]:
         prompt = self._snippet(result.step, model.window or PROMPT_TOKENS)
-        generator = TextGenerator(model, self._data.encoder)
+        request = Request(prompt, seed=self._settings.seed + result.step, unknown="skip")
         return [
             Sample(
                 epoch=result.epoch,
                 chain=write_chain(chain),
                 prompt=prompt,
-                text=generator.generate(
-                    prompt,
-                    samplers=chain,
-                    max_tokens=SAMPLE_TOKENS,
-                    seed=self._settings.seed + result.step,
-                    unknown="skip",
-                ),
+                text=write_text(make_task(model, self._data.encoder, request.replace(samplers=chain))),
             )
             for chain in self._chains
         ]

@@ -79,6 +79,19 @@ class ConvState:
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.windows, self.rows)[:] = _by_row(other.windows, source.rows)[:, rows]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        matrices, windows = [layer.matrix for layer in self.layers], [layer.windows for layer in self.layers]
+        return _restore_state, (self.rows, matrices, self.logits.shape[-1], windows, self.position)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, windows: list[Numbers], position: int) -> ConvState:
+    state = ConvState(rows, matrices, [len(window) for window in windows], size)
+    for layer, carried in zip(state.layers, windows, strict=True):
+        layer.windows[...] = carried
+    state.position = position
+    return state
+
 
 def _by_row(windows: Numbers, rows: int) -> Numbers:
     """The same windows, (d, B, ·), where one row has no axis of its own."""

@@ -83,6 +83,18 @@ class LSTMState:
             _by_row(own.hidden)[:] = _by_row(other.hidden)[rows]
             _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        carried = [(layer.product, layer.cell.cell) for layer in self.layers]
+        return _restore_state, (self.rows, [layer.matrix for layer in self.layers], self.logits.shape[-1], carried)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, carried: list[tuple[Numbers, Numbers]]) -> LSTMState:
+    state = LSTMState(rows, tuple(matrices), size)
+    for layer, (product, cell) in zip(state.layers, carried, strict=True):
+        layer.product[...], layer.cell.cell[...] = product, cell
+    return state
+
 
 def _by_row(values: Numbers) -> Numbers:
     """The same numbers, (B, ·), where one row has no axis of its own."""

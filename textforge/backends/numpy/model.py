@@ -32,6 +32,10 @@ class NumpyModel(Model):
         self.weights: Arrays = {name: array.astype(self.dtype, copy=False) for name, array in saved.arrays.items()}
         self._saved = saved
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what was saved: matrices made of it lie in memory as suits the processor."""
+        return type(self), (self.save(), self.architecture, self.dtype.name)
+
     def start(self, batch_size: int) -> Any:
         return {
             name: np.zeros([batch_size if size is None else size for size in shape], self.dtype)

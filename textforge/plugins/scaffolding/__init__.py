@@ -14,7 +14,7 @@ from string import Template
 from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
 from textforge.components.values import shown
-from textforge.errors import PluginError
+from textforge.errors import Advice, PluginError
 from textforge.plugins.kinds import KINDS
 
 PREFIX = "textforge-"
@@ -36,7 +36,8 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
     values = _values(kind, name)
     folder = Path(values["distribution"]) if folder is None else folder
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise PluginError(f"{folder} is there already: choose another folder with --output, or remove it")
+        another = Advice("folder", "folder", "--output")
+        raise PluginError(f"{folder} is there already: choose another folder with ", another, ", or remove it")
     written = []
     for path, text in _rendered(kind, values):
         target = folder / path

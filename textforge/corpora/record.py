@@ -1,0 +1,22 @@
+"""The record of a corpus that was read, and the type of its tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+Tokens = npt.NDArray[np.unsignedinteger[Any]]
+"""Token ids as they lie in the token file, (n,), in the smallest unsigned type that holds them."""
+
+
+@attrs.frozen
+class CorpusRecord:
+    """A corpus that a model was trained on, to be recognised again."""
+
+    spec: str
+    sha256: str
+    """The digest of the text as it was read, in UTF-8."""
+    characters: int
