@@ -17,11 +17,13 @@ import bigram_plugin
 import numpy as np
 import pytest
 from environments import Environment
-from support import corpus_path
+from support import ModelMaker, corpus_path
 
 import textforge
 from textforge.backends.choose import load_model
-from textforge.errors import PluginError
+from textforge.encoders.char import CharEncoder
+from textforge.errors import ExportError, PluginError
+from textforge.library.exporting import export
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\namelia\ncharlotte\nevelyn\nharper\nluna\nella\n" * 5
@@ -188,6 +190,41 @@ def test_csv_report(tmp_path: Path, names: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
     with pytest.raises(PluginError, match=r"the report csv:path=\S+, by .*csv_report.py, failed in start\(\)"):
         textforge.train(names, report=f"csv:{tmp_path / 'no' / 'x.csv'}", **settings)
+
+
+@pytest.mark.parametrize("architecture", ["ngram:order=3", "lstm"])
+def test_npz(names: Path, tmp_path: Path, architecture: str) -> None:
+    plugin = EXAMPLES / "textforge_npz.py"
+    plugins = textforge.Plugins([str(plugin)])
+    if architecture == "lstm":
+        encoder = CharEncoder().fit([NAMES])
+        saved = ModelMaker("numpy", "lstm", hidden_size=8).initial(encoder.vocabulary_size)
+        made = export(saved, encoder, "npz", tmp_path / "model.npz", plugins=plugins)
+    else:
+        trained = textforge.train(names, architecture=architecture, seed=1, plugins=plugins)
+        saved = trained.model.save()
+        made = trained.export(tmp_path / "model.npz", format="npz")
+    assert (made.distance, made.tokens) == (0, 0)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
+        about = json.loads(str(arrays["textforge.json"]))
+        assert set(arrays.files) == {*saved.arrays, "textforge.json"}
+        for name, array in saved.arrays.items():
+            np.testing.assert_array_equal(arrays[name], array)
+            assert arrays[name].dtype == array.dtype
+    assert (about["architecture"], about["options"]) == (saved.architecture, saved.options)
+    assert "textforge.json" not in saved.arrays
+    assert len([line for line in plugin.read_text(encoding="utf-8").splitlines() if line.strip()]) < 40
+    with pytest.raises(ExportError, match=r"must end in \.npz, got model: call it model\.npz"):
+        export(saved, CharEncoder().fit([NAMES]), "npz", tmp_path / "model", plugins=plugins)
+
+
+def test_npz_as_an_installed_plugin(installed: Callable[[str], str]) -> None:
+    assert "textforge-examples (npz) 0.1.0\n    format   npz\n" in installed("textforge plugins")
+    installed("textforge train csv:reviews.csv --encoder char --architecture ngram:order=2 --seed 1 -o counts")
+    assert re.search(r"^  npz +NumPy's \.npz: ", installed("textforge export --help"), re.M)
+    installed("textforge export counts --format npz counts.npz")
+    shown = installed("python -c \"import numpy; print(*numpy.load('counts.npz').files)\"")
+    assert {"ngram.1.keys", "ngram.2.counts", "textforge.json"} <= set(shown.split())
 
 
 BOOK = EXAMPLES / "deep_learning_with_python.py"

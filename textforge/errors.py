@@ -30,9 +30,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-_ABSENT: Any = object()
-
 from textforge.names import same_name
+
+_ABSENT: Any = object()
 
 
 class Advice(NamedTuple):

@@ -64,7 +64,7 @@ class Model(ABC):
         """
         rows, length = ids.shape
         kept = 1 if last_only else length
-        logits = np.empty((rows, kept, self.vocabulary_size), dtype=np.float32)
+        logits = np.zeros((rows, kept, self.vocabulary_size), dtype=np.float32)
         for t in range(length):
             step = self.step(ids[:, t], state)
             if step.dtype != logits.dtype:

@@ -88,7 +88,8 @@ def _names(plugin: Plugin) -> dict[str, list[str]]:
     for component in plugin.components:
         names.setdefault(component.kind, []).append(component.name)
     for implementation in plugin.implementations:
-        names.setdefault(IMPLEMENTS, []).append(f"{implementation.architecture} on {implementation.backend}")
+        place = "on" if implementation.kind == "backend" else "as"
+        names.setdefault(IMPLEMENTS, []).append(f"{implementation.architecture} {place} {implementation.backend}")
     for command in plugin.commands:
         names.setdefault("command", []).append(command.name)
     return names

@@ -41,7 +41,7 @@ class Format(Component):
     def check_path(self, path: Path) -> None:
         """Raise `textforge.errors.ExportError` for a file's name that readers of the format would misunderstand."""
         if self.suffix is not None and path.suffix != self.suffix:
-            stem = path.stem if path.suffix[1:].isalpha() else path.name  # "model.pt", but "model-1.2"
+            stem = path.stem if path.suffix[1:2].isalpha() else path.name  # "model.pt", but "model-1.2"
             raise ExportError(
                 f"a file of the format {self.name} must end in {self.suffix}, got {path.name}: call it "
                 f"{stem}{self.suffix}"

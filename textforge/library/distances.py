@@ -52,7 +52,7 @@ def allow(exact: Array, rounded: Array | None, spread: float, grown: bool = Fals
     """
     finite = np.where(np.isfinite(exact), exact, np.nan)
     largest = float(np.nanmax(np.abs(finite), initial=0.0))
-    at_most = max(FRACTION * spread, RESOLUTION * largest, np.finfo(np.float32).tiny)
+    at_most = max(FRACTION * spread, RESOLUTION * largest, float(np.finfo(np.float32).tiny))
     least = min(max(ABSOLUTE, RELATIVE * largest), at_most)
     if rounded is None:
         rounding = np.full(exact.shape[:2], at_most if grown else 0.0)

@@ -18,12 +18,13 @@ Shapes: B rows, T tokens, V the vocabulary's size.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 import numpy as np
 
 from textforge.encoders.base import Ids
-from textforge.errors import BackendError, ExportError, listed
+from textforge.errors import BackendError, ExportError, TextforgeError, listed
 from textforge.formats.base import ReadBack
 from textforge.generation.drawing import Draw, UndrawableRow
 from textforge.generation.history import History
@@ -44,8 +45,8 @@ STATE = 1 << 24
 """Numbers in the states of all pieces, at most, which bounds the memory that a large state takes."""
 SEED = 0
 """The seed of the text."""
-FEWEST = 16
-"""Tokens after which a spread is compared at least: that of fewer may differ by chance."""
+STRETCH, TIMES = 16, 3
+"""Tokens a row whose spread is compared, and how many times as large or as small it may be by chance."""
 
 
 @attrs.frozen(eq=False)
@@ -98,11 +99,11 @@ def check_file(read_back: ReadBack, reference: Reference, first: Ids, writer: st
     """
     text = write_text(reference.exact, first)
     whole = Case(text, None, np.zeros(len(text), np.int64))
-    found = _read(read_back, whole)
+    found = _read(read_back, whole, writer)
     found_all = [_compare(reference, whole, found, writer)]
     takes_states = found.state is not None and _carries(reference)
     for case in _cut_pieces(reference, text, takes_states):
-        found_all.append(_compare(reference, case, _read(read_back, case), writer))
+        found_all.append(_compare(reference, case, _read(read_back, case, writer), writer))
     return Agreement(max(each.distance for each in found_all), sum(each.tokens for each in found_all))
 
 
@@ -180,10 +181,24 @@ def _round(array: Array) -> Array:
     return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
 
 
-def _read(read_back: ReadBack, case: Case) -> Reading:
+def _read(read_back: ReadBack, case: Case, writer: str) -> Reading:
+    """Read a case with the file, from copies: what a file does to them is its own affair."""
     start = None if case.start is None else {name: array.copy() for name, array in case.start.items()}
-    logits, state = read_back(case.ids.copy(), start)
-    return Reading(np.asarray(logits), state)
+    with blame(writer):
+        logits, state = read_back(case.ids.copy(), start)
+        return Reading(np.asarray(logits), state)
+
+
+@contextmanager
+def blame(writer: str) -> Iterator[None]:
+    """Turn whatever fails within into an error that says what wrote the file."""
+    try:
+        yield
+    except (TextforgeError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ExportError(f"{writer} failed: {reason}; nothing was kept: report it to who made the format") from error
 
 
 def _run(model: Model, case: Case, with_state: bool) -> Reading:
@@ -238,11 +253,16 @@ def _check_spread(found: Array, exact: Array, after: Array, writer: str) -> None
 
     `after`, (B, T), says which they are. Their spread is the same, on average, however they were rounded.
     """
-    if after.sum() < FEWEST:
-        return
-    one, other = (measure_spread(logits[after][np.newaxis]) for logits in (found, exact))
-    if not other / 2 <= one <= other * 2:
-        raise _fault(writer, f"whose logits spread by {one:.1e} late in a text, where the model's do by {other:.1e}")
+    for begin in range(0, after.shape[1], STRETCH):
+        some = after[:, begin : begin + STRETCH]
+        if some.sum() < STRETCH:
+            continue
+        one, other = (measure_spread(logits[:, begin : begin + STRETCH][some][np.newaxis]) for logits in (found, exact))
+        if not other / TIMES <= one <= other * TIMES:
+            raise _fault(
+                writer,
+                f"whose logits spread by {one:.1e} after {begin + 1} tokens and more, where the model's by {other:.1e}",
+            )
 
 
 def _check_shape(found: Array, exact: Array, what: str, writer: str) -> None:

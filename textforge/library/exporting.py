@@ -125,9 +125,9 @@ def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder
     saved = attrs.evolve(saved, arrays=architecture.check(saved))
     found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)
     implementation = None if found is None else found.load()
+    writer = f"the format {format.name}"
     with blame(format, "to write the model", passing=(OSError,)):
         read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
-    writer = f"the format {format.name}"
     if isinstance(read_back, SavedModel):
         _check_same(read_back, saved, writer)
         return Agreement(0.0, 0)

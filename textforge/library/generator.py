@@ -206,11 +206,11 @@ class TextGenerator:
             writer.close()
 
     def export(self, path: str | Path, *, format: str, overwrite: bool = False) -> Exported:
-        """Write the model to a file that other programs read: ``keras``, ``onnx``, ``torch``, or a plugin's own format.
+        """Write the model to a file that other programs read, in a format that is installed, such as ``onnx``.
 
-        What was written, and how far its logits are from the model's own. Raises `ExportError` where the format doesn't
-        exist, the file does, unless `overwrite`, or can't be written, or where it gives other logits; `BackendError`
-        where what writes it isn't installed.
+        Return what was written, and how far its logits are from the model's own. Raises `ExportError` where the format
+        doesn't exist, the file does, unless `overwrite`, or can't be written, or where it gives other logits;
+        `BackendError` where what writes it isn't installed.
         """
         from textforge.library.exporting import export
 
