@@ -233,6 +233,14 @@ BROKEN = {
         implementing("register(backend='numpy', architecture='GRU', by='a:B')"),
         "register_implementations needs the architecture's name as a text, got 'GRU'",
     ),
+    "an implementation for a backend and a format": (
+        implementing("register(backend='numpy', format='onnx', architecture='gru', by='a:B')"),
+        "register_implementations needs backend=… or format=…, and was given both",
+    ),
+    "an implementation for a format without a name": (
+        implementing("register(format=3, architecture='gru', by='a:B')"),
+        "register_implementations needs the format's name as a text, got 3",
+    ),
     "an implementation without the backend": (
         implementing("register(architecture='gru', by='a:B')"),
         "register_implementations needs the backend's name as a text, got None",
@@ -695,6 +703,20 @@ class TestImplementations:
         )
         with pytest.raises(UnknownComponent, match="on 'numpy'; it is implemented on: none"):
             plugins.implementation("numpy", "lstm")
+
+    def test_a_format_s_are_apart_from_those_of_a_backend_of_its_name(self) -> None:
+        both = implementing(
+            "register(backend='torch', architecture='gru', by='a:Network')\n"
+            "    register(format='torch', architecture='gru', by='a:Module')\n"
+            "    register(format='onnx', architecture='gru', by='a:graph')"
+        )
+        plugins = Plugins(sources=[source(both, "fake", None)])
+        assert plugins.implementation("torch", "gru").by == "a:Network"
+        assert plugins.implementation("torch", "gru", kind="format").by == "a:Module"
+        assert [each.by for each in plugins.implementations()] == ["a:Network"]
+        assert [each.by for each in plugins.implementations("format")] == ["a:graph", "a:Module"]
+        with pytest.raises(UnknownComponent, match="'gru' on 'onnx'; it is implemented on: torch$"):
+            plugins.implementation("onnx", "gru")
 
     def test_two_that_differ_are_refused_and_both_named(self) -> None:
         plugins = Plugins(sources=[self.of("a:B", "one", "textforge-one"), self.of("a:C", "two", "textforge-two")])

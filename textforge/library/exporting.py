@@ -99,10 +99,11 @@ def find_format(plugins: Plugins, saved: SavedModel, format: str | Format) -> Fo
 def formats_for(plugins: Plugins, architecture: str) -> list[str]:
     """Return the names of the installed formats that models of an architecture can be written in."""
     classes: list[Any] = [found.cls for found in plugins.components("format")]
-    return [cls.name for cls in classes if cls.any_architecture or _implementation(plugins, cls, architecture)]
+    implemented = {each.backend for each in plugins.implementations("format") if each.architecture == architecture}
+    return [cls.name for cls in classes if cls.any_architecture or cls.name in implemented]
 
 
-def _implementation(plugins: Plugins, format: Format | type[Format], architecture: str) -> Implementation | None:
+def _implementation(plugins: Plugins, format: Format, architecture: str) -> Implementation | None:
     try:
         return plugins.implementation(format.name, architecture, kind="format")
     except UnknownComponent:
