@@ -88,7 +88,9 @@ def _names(plugin: Plugin) -> dict[str, list[str]]:
     for component in plugin.components:
         names.setdefault(component.kind, []).append(component.name)
     for implementation in plugin.implementations:
-        names.setdefault(IMPLEMENTS, []).append(f"{implementation.architecture} on {implementation.backend}")
+        relation = "on" if implementation.kind == "backend" else "as"
+        text = f"{implementation.architecture} {relation} {implementation.backend}"
+        names.setdefault(IMPLEMENTS, []).append(text)
     for command in plugin.commands:
         names.setdefault("command", []).append(command.name)
     return names
