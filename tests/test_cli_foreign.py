@@ -147,11 +147,12 @@ def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: No
     text = HEAD + "\nclass Third(Halve):\n    name = 'third'\n"
     points = "[textforge.samplers]\nhalve = fake_halve:Halve\nthird = fake_halve:Third\n"
     points += "[textforge]\nhooks = fake_hooks\n[textforge.implementations]\nnumpy.gru = fake_halve:Network\n"
+    points += "[textforge.format_implementations]\ntable.gru = fake_halve:write_gru\n"
     install("textforge-halve", points, fake_halve=text, fake_hooks=other("ab"))
     shown = run("plugins")
     assert shown.exit_code == 0, shown.stdout
     assert re.search(
-        r"^textforge-halve 1\.0\n    sampler      halve, third\n    implements   gru on numpy\n"
+        r"^textforge-halve 1\.0\n    sampler      halve, third\n    implements   gru as table, gru on numpy\n"
         r"    loaded in    \d+ ms\n",
         shown.stdout,
         re.M,
@@ -159,7 +160,7 @@ def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: No
     assert "textforge-hello 1.0\n    command      crash, hello, refuse\n" in shown.stdout
     entry = entries()["textforge-halve None"]
     assert entry["components"] == {"sampler": ["halve", "third"]}
-    assert entry["implementations"] == ["gru on numpy"]
+    assert entry["implementations"] == ["gru as table", "gru on numpy"]
     assert 0 < entry["seconds"] < 60
     assert entries()["textforge-hello None"]["commands"] == ["crash", "hello", "refuse"]
 
