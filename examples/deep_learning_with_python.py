@@ -12,6 +12,7 @@ import click
 
 import textforge
 from textforge.corpora.files import FilesCorpus
+from textforge.terminal import is_plain
 
 LSTM = "hidden_size=128,num_layers=1,embedding_size=none,dropout=0"
 SETTINGS = {
@@ -40,7 +41,7 @@ class Notebook(textforge.Report):
         click.echo(f"Unique characters: {run.vocabulary_size}")
 
     def step(self, progress):
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not is_plain():
             click.echo(f"\repoch {progress.epoch:.2f}, loss {progress.loss:.3f} ", nl=False, err=True)
 
     def samples(self, samples):

@@ -194,6 +194,8 @@ def test_an_epoch_is_one_row(odd: Path, tmp_path: Path, columns: int) -> None:
     assert len(epochs) == 3
     assert epochs[2] - epochs[0] == 2, rows
     assert rows[epochs[2] + 1].startswith("saved in")
+    start = r"characters to learn from and [\d,]+ to validate on, \d+ different; [\d,]+ parameters training for"
+    assert re.search(start, " ".join(row.strip() for row in rows)), rows  # broken between words
     assert not [row for row in rows if "━" in row]
 
 

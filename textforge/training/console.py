@@ -79,7 +79,11 @@ class ConsoleReport(Report):
         """Whether the run left a checkpoint."""
 
     def message(self, text: str) -> None:
-        self._console.print(visible(text) if self._watched else text)
+        self._print(text, wrap=True)
+
+    def _print(self, text: str, wrap: bool) -> None:
+        """Print a text: on a terminal made visible, and broken between words if `wrap`; else to the letter."""
+        self._console.print(visible(text) if self._watched else text, soft_wrap=not (wrap and self._watched))
 
     def start(self, run: RunStart) -> None:
         self.message(
@@ -136,9 +140,9 @@ class ConsoleReport(Report):
         self.message(fit(parts, self._console.width if self._watched else sys.maxsize, speed))
 
     def samples(self, samples: Sequence[Sample]) -> None:
-        self.message(f"\nfrom {samples[0].prompt!r}:")
+        self._print(f"\nfrom {samples[0].prompt!r}:", wrap=False)
         for sample in samples:
-            self.message(f"--- {sample.chain} ---\n{sample.text}\n")
+            self._print(f"--- {sample.chain} ---\n{sample.text}\n", wrap=False)
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         self.saved = True
