@@ -147,7 +147,11 @@ class TrainingRun:
             self._save()
             if worth := self.judge.describe_worth(self.position.best_loss):
                 self.report.message(worth)
-        return self.best if self.best is not None else self.model.save()
+        return self.best if self.best is not None else self._saved_model()
+
+    def _saved_model(self) -> SavedModel:
+        """Return the model as it stands, with the window that the run gave it."""
+        return attrs.evolve(self.model.save(), window=self.model.window)
 
     def _is_finished(self) -> bool:
         out_of_patience = self.settings.patience is not None and self.position.stale_epochs >= self.settings.patience
@@ -242,16 +246,12 @@ class TrainingRun:
     def _evaluation_seconds(self, began: float, validation_seconds: float) -> float:
         """Return the cost of an evaluation, with a long validation timed again: a framework may have compiled in it."""
         seconds = self.clock.seconds - began
-        if self.position.total_steps is None and validation_seconds > self._expected_validation_seconds():
+        expected = self.plan.validation_seconds(self.validation.tokens, self.clock.late_rate)
+        if self.position.total_steps is None and validation_seconds > expected:
             again = self.clock.seconds
             self._validation_loss()
             seconds += self.clock.seconds - again - validation_seconds
         return seconds
-
-    def _expected_validation_seconds(self) -> float:
-        """Return the cost of a validation if a token costs what it costs in training."""
-        speed = self.plan.validation_speed(self.clock.late_rate)
-        return self.validation.tokens / speed if speed else 0.0
 
     def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
         """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""
@@ -259,7 +259,7 @@ class TrainingRun:
             self.position.best_loss is None or unvalidated or judged < self.position.best_loss
         )
         if improved:
-            self.best = self.model.save()
+            self.best = self._saved_model()
             self._go_to(best_loss=judged, best_epoch=self.epoch)
         self._go_to(stale_epochs=0 if improved else self.position.stale_epochs + 1, evaluated_step=self.position.step)
         return improved
@@ -284,7 +284,7 @@ class TrainingRun:
         self._read_losses()
         if not self.judge.may_save(self.losses):
             return
-        model = self.model.save()
+        model = self._saved_model()
         for name, array in model.arrays.items():
             if not np.isfinite(array).all():
                 raise self._not_finite(f"weights ({name}), and so the", math.nan)
