@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TypeVar
 
 from textforge.errors import StopTraining, TrainingError
 from textforge.evaluation.loss import token_loss
@@ -14,8 +13,6 @@ from textforge.training.data import TrainingData
 from textforge.training.report import EpochResult, Report, RunStart
 from textforge.training.settings import TrainingSettings
 
-M = TypeVar("M", bound=CountingModel)
-
 TRAIN_LOSS_TOKENS = 100_000
 """The training loss is measured on the text's beginning."""
 USED = ("seed", "validation", "sample")
@@ -23,13 +20,17 @@ USED = ("seed", "validation", "sample")
 
 
 def fit_counting(
-    model: M, data: TrainingData, settings: TrainingSettings, report: Report, checkpoint: Checkpoint | None = None
-) -> M:
+    model: CountingModel,
+    data: TrainingData,
+    settings: TrainingSettings,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+) -> SavedModel:
     """Let a model count the training tokens, and return the model that has learnt them.
 
     `report` is told which settings mean nothing to that, and has the checkpoint before the result, so that no failing
-    report loses the model. The seconds and the speed are those of all the work. With a checkpoint, which `model` must
-    be of, nothing is left to learn.
+    report loses the model. The seconds and the speed are those of all the work. With a checkpoint, nothing is left to
+    learn.
 
     Raises `TrainingError` for a text of a single token.
     """
@@ -41,13 +42,13 @@ def fit_counting(
         if checkpoint:
             report.message(f"nothing is left to learn: {_name(model)} reads the text once")
             report.checkpoint(checkpoint)
-            return model
+            return checkpoint.best
         return _count(model, data, settings, report)
     finally:
         report.finish()
 
 
-def _count(model: M, data: TrainingData, settings: TrainingSettings, report: Report) -> M:
+def _count(model: CountingModel, data: TrainingData, settings: TrainingSettings, report: Report) -> SavedModel:
     began = time.perf_counter()
     with contextlib.suppress(StopTraining):  # nothing to stop: the text is read once, and what is learnt is kept
         _tell_ignored(model, settings, report)
@@ -63,7 +64,7 @@ def _count(model: M, data: TrainingData, settings: TrainingSettings, report: Rep
         report.checkpoint(_checkpoint(saved, result))
     with contextlib.suppress(StopTraining):
         report.epoch(result, trained)
-    return trained
+    return saved
 
 
 def _name(model: CountingModel) -> str:

@@ -64,7 +64,7 @@ class Judge:
     def describe_worth(self, best_loss: float | None) -> str | None:
         """Return what is to be said of the weights that a run kept; None where they are worth something."""
         if not self.sound:
-            loss = "" if best_loss is None else f", of a loss of {best_loss:.4g} nats"
+            loss = "" if best_loss is None else f", of a loss of {best_loss:.4g} nats"  # saved before any validation
             return f"training ended diverged; the last sound weights are kept{loss}"
         if best_loss is None or best_loss <= self.guess + BY_ROUNDING:
             return None

@@ -23,7 +23,7 @@ def fit(
     Raises `BackendError` for a model that can't be trained.
     """
     if isinstance(model, CountingModel):
-        return counting.fit_counting(model, data, settings, report, checkpoint).save()
+        return counting.fit_counting(model, data, settings, report, checkpoint)
     if isinstance(model, GradientModel):
         return loop.fit(model, data, settings, report, checkpoint)
     raise BackendError(f"{type(model).__name__} runs trained models but can't be trained: choose another --backend")

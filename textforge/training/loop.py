@@ -242,16 +242,12 @@ class TrainingRun:
     def _evaluation_seconds(self, began: float, validation_seconds: float) -> float:
         """Return the cost of an evaluation, with a long validation timed again: a framework may have compiled in it."""
         seconds = self.clock.seconds - began
-        if self.position.total_steps is None and validation_seconds > self._expected_validation_seconds():
+        expected = self.plan.validation_seconds(self.validation.tokens, self.clock.late_rate)
+        if self.position.total_steps is None and validation_seconds > expected:
             again = self.clock.seconds
             self._validation_loss()
             seconds += self.clock.seconds - again - validation_seconds
         return seconds
-
-    def _expected_validation_seconds(self) -> float:
-        """Return the cost of a validation if a token costs what it costs in training."""
-        speed = self.plan.validation_speed(self.clock.late_rate)
-        return self.validation.tokens / speed if speed else 0.0
 
     def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
         """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""

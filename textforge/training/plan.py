@@ -53,13 +53,15 @@ class Plan:
         left = max(0.0, self.limit - seconds)
         evaluations = 1 + self._evaluations(position.step, round(left * steps_per_second))
         least = LEAST_VALIDATION + (0 if self._batches.carries_state else self._settings.window)
-        return max(least, int(VALIDATION_SHARE * left * self.validation_speed(steps_per_second) / evaluations))
+        return max(least, int(VALIDATION_SHARE * left * self._validation_speed(steps_per_second) / evaluations))
 
-    def validation_speed(self, steps_per_second: float) -> float:
-        """Return the tokens of validation text read in a second if predicting one costs what it costs in training.
+    def validation_seconds(self, tokens: int, steps_per_second: float) -> float:
+        """Return what a validation on so many tokens takes if predicting one costs what it costs in training."""
+        speed = self._validation_speed(steps_per_second)
+        return tokens / speed if speed else 0.0
 
-        A validation of windows predicts every `stride`-th token alone.
-        """
+    def _validation_speed(self, steps_per_second: float) -> float:
+        # a validation of windows predicts every `stride`-th token alone
         stride = 1 if self._batches.carries_state else self._settings.stride
         return steps_per_second * self._batches.tokens_per_step * stride
 
@@ -82,9 +84,11 @@ class Plan:
         """Return how often a run limited by time is validated in its last so many steps, after so many before."""
         if not steps:
             return 0
-        epoch = self._batches.steps_per_epoch
-        epochs_apart = max(1, -(-(step + steps) // (EVALUATIONS_BY_TIME * epoch)))
-        return 1 + (steps - 1) // (epochs_apart * epoch)
+        epoch, end = self._batches.steps_per_epoch, step + steps
+        apart = end / EVALUATIONS_BY_TIME
+        first = -(-max(step + apart, step + 1) // epoch) * epoch  # the first end of an epoch that is far enough
+        between = max(1, -(-apart // epoch)) * epoch
+        return 1 + (0 if first >= end else 1 + int((end - 1 - first) // between))
 
     def evaluation_is_due(self, position: Position) -> bool:
         """Return whether the run is to be validated before its next step."""
