@@ -44,11 +44,11 @@ CHECKS: Mapping[type[Case], tuple[Check, ...]] = MappingProxyType(
 
 CASES: Mapping[type[Component], type[Case]] = MappingProxyType(
     {
-        Sampler: SamplerCase,
-        Encoder: EncoderCase,
         Corpus: CorpusCase,
+        Encoder: EncoderCase,
         Architecture: ArchitectureCase,
         Backend: BackendCase,
+        Sampler: SamplerCase,
     }
 )
 """The case of each kind of component."""
