@@ -155,7 +155,7 @@ def test_a_model_gives_a_sampler_its_encoder_and_a_backend_what_to_run(install: 
     assert result.exit_code == 0, result.stdout
     result = check("lstm", "--backend", "numpy", "--model", bundle)
     assert result.exit_code == 0
-    assert result.stdout.startswith("implementation lstm:hidden_size=8,num_layers=2,embedding_size=4 on numpy:float32\n")
+    assert result.stdout.startswith("implementation lstm:hidden_size=8,num_layers=2,embedding_size=4 on numpy:")
     assert "14 ok, 0 failed, 5 not applicable" in result.stdout
 
 

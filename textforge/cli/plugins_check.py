@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textforge.testing.cases import Case
     from textforge.testing.checks import CheckResult
 
-KINDS = ("corpus", "encoder", "architecture", "implementation", "backend", "sampler")
+KINDS = ("corpus", "encoder", "architecture", "implementation", "backend", "sampler", "format")
 UNREASONED = "known to fail"
 
 

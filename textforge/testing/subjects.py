@@ -16,6 +16,7 @@ from textforge.components.spec import Spec, parse_spec
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
 from textforge.errors import PluginError, SpecError, UnknownComponent, advise, listed, nearest
+from textforge.formats.base import Format
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugin, Plugins
 from textforge.testing.cases import Case
@@ -121,7 +122,7 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
 
 def _make_case(plugins: Plugins, make: Callable[[], Component], **details: Any) -> Case:
     component = make()
-    if isinstance(component, Backend):
+    if isinstance(component, (Backend, Format)):
         details["plugins"] = plugins
     return case_of(component, **details)
 
