@@ -76,7 +76,7 @@ def test_a_line_for_each_check() -> None:
 
 
 def test_what_does_not_apply_says_why() -> None:
-    result = check("ngram:order=2")
+    result = check("ngram:order=2", "--backend", "numpy")
     assert result.exit_code == 0
     assert "    exact resume           not applicable: it doesn't learn step by step\n" in result.stdout
 
@@ -153,9 +153,10 @@ def test_a_model_gives_a_sampler_its_encoder_and_a_backend_what_to_run(install: 
     size = json.loads((bundle / "config.json").read_text(encoding="utf-8"))["model"]["vocabulary_size"]
     result = check(f"choosy:least={size},most={size}", "--model", bundle)
     assert result.exit_code == 0, result.stdout
-    result = check("numpy", "--model", bundle)
+    result = check("lstm", "--backend", "numpy", "--model", bundle)
     assert result.exit_code == 0
-    assert "17 ok, 0 failed" in result.stdout
+    assert result.stdout.startswith("implementation lstm:hidden_size=8,num_layers=2,embedding_size=4 on numpy:")
+    assert "14 ok, 0 failed, 5 not applicable" in result.stdout
 
 
 def test_what_is_mostly_not_applicable_is_no_success() -> None:
@@ -182,7 +183,7 @@ def test_a_distribution_stands_for_all_it_brings(loud: None) -> None:
         (["loud", "--kind", "sampler", "--model", "nowhere"], "there is no folder nowhere"),
         (["loud", "--kind", "sampler", "--expect-failure", "row-dropped"], "did you mean 'rows dropped'?"),
         (["loud"], "'loud' is the name of corpus and sampler: say which one with --kind"),
-        (["lout"], "there is no component or distribution 'lout'; components: char"),
+        (["lout"], "there is no component or distribution 'lout'; components: adaptive-p, char"),
         (["lout"], "did you mean 'loud'?"),
         (["needy"], "needy: path is needed: write needy:path=…"),
         (["loud:0", "--kind", "sampler"], "loud: by must be > 0, got 0"),

@@ -14,6 +14,7 @@ from conformance import (
     broken_backends,
     broken_corpora,
     broken_encoders,
+    broken_formats,
     broken_implementations,
     broken_models,
     broken_samplers,
@@ -34,6 +35,7 @@ BROKEN: list[tuple[Any, tuple[str, ...]]] = [
         *broken_implementations.BROKEN,
         *broken_models.BROKEN,
         *broken_backends.BROKEN,
+        *broken_formats.BROKEN,
     )
 ]
 """Components, each with the check that it was written for, and those that find its fault as well."""
@@ -45,6 +47,7 @@ GOOD = [
     broken_architectures.GoodArchitecture(),
     good_model.GOOD,
     broken_backends.GOOD,
+    broken_formats.GoodFormat(),
 ]
 SLOW = """
 import time

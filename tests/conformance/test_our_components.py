@@ -17,6 +17,7 @@ from textforge.testing import (
     BackendTests,
     CorpusTests,
     EncoderTests,
+    FormatTests,
     ImplementationTests,
     SamplerTests,
 )
@@ -44,6 +45,7 @@ SPECS: Mapping[str, Sequence[str]] = {
         "ngram:order=3",
     ),
     "backend": ("numpy:precision=float64",),
+    "format": (),
 }
 """More than the defaults, and the components that have none."""
 
@@ -101,6 +103,10 @@ class TestOnNumPyInFloat64(ImplementationTests):
     components = SPECS["architecture"]
 
 
+class TestFormats(FormatTests):
+    components = made("format")
+
+
 class TestCorpora(CorpusTests):
     @pytest.fixture(params=ours("corpus"), ids=lambda cls: cls.name)
     def component(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -113,6 +119,7 @@ TESTED: Mapping[str, set[type]] = {
     "encoder": {type(encoder) for encoder in TestEncoders.components},
     "architecture": {type(architecture) for architecture in TestArchitectures.components},
     "backend": {type(backend) for backend in TestBackends.components},
+    "format": {type(format) for format in TestFormats.components},
     "corpus": set(ours("corpus")),
 }
 

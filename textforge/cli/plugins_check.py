@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,22 +13,23 @@ from textforge.cli.messages import one_line
 from textforge.cli.output import show
 
 if TYPE_CHECKING:
+    from textforge.testing.cases import Case
     from textforge.testing.checks import CheckResult
-    from textforge.testing.subjects import Subject
 
-KINDS = ("corpus", "encoder", "architecture", "backend", "sampler")
+KINDS = ("corpus", "encoder", "architecture", "implementation", "backend", "sampler", "format")
 UNREASONED = "known to fail"
 
 
 @click.command("check")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), help="The kind, where components of several kinds have the name.")
+@click.option("--backend", metavar="SPEC", help="Check NAME, an architecture, as this backend computes it.")
 @click.option("--encoder", metavar="SPEC", help="Encoder that samplers work with, fitted to the kit's texts.")
 @click.option(
     "--model",
     metavar="MODEL",
     type=click.Path(path_type=Path),
-    help="Trained model: samplers work with its encoder, and backends run it.",
+    help="Trained model: samplers work with its encoder, and implementations run it.",
 )
 @click.option(
     "--tolerance",
@@ -48,6 +49,7 @@ def command(
     context: click.Context,
     name: str,
     kind: str | None,
+    backend: str | None,
     encoder: str | None,
     model: Path | None,
     tolerance: float | None,
@@ -56,8 +58,8 @@ def command(
     """Check that a component keeps its contract.
 
     NAME is a component's name or spec (top-k, min-p:0.1, csv:reviews.csv), or a distribution's name: then all that it
-    brings is checked. Each check has a line: ok, FAILED with what to mend, or why it doesn't apply. A component that
-    doesn't do its work at all fails the first, and the others aren't run.
+    brings is checked, each architecture on its backends too. Each check has a line: ok, FAILED with what to mend, or
+    why it doesn't apply. A component that doesn't do its work at all fails the first, and the others aren't run.
 
     Exit status 1: a check failed, or most of them didn't apply, so that little is known of the component.
     """
@@ -66,7 +68,7 @@ def command(
     from textforge.testing.subjects import Fittings, refuse_idle, subjects
 
     plugins = context.ensure_object(Session).plugins()
-    found = subjects(plugins, name, kind)
+    found = subjects(plugins, name, kind, backend)
     refuse_idle([subject.kind for subject in found], encoder=encoder, model=model)
     fittings = Fittings.of(plugins, encoder=encoder, model=model, tolerance=tolerance)
     given = {check: reason or UNREASONED for check, _, reason in (text.partition("=") for text in expected)}
@@ -74,27 +76,25 @@ def command(
     passed = checked = 0
     for subject in found:
         try:
-            details = fittings.details(subject.kind)
-            results = _check(subject, details, reasons[subject.kind])
+            case = subject.make(**fittings.details(subject.kind))
         except OptionError as error:
             show(f"{subject.kind} {subject.name}\n    not checked: {one_line(error)}")
             continue
         checked += 1
-        passed += _tell(results)
+        passed += _tell(_check(case, reasons[case.kind]))
     if not checked:
         raise click.ClickException(f"nothing of {name} was checked: write a component with the options it needs")
     if passed < checked:
         context.exit(1)
 
 
-def _check(subject: Subject, details: Mapping[str, Any], reasons: Mapping[str, str]) -> list[CheckResult]:
-    """Run a component's checks, showing a line each."""
-    from textforge.testing.checks import run_checks
+def _check(case: Case, reasons: Mapping[str, str]) -> list[CheckResult]:
+    """Run the checks of a case, showing a line each."""
+    from textforge.testing.checks import run_case
 
-    component = subject.make()
-    show(f"{subject.kind} {component.spec}")
+    show(f"{case.kind} {case.title}")
     results = []
-    for result in run_checks(component, expected_failures=reasons, **details):
+    for result in run_case(case, reasons):
         results.append(result)
         show(f"    {result.name:<22} {_outcome(result)}")
     return results

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from textforge.testing.cases import CorpusCase, EncoderCase, SamplerCase
     from textforge.testing.checks import CHECKS, CheckResult, run_case, run_checks
     from textforge.testing.failures import CheckFailure, NotApplicable
+    from textforge.testing.format_case import FormatCase
     from textforge.testing.model_cases import ArchitectureCase, BackendCase, ImplementationCase
     from textforge.testing.suites import (
         ArchitectureTests,
         BackendTests,
         CorpusTests,
         EncoderTests,
+        FormatTests,
         ImplementationTests,
         SamplerTests,
     )
@@ -41,6 +43,8 @@ _MODULES = {
     "CorpusTests": "suites",
     "EncoderCase": "cases",
     "EncoderTests": "suites",
+    "FormatCase": "format_case",
+    "FormatTests": "suites",
     "ImplementationCase": "model_cases",
     "ImplementationTests": "suites",
     "NotApplicable": "failures",
@@ -62,6 +66,8 @@ __all__ = [
     "CorpusTests",
     "EncoderCase",
     "EncoderTests",
+    "FormatCase",
+    "FormatTests",
     "ImplementationCase",
     "ImplementationTests",
     "NotApplicable",

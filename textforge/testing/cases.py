@@ -26,6 +26,11 @@ class Case(ABC):
     kind: ClassVar[str] = "component"
     component: Any
 
+    @property
+    def title(self) -> str:
+        """The component, as messages call it."""
+        return str(self.component.spec)
+
     @abstractmethod
     def use(self) -> None:
         """Let the component do its work once, as a run of the program would."""

@@ -14,18 +14,21 @@ from textforge.components.component import Component
 from textforge.corpora.base import Corpus
 from textforge.encoders.base import Encoder
 from textforge.errors import PluginError, listed, nearest
+from textforge.formats.base import Format
 from textforge.samplers.base import Sampler
 from textforge.testing import (
     architecture_checks,
     backend_checks,
     corpus_checks,
     encoder_checks,
+    format_checks,
     implementation_checks,
     sampler_checks,
 )
 from textforge.testing.cases import Case, CorpusCase, EncoderCase, SamplerCase
 from textforge.testing.component_checks import check_use
 from textforge.testing.failures import CheckFailure, NotApplicable, described, fail
+from textforge.testing.format_case import FormatCase
 from textforge.testing.model_cases import ArchitectureCase, BackendCase, ImplementationCase
 
 Check = Callable[[Any], None]
@@ -39,16 +42,18 @@ CHECKS: Mapping[type[Case], tuple[Check, ...]] = MappingProxyType(
         ArchitectureCase: architecture_checks.CHECKS,
         ImplementationCase: implementation_checks.CHECKS,
         BackendCase: backend_checks.CHECKS,
+        FormatCase: format_checks.CHECKS,
     }
 )
 
 CASES: Mapping[type[Component], type[Case]] = MappingProxyType(
     {
-        Sampler: SamplerCase,
-        Encoder: EncoderCase,
         Corpus: CorpusCase,
+        Encoder: EncoderCase,
         Architecture: ArchitectureCase,
         Backend: BackendCase,
+        Sampler: SamplerCase,
+        Format: FormatCase,
     }
 )
 """The case of each kind of component."""

@@ -61,6 +61,8 @@ class ImplementationCase(Case):
     kind = "implementation"
     component: Architecture
     make: Callable[[SavedModel], Model] = attrs.field(kw_only=True)
+    on: str = attrs.field(default="", kw_only=True)
+    """The backend's spec, for messages."""
     saved: SavedModel | None = attrs.field(default=None, kw_only=True)
     """A model to run, for an implementation that can't train and whose first values say nothing."""
     tolerance: float = attrs.field(default=1e-5, kw_only=True)
@@ -71,8 +73,17 @@ class ImplementationCase(Case):
     @classmethod
     def of(cls, plugins: Plugins, backend: str | Backend, architecture: str | Architecture, **details: Any) -> Self:
         """Return the case of an architecture on a backend, looked up among some plugins."""
-        make = functools.partial(load_model, plugins, plugins.backend(backend))
-        return cls(plugins.architecture(architecture), make=make, **details)
+        found: Backend = plugins.backend(backend)
+        make = functools.partial(load_model, plugins, found)
+        component: Architecture = plugins.architecture(architecture)
+        saved = details.get("saved")
+        if saved is not None and saved.architecture == component.name:
+            component = type(component).of(saved)  # a model that is given says what its options are
+        return cls(component, make=make, on=found.spec, **details)
+
+    @property
+    def title(self) -> str:
+        return f"{self.component.spec} on {self.on}" if self.on else self.component.spec
 
     @functools.cached_property
     def fresh(self) -> SavedModel:

@@ -13,6 +13,7 @@ from textforge.backends.base import Backend
 from textforge.corpora.base import Corpus
 from textforge.encoders.base import Encoder
 from textforge.errors import PluginError
+from textforge.formats.base import Format
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
@@ -28,6 +29,7 @@ from textforge.testing.checks import (
 )
 from textforge.testing.component_checks import check_use
 from textforge.testing.failures import CheckFailure, NotApplicable
+from textforge.testing.format_case import FormatCase
 from textforge.testing.model_cases import ArchitectureCase, BackendCase, ImplementationCase
 from textforge.testing.texts import HARD_TEXTS, UNKNOWN
 
@@ -224,3 +226,16 @@ class BackendTests(ComponentTests):
     def case(self, component: Backend) -> BackendCase:
         """Return the backend with the plugins among which its implementations are looked up."""
         return BackendCase(component, self.plugins or Plugins())
+
+
+@_with_checks(FormatCase)
+class FormatTests(ComponentTests):
+    """Tests of formats: `architecture` is one whose models they write, the first that they do unless given."""
+
+    components: ClassVar[Sequence[Format]] = ()
+    architecture: ClassVar[str | Architecture | None] = None
+    plugins: ClassVar[Plugins | None] = None
+
+    def case(self, component: Format) -> FormatCase:
+        """Return the format with the architecture."""
+        return FormatCase(component, self.plugins or Plugins(), architecture=self.architecture)
