@@ -715,7 +715,7 @@ class TestImplementations:
         assert plugins.implementation("torch", "gru", kind="format").by == "a:Module"
         assert [each.by for each in plugins.implementations()] == ["a:Network"]
         assert [each.by for each in plugins.implementations("format")] == ["a:graph", "a:Module"]
-        with pytest.raises(UnknownComponent, match="'gru' on 'onnx'; it is implemented on: torch$"):
+        with pytest.raises(UnknownComponent, match=r"'gru' on 'onnx'; it is implemented on: torch$"):
             plugins.implementation("onnx", "gru")
 
     def test_two_that_differ_are_refused_and_both_named(self) -> None:

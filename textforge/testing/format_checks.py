@@ -49,7 +49,7 @@ def check_model_untouched(case: FormatCase) -> None:
 
 
 def check_other_endings_refused(case: FormatCase) -> None:
-    """Where its readers go by the ending of a file's name, a file of another ending is refused with an `ExportError`."""
+    """Where readers go by the ending of a file's name, a file of another is refused with an `ExportError`."""
     suffix = case.component.suffix
     if suffix is None:
         raise NotApplicable("its readers take any ending")
