@@ -36,6 +36,7 @@ NAMES = [
     "IncrementalDecoder",
     "Metric",
     "Model",
+    "NumpyModel",
     "Optimizer",
     "OptionError",
     "PluginError",

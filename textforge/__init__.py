@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from textforge.architectures.base import Architecture, Weight
     from textforge.architectures.first_values import glorot, normal, orthogonal, zeros
     from textforge.backends.base import Backend
+    from textforge.backends.numpy.model import NumpyModel
     from textforge.components.component import Component, learned, option
     from textforge.components.frameworks import Framework
     from textforge.corpora.base import END_OF_TEXT, Corpus
@@ -81,6 +82,7 @@ _MODULES = {
     "IncrementalDecoder": "encoders.base",
     "Metric": "evaluation.metric",
     "Model": "model",
+    "NumpyModel": "backends.numpy.model",
     "Optimizer": "model",
     "OptionError": "errors",
     "PluginError": "errors",
@@ -136,6 +138,7 @@ __all__ = [
     "IncrementalDecoder",
     "Metric",
     "Model",
+    "NumpyModel",
     "Optimizer",
     "OptionError",
     "PluginError",
