@@ -12,7 +12,7 @@ from textforge.encoders.char import CharEncoder
 class Slippery(NumpyBackend):
     name = "slippery"
     width: int = textforge.option(default=3, help="How wide.")
-    speed: int = textforge.option(default=3, help="How fast.", runtime=True)
+    speed: int = textforge.option(default=3, help="How fast.")
 
 
 class Slippier(Slippery):

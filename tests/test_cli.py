@@ -175,7 +175,7 @@ def test_train_says_what_it_does_on_standard_error_alone(book: Path, tmp_path: P
     assert result.exit_code == 0, result.stderr
     assert not result.stdout
     for expected in (
-        "backend bigram, seed 4",
+        "bigram:0.1 by bigram:1, seed 4",
         "characters to learn from",
         "epoch 1",
         "epoch 2",
@@ -241,7 +241,7 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
     (["{book}", "--architecture", "ngram:ordr=3"], 1, "did you mean 'order'"),
-    (["{book}", "--backend", "numpy"], 1, "can't train"),
+    (["{book}", "--architecture", "lstm", "--backend", "numpy"], 1, "only runs trained models"),
     (["{book}", "--encoder", "chr"], 1, "did you mean 'char'"),
     (["{book}", "--sample", "tmperature:1"], 1, "did you mean 'temperature'"),
     (["{book}", "--sample", "temperature:0"], 1, "temperature must be > 0"),
@@ -265,7 +265,7 @@ def test_bad_training_is_refused_and_nothing_is_left(
 
 
 def test_an_existing_model_is_kept_unless_it_may_be_replaced(book: Path, tmp_path: Path) -> None:
-    arguments = ["train", book, "-o", tmp_path / "m", "--backend"]
+    arguments = ["train", book, "-o", tmp_path / "m", "--architecture"]
     assert run(*arguments, "ngram:order=2").exit_code == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
     assert "--overwrite" in one_line_last(run(*arguments, "ngram:order=3"))
@@ -289,7 +289,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_says_how_to_go_on(book: Path, tmp_path
     assert "Traceback" not in rest
     command = re.search(r"Go on with: textforge (train .*)$", rest, re.M)
     assert command
-    resumed = run_process(*shlex.split(command.group(1)), "--epochs", 4)
+    resumed = run_process(*shlex.split(command.group(1)), "--epochs", 1000)
     assert resumed.returncode == 0, resumed.stderr
 
 
@@ -305,7 +305,7 @@ def test_the_hints_are_commands_as_they_can_be_typed(
     assert run(*shlex.split(shown.group(1)), "--seed", 1).exit_code == 0
 
     def interrupted(*_: Any, report: Any, **__: Any) -> None:
-        report.saved = True
+        report.checkpoint(None)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("textforge.library.facade.train_contents", interrupted)
@@ -417,7 +417,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--sampler", "top-k:kk=1"], 1, "no option 'kk'"),
     (["{model}", "--sampler", ""], 1, "a name"),
     (["{model}", "--stop", ""], 1, "stop"),
-    (["{model}", "--architecture", "ngram:order=2"], 1, "part of the trained model"),
+    (["{model}", "--backend", "numpy:order=2"], 1, "part of the trained model"),
     (["{model}", "--prompt", "a", "--prompt-file", "b"], 2, "both given"),
     (["{model}", "--echo", "--json"], 2, "--json has the prompt already"),
     (["{model}", "--prompt-file", "missing"], 2, "missing"),
@@ -577,7 +577,7 @@ def test_options_shows_declarations(tmp_path: Path) -> None:
     narrow = run("options", "sampler", "top-k").stdout
     assert narrow.startswith("sampler top-k:")
     assert "a whole number >= 1; default: 40" in narrow
-    assert "run-time" in run("options", "backend", "numpy").stdout
+    assert "precision" in run("options", "backend", "numpy").stdout
     assert "did you mean 'top-k'" in one_line(run("options", "sampler", "topk"), 1)
 
 
@@ -630,8 +630,9 @@ def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     result = run("train", book, "-o", tmp_path / "m")
     assert result.exit_code == 0, result.stderr
     assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
-    assert "backend ngram" in result.stderr
-    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--architecture", "ngram").stderr
+    assert "ngram:none by numpy:float32" in result.stderr
+    both = ("--architecture", "ngram", "--backend", "numpy")
+    assert "is left out" not in run("train", book, "-o", tmp_path / "n", *both).stderr
 
 
 def test_info_shows_the_encoders_options_and_the_documents(tmp_path: Path) -> None:

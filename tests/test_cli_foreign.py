@@ -152,7 +152,7 @@ def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: No
     shown = run("plugins")
     assert shown.exit_code == 0, shown.stdout
     assert re.search(
-        r"^textforge-halve 1\.0\n    sampler      halve, third\n    implements   gru as table, gru on numpy\n"
+        r"^textforge-halve 1\.0\n    sampler      halve, third\n    implements   gru on numpy, gru as table\n"
         r"    loaded in    \d+ ms\n",
         shown.stdout,
         re.M,
@@ -160,7 +160,7 @@ def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: No
     assert "textforge-hello 1.0\n    command      crash, hello, refuse\n" in shown.stdout
     entry = entries()["textforge-halve None"]
     assert entry["components"] == {"sampler": ["halve", "third"]}
-    assert entry["implementations"] == ["gru as table", "gru on numpy"]
+    assert entry["implementations"] == ["gru on numpy", "gru as table"]
     assert 0 < entry["seconds"] < 60
     assert entries()["textforge-hello None"]["commands"] == ["crash", "hello", "refuse"]
 

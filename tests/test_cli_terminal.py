@@ -193,7 +193,7 @@ def test_an_epoch_is_one_row(odd: Path, tmp_path: Path, columns: int) -> None:
     epochs = [index for index, row in enumerate(rows) if re.match(r"epoch \d", row)]
     assert len(epochs) == 3
     assert epochs[2] - epochs[0] == 2, rows
-    assert rows[epochs[2] + 1].startswith("saved in")
+    assert any(row.startswith("saved in") for row in rows[epochs[2] + 1 :])
     start = r"characters to learn from and [\d,]+ to validate on, \d+ different; [\d,]+ parameters training for"
     assert re.search(start, " ".join(row.strip() for row in rows)), rows  # broken between words
     assert not [row for row in rows if "━" in row]
@@ -251,5 +251,5 @@ def test_a_run_limited_by_time_says_that_it_measures_and_what_fits(odd: Path, tm
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
     measuring = lines.index("measuring the speed first, for 0.3 s")
-    assert re.fullmatch(r"[\d,]+ steps fit, [\d.]+ epochs", lines[measuring + 1])
-    assert lines[measuring + 2].startswith("epoch ")
+    assert lines[measuring + 1].startswith("epoch ")  # as soon as it is measured
+    assert re.fullmatch(r"[\d,]+ steps fit, [\d.]+ epochs", lines[measuring + 2])

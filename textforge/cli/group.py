@@ -198,15 +198,17 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.ensure_object(Session).debug:
                 raise
-            session = ctx.ensure_object(Session)
-            raise OneLineError(_blame(error, ctx.meta.get(FOREIGN) or session.find_culprit(error))) from error
+            raise OneLineError(_blame(error, ctx)) from error
 
 
-def _blame(error: Exception, title: str | None) -> Exception:
-    """Return an error that a plugin raised by accident as one that names it; `title` is how messages call it."""
+def _blame(error: Exception, ctx: click.Context) -> Exception:
+    """Return an error that a plugin raised by accident as one that names the plugin."""
     from textforge.errors import PluginError, TextforgeError, is_memory_error, state_error
 
-    if title is None or isinstance(error, TextforgeError) or is_memory_error(error):
+    if isinstance(error, TextforgeError) or is_memory_error(error):
+        return error
+    title = ctx.meta.get(FOREIGN) or ctx.ensure_object(Session).find_culprit(error)
+    if title is None:
         return error
     return PluginError(f"{title} failed ({state_error(error)}): see where with textforge --debug …")
 

@@ -49,6 +49,4 @@ def _facts(declared: Option) -> str:
     kind = f"one of {choices}" if choices else values.describe(declared.kind)
     facts = [f"{kind} {declared.bounds}".strip()]
     facts.append("required" if declared.required else f"default: {declared.write(declared.default)}")
-    if declared.runtime:
-        facts.append("run-time")
     return "; ".join(facts)

@@ -145,7 +145,7 @@ def _of_component(command: click.Command, name: str, value: str, words: Sequence
         classes = [component.cls for component in plugins.components(kind)]
         for cls in sorted(classes, key=lambda cls: cls.name != chosen):
             ours = same_name(name, cls.options())
-            if ours and (kind != "backend" or command.name == "train" or cls.options()[ours].runtime):
+            if ours:
                 return f"; {ours} belongs to the {kind}: {option} {cls.name}:{ours}={value or '…'}"
     return None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
+
+from textforge.terminal import behind, is_plain
 
 if TYPE_CHECKING:
     from textforge.generation.loop import WritingProgress
@@ -24,7 +25,7 @@ class WritingStatus:
         self.finished = 0
         self._max_tokens = max_tokens
         self._watched = sys.stderr is not None and sys.stderr.isatty()
-        self._rewrites = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._rewrites = not is_plain()
         self._seconds = SECONDS_BETWEEN if self._rewrites else SECONDS_BETWEEN_LINES
         self._said = time.perf_counter()
         self._shown = False
@@ -48,5 +49,6 @@ class WritingStatus:
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # nothing that is said is worth stopping for
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            stream = behind(sys.stderr)
+            stream.write(text)
+            stream.flush()

@@ -30,7 +30,6 @@ class Option:
     lt: float | None = None
     le: float | None = None
     choices: tuple[Any, ...] | None = None
-    runtime: bool = False
     remedy: str = ""
 
     @property
@@ -119,15 +118,12 @@ def option(
     lt: float | None = None,
     le: float | None = None,
     choices: Sequence[Any] | None = None,
-    runtime: bool = False,
     remedy: str = "",
 ) -> T:
     """Declare an option of a component.
 
-    `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted.
-    An option of a backend is part of the model it makes, unless it is `runtime`: how to run the
-    model, free to change from one run to the next. `remedy` says what else to do, in the message that
-    refuses a number which is too small: 0 is how other programs switch off.
+    `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted. `remedy` says what
+    else to do, in the message that refuses a number which is too small: 0 is how other programs switch off.
     """
     declaration = Option(
         name="",
@@ -139,7 +135,6 @@ def option(
         lt=lt,
         le=le,
         choices=None if choices is None else tuple(choices),
-        runtime=runtime,
         remedy=remedy,
     )
     return attrs.field(default=default, metadata={KEY: declaration})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textforge.errors import BackendError
+from textforge.errors import BackendError, advise
 from textforge.model import CountingModel, GradientModel, Model, SavedModel
 from textforge.training import counting, loop
 from textforge.training.checkpoint import Checkpoint
@@ -26,4 +26,6 @@ def fit(
         return counting.fit_counting(model, data, settings, report, checkpoint)
     if isinstance(model, GradientModel):
         return loop.fit(model, data, settings, report, checkpoint)
-    raise BackendError(f"{type(model).__name__} runs trained models but can't be trained: choose another --backend")
+    raise BackendError(
+        f"{type(model).__name__} runs trained models but can't be trained: choose another ", advise("backend")
+    )

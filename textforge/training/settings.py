@@ -89,8 +89,8 @@ def complete_settings(
 
     Raises `PluginError`, naming the architecture as `by`, for a default that is no setting or can't be one.
 
-    >>> complete_settings({"optimizer": "sgd"}, {"learning_rate": 0.003})
-    {'optimizer': 'sgd', 'learning_rate': 0.5}
+    >>> complete_settings({"optimizer": "sgd"}, {"learning_rate": 0.003})["learning_rate"]
+    0.5
     """
     _check_defaults(defaults, by)
     completed = {**defaults, **given}
