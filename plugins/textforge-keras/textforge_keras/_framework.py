@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import operator
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from textforge.components.frameworks import Framework
 from textforge.errors import BackendError
@@ -31,6 +34,16 @@ def require_keras(backend: str) -> None:
             f"the backend {backend} needs Keras on TensorFlow, but Keras was imported to compute with {computing}: "
             f"run with {KERAS_BACKEND}=tensorflow"
         )
+
+
+def remake_model(network: tuple[str, str], *given: Any) -> Any:
+    """Return a model that was copied or pickled: in another process, Keras is imported as for any model first."""
+    require_keras("keras")
+    from textforge_keras._model import KerasModel
+
+    module, name = network
+    saved, architecture, *others = given
+    return KerasModel(saved, architecture, operator.attrgetter(name)(importlib.import_module(module)), *others)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from textforge.backends.framework_model import STATE, FrameworkModel
 from textforge.backends.training_arrays import carried_state
 from textforge.model import Array, Arrays, Loss, Optimizer, SavedModel
 from textforge_keras._dropout import SeededDropout, watch_shapes
+from textforge_keras._framework import remake_model
 from textforge_keras._optimizers import Updates
 from textforge_keras.network import Network, State
 
@@ -61,16 +62,11 @@ class KerasModel(FrameworkModel):
         self._dropout_shapes: dict[tuple[int, int, bool], list[tuple[int, ...]]] = {}
         self._train: Compiled = self._refuse
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what makes an equal model; compiled functions and moments are made anew."""
-        made_here = {"network", "_updates", "_dropout", "_dropout_shapes", "_train", *_COMPILED}
-        kept = {name: value for name, value in vars(self).items() if name not in made_here}
-        return {"kept": kept, "arrays": self.network.save()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make the model of these weights, with Keras imported as `KerasBackend` imports it."""
-        vars(self).update(state["kept"])
-        self._make(state["arrays"])
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what makes an equal model; compiled functions and moments are made anew."""
+        network = (self._made_by.__module__, self._made_by.__qualname__)
+        given = (self._device, self.precision, self._jit_compile)
+        return remake_model, (network, self.save(), self.architecture, *given)
 
     def start(self, batch_size: int) -> State:
         def zeros(shape: tuple[int | None, ...]) -> tf.Tensor:
@@ -241,10 +237,6 @@ class KerasModel(FrameworkModel):
 
         ids = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec(targets, tf.int32))
         return _compiled(loss, (*ids, self._state_spec()))
-
-
-_COMPILED = ("_step", "_forward_all", "_forward_last", "_loss_of_all", "_loss_of_last")
-"""The functions that a model compiles when they are first needed."""
 
 
 def _compiled(function: Compiled, signature: tuple[Any, ...] | None = None, jit_compile: bool = False) -> Compiled:
