@@ -34,9 +34,7 @@ def write(generator):
 
 
 @both
-@pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))], ids=["copy", "pickle"]
-)
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
 def test_a_copy_writes_the_same_before_and_after_its_original_has(architecture, duplicate):
     generator = make_generator(architecture)
     early = duplicate(generator)
