@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from textforge.training.console import ConsoleReport, plain_console
-from textforge.training.report import EpochResult, Progress, RunStart, Sample
+from textforge.training.events import EpochResult, Progress, RunStart, Sample
 
 
 def report_to(terminal: bool) -> tuple[ConsoleReport, io.StringIO]:

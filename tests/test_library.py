@@ -19,7 +19,7 @@ import textforge
 from textforge.bundle import Bundle
 from textforge.errors import BackendError, BundleError, EncodingError, OptionError, TrainingError
 from textforge.plugins.registry import Plugins
-from textforge.training.report import Sample
+from textforge.training.events import Sample
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 

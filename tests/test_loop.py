@@ -22,8 +22,8 @@ from textforge.training.checkpoint import Checkpoint
 from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
 from textforge.training.divergence import Judge
+from textforge.training.events import EpochResult, Progress, RunStart
 from textforge.training.losses import Losses
-from textforge.training.report import EpochResult, Progress, RunStart
 from textforge.training.settings import TrainingSettings
 
 

@@ -24,7 +24,7 @@ from textforge.backends.numpy.ngram.model import NgramModel
 from textforge.errors import BundleError, OptionError, TrainingError
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, RunStart
+from textforge.training.events import EpochResult, RunStart
 from textforge.training.settings import TrainingSettings
 
 

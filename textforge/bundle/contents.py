@@ -13,7 +13,7 @@ from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 
 @attrs.frozen(eq=False)

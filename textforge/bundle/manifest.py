@@ -15,7 +15,7 @@ from textforge.components.spec import parse_spec
 from textforge.errors import SpecError
 from textforge.training.checkpoint import Position
 from textforge.training.data import CorpusRecord
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 FORMAT_VERSION = 2
 """1, of textforge 0.1.0: the backend's spec had the architecture's options, and there was one backend for each

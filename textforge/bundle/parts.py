@@ -22,7 +22,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
 from textforge.model import Array, Arrays, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 _DTYPES = {"bool", "float16", "float32", "float64", "complex64"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)

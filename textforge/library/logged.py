@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from textforge.model import Model
-from textforge.training.report import EpochResult, Report
+from textforge.training.events import EpochResult
+from textforge.training.report import Report
 
 LOGGER = logging.getLogger("textforge.training")
 

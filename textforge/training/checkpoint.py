@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from textforge.model import Arrays, SavedModel
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 
 @attrs.frozen

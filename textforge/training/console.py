@@ -13,8 +13,9 @@ from rich.console import Console
 from textforge.model import Model
 from textforge.terminal import behind, is_plain, visible
 from textforge.training.checkpoint import Checkpoint
+from textforge.training.events import EpochResult, Progress, RunStart, Sample
 from textforge.training.progress_bar import ProgressBar, fit
-from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
+from textforge.training.report import Report
 from textforge.training.schedule import MEASURED
 
 

@@ -10,7 +10,8 @@ from textforge.evaluation.loss import token_loss
 from textforge.model import CountingModel, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, Report, RunStart
+from textforge.training.events import EpochResult, RunStart
+from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 TRAIN_LOSS_TOKENS = 100_000

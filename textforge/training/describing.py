@@ -5,7 +5,7 @@ from __future__ import annotations
 from textforge.model import Model
 from textforge.training.batches import Batches
 from textforge.training.data import TrainingData
-from textforge.training.report import RunStart
+from textforge.training.events import RunStart
 from textforge.training.settings import TrainingSettings
 
 

@@ -16,10 +16,11 @@ from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
 from textforge.training.describing import describe_run
 from textforge.training.divergence import Judge
+from textforge.training.events import EpochResult, Progress
 from textforge.training.interruption import Interruption
 from textforge.training.losses import Losses
 from textforge.training.plan import Plan
-from textforge.training.report import EpochResult, Progress, Report
+from textforge.training.report import Report
 from textforge.training.resuming import refuse_finished, resume
 from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings

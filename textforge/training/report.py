@@ -3,94 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING
 
 from textforge.components.component import Component
 
 if TYPE_CHECKING:
     from textforge.model import Model
     from textforge.training.checkpoint import Checkpoint
-
-
-@attrs.frozen
-class RunStart:
-    """What is about to be trained."""
-
-    parameters: int
-    vocabulary_size: int
-    train_tokens: int
-    validation_tokens: int
-    unit: str
-    """What a token is, in the plural."""
-    epochs: int | None
-    """What limits the run: epochs, or minutes; neither where the model is counted, not trained step by step."""
-    minutes: float | None
-    steps_per_epoch: int
-    batch_size: int
-    sequence_length: int
-    """Tokens of a sequence, or of a window."""
-    epoch: float
-    """Epochs already done, when resuming."""
-    sequences: int | None = None
-    """Sequences, or windows, that the text is cut into; None where it isn't cut. An epoch has whole batches of them."""
-
-
-@attrs.frozen
-class Progress:
-    """How far training is; at most ten times a second."""
-
-    step: int
-    """Steps done."""
-    total_steps: int | None
-    """Steps there will be, once that is known."""
-    epoch: float
-    """Epochs done, the present one by its share."""
-    loss: float
-    """Mean training loss of the steps since the last report, in nats a token."""
-    learning_rate: float
-    tokens_per_second: float
-    seconds: float
-    """Seconds trained, before interruptions too."""
-    seconds_left: float | None
-
-
-@attrs.frozen
-class EpochResult:
-    """What an epoch came to: a line of ``history.jsonl``."""
-
-    epoch: float
-    step: int
-    train_loss: float
-    """Mean loss over the epoch's steps, with dropout, in nats a token."""
-    validation_loss: float | None
-    """Mean loss over the validation tokens, in nats a token; None where there are none."""
-    learning_rate: float
-    tokens_per_second: float
-    seconds: float
-    best: bool
-    """Whether these weights are the best so far."""
-
-    @property
-    def judged_loss(self) -> float:
-        """The loss that the weights are judged by: of validation, or of training where there is none."""
-        return self.train_loss if self.validation_loss is None else self.validation_loss
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return attrs.asdict(self)
-
-
-@attrs.frozen
-class Sample:
-    """A text written after an epoch."""
-
-    epoch: float
-    chain: str
-    """The chain's spec."""
-    prompt: str
-    text: str
+    from textforge.training.events import EpochResult, Progress, RunStart, Sample
 
 
 class Report(Component, mutable=True):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textforge.errors import PluginError, StopTraining, TextforgeError
-from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
+from textforge.training.events import EpochResult, Progress, RunStart, Sample
+from textforge.training.report import Report
 
 if TYPE_CHECKING:
     from textforge.model import Model

@@ -14,7 +14,8 @@ from textforge.generation.task import make_task
 from textforge.model import Model
 from textforge.samplers.base import Sampler
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, Report, RunStart, Sample
+from textforge.training.events import EpochResult, RunStart, Sample
+from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 PROMPT_TOKENS = 60
