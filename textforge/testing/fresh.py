@@ -146,7 +146,7 @@ def _answer_start(job: Mapping[str, Any]) -> dict[str, Any]:
     for kind in KINDS:
         base_class(kind)  # what every component of a kind needs is not its own
     if job["in_a_test"]:  # the component may be declared among its tests, whose imports are not its own either
-        importlib.import_module("textforge.testing.suites")
+        importlib.import_module(f"{__package__}.suites")
     before = _top_level()
     begun = time.perf_counter()
     _component(job)

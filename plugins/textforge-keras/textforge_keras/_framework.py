@@ -39,11 +39,10 @@ def require_keras(backend: str) -> None:
 def remake_model(network: tuple[str, str], *given: Any) -> Any:
     """Return a model that was copied or pickled: in another process, Keras is imported as for any model first."""
     require_keras("keras")
-    from textforge_keras._model import KerasModel
-
+    model = importlib.import_module(f"{__package__}._model").KerasModel
     module, name = network
     saved, architecture, *others = given
-    return KerasModel(saved, architecture, operator.attrgetter(name)(importlib.import_module(module)), *others)
+    return model(saved, architecture, operator.attrgetter(name)(importlib.import_module(module)), *others)
 
 
 @contextmanager
