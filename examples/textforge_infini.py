@@ -11,7 +11,11 @@ class Infini(textforge.Architecture):
     name = "infini"
 
     def weights(self, vocabulary_size):
-        return {"text": textforge.Weight((0,), textforge.zeros())}
+        return {}  # nothing is known of their shape before a text is read
+
+    def create(self, vocabulary_size, seed):
+        nothing = np.zeros(0, dtype=np.int64)
+        return textforge.SavedModel(self.name, {}, vocabulary_size, {"text": nothing})
 
     def state(self):
         return {"context": (None, 16)}

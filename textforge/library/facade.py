@@ -90,7 +90,7 @@ def _text_corpus(text: str, corpus: CorpusArgument | Sequence[CorpusArgument]) -
         raise TrainingError("a corpus and a text were both given; give one of them")
     if not isinstance(text, str):
         raise TrainingError(f"text must be the text to learn from, got {shown(text)}; a file is given as the corpus")
-    return TextCorpus(text)
+    return TextCorpus.of(text)
 
 
 def _reports(progress: bool, own: Sequence[Report]) -> Report:

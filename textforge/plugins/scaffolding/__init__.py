@@ -15,9 +15,10 @@ from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
 from textforge.components.values import shown
 from textforge.errors import Advice, PluginError
-from textforge.plugins.kinds import KINDS
 
 PREFIX = "textforge-"
+KINDS = ("corpus", "encoder", "architecture", "sampler", "format", "report", "metric", "command")
+"""The kinds that there are templates for. A backend, which is rare and large, is begun by reading one."""
 _ENDING = ".template"
 
 
@@ -49,7 +50,7 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
 
 def _values(kind: str, name: str) -> dict[str, str]:
     if kind not in KINDS:
-        raise PluginError(f"there is no kind of component {shown(kind)}; the kinds are {', '.join(KINDS)}")
+        raise PluginError(f"nothing to begin a {shown(kind)} with; the kinds are {', '.join(KINDS)}")
     if not NAME.fullmatch(name):
         raise PluginError(
             f"a component's name is two characters or more of lower-case letters, digits and '-', got {shown(name)}"
@@ -69,12 +70,12 @@ def _values(kind: str, name: str) -> dict[str, str]:
 
 
 def _class_name(kind: str, name: str) -> str:
-    """``MinP`` for a sampler, ``CsvCorpus`` for a corpus; never beginning with a digit."""
+    """Return ``MinP`` for a sampler, ``CsvCorpus`` for a corpus; never beginning with a digit."""
     camel = "".join(part.capitalize() for part in name.split("-"))
     title = kind.capitalize()
     if camel[0].isdigit():
         return title + camel
-    return camel if kind == "sampler" or camel.endswith(title) else camel + title
+    return camel if kind in ("sampler", "architecture") or camel.endswith(title) else camel + title
 
 
 def _rendered(kind: str, values: dict[str, str]) -> list[tuple[str, str]]:
