@@ -87,14 +87,14 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
         return _read_tuple(arguments, _expect((list, tuple), value, where), where)
     if origin is dict:
         table = _expect((dict,), value, where)
-        return {key: read_as(arguments[1], item, f"{where}[{values.shown(key)}]") for key, item in table.items()}
+        return {key: read_as(arguments[1], item, f"{where}[{values.quote(key)}]") for key, item in table.items()}
     return _read_plain(kind, value, where)
 
 
 def _expect(kinds: tuple[type, ...], value: Any, where: str) -> Any:
     if not isinstance(value, kinds):
         wanted = "a table" if dict in kinds else "a list"
-        raise ValueError(f"{where or 'it'} must be {wanted}, got {values.shown(value)}")
+        raise ValueError(f"{where or 'it'} must be {wanted}, got {values.quote(value)}")
     return value
 
 

@@ -22,7 +22,7 @@ def check_window(window: int | None) -> None:
     """Refuse a model's window that is neither none nor a size that fits in memory."""
     if window is not None and not 1 <= window <= MOST_TOKENS_OF_A_WINDOW:
         raise ValueError(
-            f"model.window must be none or between 1 and {MOST_TOKENS_OF_A_WINDOW}, got {values.shown(window)}"
+            f"model.window must be none or between 1 and {MOST_TOKENS_OF_A_WINDOW}, got {values.quote(window)}"
         )
 
 
@@ -31,11 +31,11 @@ def check_position(position: Position) -> None:
     for name, value in attrs.asdict(position).items():
         least = 1 if name in ("total_steps", "validation_tokens") else 0
         if name in _COUNTED and value is not None and not least <= value <= _MOST:
-            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.shown(value)}")
+            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.quote(value)}")
     if position.evaluated_step > position.step:
         raise ValueError(
-            f"position.evaluated_step must be <= step, {values.shown(position.step)}, "
-            f"got {values.shown(position.evaluated_step)}"
+            f"position.evaluated_step must be <= step, {values.quote(position.step)}, "
+            f"got {values.quote(position.evaluated_step)}"
         )
 
 
@@ -60,5 +60,5 @@ def _check_windows(settings: TrainingSettings, checkpoint: Checkpoint) -> None:
     if checkpoint.model.window != settings.window:
         raise ValueError(
             f"settings.sequences is windows of {settings.window}, but model.window is "
-            f"{values.shown(checkpoint.model.window)}"
+            f"{values.quote(checkpoint.model.window)}"
         )

@@ -10,7 +10,7 @@ from textforge.errors import Advice, BundleError
 
 def bundle_error(*message: str | Advice) -> BundleError:
     """Return an error whose message, given in parts, is one line that any terminal can show."""
-    return BundleError(*(part if isinstance(part, Advice) else values.printable(part) for part in message))
+    return BundleError(*(part if isinstance(part, Advice) else values.escape_unprintable(part) for part in message))
 
 
 def damage_error(path: Path, error: ValueError) -> BundleError:

@@ -136,11 +136,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: Any) -> Manifest:
-        """Return the manifest that a file's JSON stands for; raises `ValueError` for a name that is no bundle file's."""
+        """Return the manifest that a file's JSON stands for; raises `ValueError` for a name that no bundle has."""
         manifest: Manifest = read_as(cls, value, "")
         for part, entry in manifest.files.entries().items():
             if not is_part_name(part, entry.name):
-                raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.shown(entry.name)}")
+                raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.quote(entry.name)}")
         return manifest
 
 

@@ -122,7 +122,7 @@ def write_arrays(arrays: Mapping[str, Array], header: Any = None) -> bytes:
     """Return arrays as a safetensors file; `header` is a JSON value to stand in it beside them."""
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES or name == "__metadata__":
-            raise ValueError(f"the array {values.shown(name)} of {array.dtype} can't be saved as safetensors")
+            raise ValueError(f"the array {values.quote(name)} of {array.dtype} can't be saved as safetensors")
     # One key only: several stand in any order, and equal contents would get different names.
     metadata = None if header is None else {_HEADER_KEY: write_json(header, indent=None).decode()}
     # safetensors writes wrong data in silence for other orders.

@@ -146,8 +146,8 @@ class Bundle:
         try:
             cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
-            source = f" of the plugin {values.shown(plugin)}" if plugin else ""
-            needs = f"{self.path} needs the encoder {values.shown(name)}{source}; install that plugin, or "
+            source = f" of the plugin {values.quote(plugin)}" if plugin else ""
+            needs = f"{self.path} needs the encoder {values.quote(name)}{source}; install that plugin, or "
             raise bundle_error(needs, NAME_PLUGIN, f" ({error})") from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
         return self._read_part(self._manifest.files.encoder, read)
