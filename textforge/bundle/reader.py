@@ -1,4 +1,4 @@
-"""A bundle that is there: reading it, and trusting nothing in it."""
+"""The reading of a bundle, which trusts nothing in it."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Bundle:
         return self._read_part(entry, functools.partial(read_history, lines=entry.lines)) if entry else ()
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return what training goes on from, or None; raises `BundleError` where its file is missing or damaged."""
+        """Return the checkpoint that training goes on from, or None; raises `BundleError` as `model` does."""
         entry = self._manifest.files.checkpoint
         if entry is None:
             return None

@@ -1,4 +1,4 @@
-"""Saving a bundle, so that at every moment one of its states is whole on disk."""
+"""The saving of a bundle, so that at every moment one of its states is whole on disk."""
 
 from __future__ import annotations
 

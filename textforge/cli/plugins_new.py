@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import command_line, show
+from textforge.cli.output import quote_command, show
 
 KINDS = ("corpus", "encoder", "backend", "sampler")
 ARGUMENTS = {"corpus": ":README.md"}
-"""What a new component needs to be checked."""
+"""The arguments that a new component needs to be checked."""
 
 
 @click.command("new")
@@ -41,4 +41,4 @@ def command(session: Session, kind: str, name: str, output: Path | None) -> None
         ("textforge", "plugins", "check", spec.replace("README.md", str(folder / "README.md"))),
         ("pytest", folder),
     ):
-        show(f"    {command_line(*words)}")
+        show(f"    {quote_command(*words)}")
