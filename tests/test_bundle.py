@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import textforge
-from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
+from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.bundle.checked_json import as_tuples, read_json, write_json
 from textforge.bundle.parts import read_arrays, read_encoder, read_fitted_encoder, write_arrays, write_encoder
 from textforge.encoders.base import Encoder
@@ -365,12 +365,12 @@ def test_a_missing_encoder_names_the_plugin_that_brought_it(tmp_path):
     assert Bundle.open(tmp_path).model().vocabulary_size == 5
 
 
-def test_plugin_of_names_the_distribution():
-    assert plugin_of(letters_plugins(), "encoder", "letters") == "textforge-letters"
-    assert plugin_of(letters_plugins(), "encoder", "other") is None
+def test_find_plugin_names_the_distribution():
+    assert find_plugin(letters_plugins(), "encoder", "letters") == "textforge-letters"
+    assert find_plugin(letters_plugins(), "encoder", "other") is None
     import bundle_samples
 
-    assert plugin_of(Plugins([bundle_samples], sources=[]), "encoder", "letters") == "bundle_samples"
+    assert find_plugin(Plugins([bundle_samples], sources=[]), "encoder", "letters") == "bundle_samples"
 
 
 class Later(Encoder):

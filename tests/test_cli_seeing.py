@@ -16,7 +16,7 @@ from terminals import needs_terminal, read_all, start_in_terminal
 
 import textforge
 from textforge.cli import main
-from textforge.cli.compare_terminal import NARROWEST, shown
+from textforge.cli.compare_terminal import NARROWEST, lay_out
 from textforge.cli.generate import _entry
 from textforge.generation.logprobs import TokenLogprob
 from textforge.library.comparing import ComparedText
@@ -241,7 +241,7 @@ def texts_of(model: Path, *chains: str, **request: Any) -> list[ComparedText]:
 @pytest.mark.parametrize(("width", "columns"), [(400, 4), (142, 4), (141, 4), (137, 4), (136, 2), (70, 2), (67, 2)])
 def test_as_many_stand_side_by_side_as_there_is_room_for(model: Path, width: int, columns: int) -> None:
     chains = ["greedy", "top-k:2", "top-k:3", "temperature:0.5"]
-    written = plain("".join(shown(texts_of(model, *chains), "It ", width)))
+    written = plain("".join(lay_out(texts_of(model, *chains), "It ", width)))
     heads = [line for line in written.splitlines() if any(chain in line for chain in chains)]
     assert [len(head.split()) for head in heads] == [columns] * (4 // columns)
     assert max(map(len, written.splitlines())) <= width
@@ -252,7 +252,7 @@ def test_as_many_stand_side_by_side_as_there_is_room_for(model: Path, width: int
 def test_columns_hold_the_whole_texts(model: Path) -> None:
     left, right = texts_of(model, "top-k:3", "temperature:2", max_tokens=300)
     width = 2 * NARROWEST + 3
-    lines = plain("".join(shown([left, right], "It ", width))).splitlines()[4:]
+    lines = plain("".join(lay_out([left, right], "It ", width))).splitlines()[4:]
     columns = ["".join(line.ljust(width)[start : start + NARROWEST] for line in lines) for start in (0, NARROWEST + 3)]
     for column, text in zip(columns, (left, right), strict=True):
         assert "".join(column.split()) == "".join(f"It {text.text}".split())
@@ -262,8 +262,8 @@ def test_columns_hold_the_whole_texts(model: Path) -> None:
 def test_without_room_for_two_they_stand_one_under_another(
     model: Path, chains: tuple[str, ...], width: int | None
 ) -> None:
-    narrow = "".join(shown(texts_of(model, *chains), "It ", width))
-    assert narrow == "".join(shown(texts_of(model, *chains), "It ", None))
+    narrow = "".join(lay_out(texts_of(model, *chains), "It ", width))
+    assert narrow == "".join(lay_out(texts_of(model, *chains), "It ", None))
     assert narrow.count("--- ") == len(chains)
 
 
@@ -273,7 +273,7 @@ def test_control_characters_don_t_reach_the_columns(tmp_path: Path) -> None:
     texts = [
         ComparedText(textforge.load(tmp_path / "m"), [], "", seed=seed, max_tokens=80) for seed in (1, 2)
     ]  # fmt: skip
-    written = plain("".join(shown(texts, "", 100)))
+    written = plain("".join(lay_out(texts, "", 100)))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", written)
     assert "⟨U+001B⟩[2J" in written
     assert "[red]" in "".join(text.text for text in texts)

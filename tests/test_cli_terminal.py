@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from terminals import ESCAPES, Reflowing, needs_terminal, read_all, resize, run_in_terminal, start_in_terminal
 
 import textforge
-from textforge.terminal import Screen, Styled, is_plain, visible
+from textforge.terminal import Screen, Styled, is_plain, make_visible
 
 ODD = "a\x1b[31mb\tc\x07\u202ed\x9b2Je\u2066\r\n\x1b]52;c;aGk=\x07 end of line. "
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -35,7 +35,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(text=st.text())
 def test_what_is_visible_stays_and_the_rest_has_its_code(text: str) -> None:
-    shown = visible(text)
+    shown = make_visible(text)
     assert not ACTING.search(shown)
     kept = "".join(character for character in text if not ACTING.match(character))
     assert [character for character in shown if character in "\t\n"] == [c for c in kept if c in "\t\n"]

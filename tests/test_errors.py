@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from textforge import errors
 from textforge.cli.messages import one_line
-from textforge.errors import Advice, StopTraining, TextforgeError, TextforgeWarning, advise, listed, nearest
+from textforge.errors import Advice, StopTraining, TextforgeError, TextforgeWarning, advise, list_names, nearest
 
 
 def tree() -> list[type[TextforgeError]]:
@@ -114,8 +114,8 @@ def test_the_library_never_speaks_the_command_line_s_language() -> None:
 
 
 def test_listed_is_sorted_and_never_empty() -> None:
-    assert listed(["top-k", "greedy"]) == "greedy, top-k"
-    assert listed(iter([])) == "none"
+    assert list_names(["top-k", "greedy"]) == "greedy, top-k"
+    assert list_names(iter([])) == "none"
 
 
 def test_nearest_proposes_what_is_close_only() -> None:

@@ -88,10 +88,10 @@ class TestCulprits:
         assert find_culprit(inner, {__name__.partition(".")[0]: "it"}) is None
 
     def raised_inside(self) -> Exception:
-        from textforge.errors import listed
+        from textforge.errors import list_names
 
         try:
-            listed([3, "a"])  # type: ignore[list-item]
+            list_names([3, "a"])  # type: ignore[list-item]
         except Exception as error:
             return error
         raise AssertionError("nothing was raised")

@@ -68,11 +68,11 @@ def advise(name: str, value: Any = _ABSENT) -> Advice:
 NAME_PLUGIN = Advice(
     "plugins", "name its file in plugins=textforge.Plugins('its_file.py')", "name its file with --plugin"
 )
-"""What to do where something comes from a plugin that isn't installed."""
+"""The remedy where something comes from a plugin that isn't installed."""
 
 
 class Message(Exception):
-    """A message of one line or its parts: texts, and what to do as `Advice`."""
+    """A message of one line, or its parts: texts, and remedies as `Advice`."""
 
     def __str__(self) -> str:
         return "".join(part.library if isinstance(part, Advice) else str(part) for part in self.args)
@@ -95,67 +95,67 @@ class TextforgeError(Message):
 
 
 class SpecError(TextforgeError, ValueError):
-    """A spec such as ``top-k:40`` can't be read."""
+    """The error that a spec such as ``top-k:40`` can't be read."""
 
 
 class OptionError(TextforgeError, ValueError):
-    """An option is unknown, of the wrong kind, or out of range."""
+    """The error that an option is unknown, of the wrong kind, or out of range."""
 
 
 class PluginError(TextforgeError):
-    """A plugin can't be loaded, or breaks the contract of what it registers."""
+    """The error that a plugin can't be loaded, or breaks the contract of what it registers."""
 
 
 class UnknownComponent(PluginError, LookupError):
-    """No installed plugin brings a component of that kind and name."""
+    """The error that no installed plugin brings a component of that kind and name."""
 
 
 class AmbiguousComponent(PluginError):
-    """Two plugins bring a component of the same kind and name."""
+    """The error that two plugins bring a component of the same kind and name."""
 
 
 class CorpusError(TextforgeError):
-    """A text can't be found, read or decoded."""
+    """The error that a text can't be found, read or decoded."""
 
 
 class EncodingError(TextforgeError, ValueError):
-    """A text has characters or words that the vocabulary lacks."""
+    """The error that a text has characters or words which the vocabulary lacks."""
 
 
 class BundleError(TextforgeError):
-    """A saved model is missing, damaged, too new, or in the way."""
+    """The error that a saved model is missing, damaged, too new, or in the way."""
 
 
 class BackendError(TextforgeError):
-    """A framework or a device is missing, or a backend can't do what was asked."""
+    """The error that a framework or a device is missing, or a backend can't do what was asked."""
 
 
 class ExportError(TextforgeError):
-    """A model can't be written in another program's form."""
+    """The error that a model can't be written in another program's form."""
 
 
 class TrainingError(TextforgeError):
-    """Training can't start, or can't go on."""
+    """The error that training can't start, or can't go on."""
 
 
 class GenerationError(TextforgeError):
-    """Text can't be generated as asked."""
+    """The error that text can't be generated as asked."""
 
 
 class TextforgeWarning(Message, UserWarning):
-    """A request that is carried out, but is hardly what was meant."""
+    """The warning that a request is carried out, but is hardly what was meant."""
 
 
 class PluginWarning(TextforgeWarning):
-    """A plugin's component is hidden by one of textforge's own that has its name."""
+    """The warning that a plugin's component is hidden by one of textforge's own that has its name."""
 
 
 class StopTraining(Exception):
-    """Raised by a `Report` to end a training run well: what was learnt is kept."""
+    """The exception by which a `Report` ends a training run well: what was learnt is kept."""
 
 
 MEMORY_RAN_OUT = ("can't allocate memory", "out of memory", "OOM when allocating")
-"""How frameworks say so in errors that aren't a MemoryError."""
+"""The words of frameworks for it, in errors that aren't a MemoryError."""
 
 
 def is_memory_error(error: BaseException) -> bool:
@@ -172,7 +172,7 @@ def state_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def listed(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
     """Return the names in order, joined by commas; ``none`` where there are none."""
     return ", ".join(sorted(names)) or "none"
 

@@ -71,7 +71,7 @@ def plain_name(name: str) -> str:
 
 
 def same_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is only written otherwise, or is ours for what others call so; None without one.
+    """Return the known name that differs in writing alone, or is ours for another program's; None without one.
 
     >>> same_name("top_k", ["top-k"]), same_name("lr", ["epochs", "learning_rate"])
     ('top-k', 'learning_rate')

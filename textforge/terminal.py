@@ -1,4 +1,4 @@
-r"""Text that a person sees in a terminal: what would act there instead of showing is shown by its code.
+r"""Text that a person sees in a terminal: a character that would act there instead of showing is shown by its code.
 
 A model writes whatever it has read, and a file's author writes what they like: an escape sequence among it would set
 colours, titles, even the clipboard. `show_visibly` puts a `Screen` before each standard stream that is a terminal, so
@@ -23,10 +23,10 @@ _HIDDEN = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     r"""Return the text with the code in the place of each character that would act instead of showing.
 
-    >>> visible("a\x1b[1mb")
+    >>> make_visible("a\x1b[1mb")
     'a⟨U+001B⟩[1mb'
     """
     return _HIDDEN.sub(_write_code, text)
@@ -37,13 +37,13 @@ def _write_code(match: re.Match[str]) -> str:
 
 
 class Styled(str):
-    """Text that is `visible` and has been given colours since: a screen passes it on as it is."""
+    """Text that was made visible and has been given colours since: a screen passes it on as it is."""
 
     __slots__ = ()
 
 
 class Screen:
-    r"""A text stream to a terminal, on which every text is made `visible`.
+    r"""A text stream to a terminal, which makes every text visible.
 
     >>> Screen(sys.stdout).write("a\x07b")
     a⟨U+0007⟩b3
@@ -57,7 +57,7 @@ class Screen:
         """Write the text, made visible, and return its length."""
         if not isinstance(text, str):
             raise TypeError(f"a text is expected, got {type(text).__name__}")  # as every text stream says
-        self.stream.write(text if isinstance(text, Styled) else visible(text))
+        self.stream.write(text if isinstance(text, Styled) else make_visible(text))
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -69,7 +69,7 @@ class Screen:
         return getattr(self.stream, name)
 
 
-def behind(stream: TextIO) -> TextIO:
+def unwrap(stream: TextIO) -> TextIO:
     """Return the stream behind a screen, or the stream itself."""
     return stream.stream if isinstance(stream, Screen) else stream
 
@@ -104,7 +104,7 @@ def show_visibly() -> Iterator[None]:
 def _put_screen(stream: TextIO) -> TextIO:
     if not is_terminal(stream):
         return stream
-    stream = behind(stream)
+    stream = unwrap(stream)
     if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name == "ascii":
         # An unset locale says nothing of the terminal. click would take UTF-8 too, by a stream of its own beside ours.
         stream.reconfigure(encoding="utf-8", errors="replace")
@@ -113,4 +113,4 @@ def _put_screen(stream: TextIO) -> TextIO:
 
 def take_screens_away() -> None:
     """Let text through as it is, for a program that styles its own."""
-    sys.stdout, sys.stderr = (behind(stream) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (unwrap(stream) for stream in (sys.stdout, sys.stderr))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from textforge.errors import BackendError, listed
+from textforge.errors import BackendError, list_names
 from textforge.model import Arrays, StateShape
 
 
@@ -18,7 +18,7 @@ def count_rows(arrays: Arrays, shapes: Mapping[str, StateShape]) -> int:
     4
     """
     if arrays.keys() != shapes.keys():
-        raise BackendError(f"the state has the arrays {listed(arrays)}, but {listed(shapes)} are needed")
+        raise BackendError(f"the state has the arrays {list_names(arrays)}, but {list_names(shapes)} are needed")
     rows = None
     for name, shape in shapes.items():
         found = arrays[name].shape

@@ -22,7 +22,7 @@ from textforge.errors import (
     TextforgeError,
     UnknownComponent,
     advise,
-    listed,
+    list_names,
 )
 from textforge.model import Model, SavedModel
 from textforge.plugins.blame import blame
@@ -153,7 +153,7 @@ def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architec
         return only
     if trained:
         raise BackendError(
-            f"the backend {backend.name} trains {listed(trained)}, none of them by default: name one, ",
+            f"the backend {backend.name} trains {list_names(trained)}, none of them by default: name one, ",
             advise("architecture", sorted(trained)[0]),
         )
     raise BackendError(f"the backend {backend.name} runs trained models but trains none of the installed architectures")
@@ -196,7 +196,7 @@ def choose_runner(
     if backend.name not in able:
         raise BackendError(
             f"the backend {backend.name} doesn't implement the architecture {saved.architecture!r}; "
-            f"installed backends that do: {listed(able)}"
+            f"installed backends that do: {list_names(able)}"
         )
     return backend
 
@@ -207,7 +207,7 @@ def _refuse_model_options(plugins: Plugins, saved: SavedModel, parsed: Spec) -> 
         if name in saved.options and name not in options:
             raise OptionError(
                 f"{parsed.name}: {name} is part of the trained model and can't be changed; "
-                f"the options for running it are {listed(options)}"
+                f"the options for running it are {list_names(options)}"
             )
 
 
@@ -222,7 +222,9 @@ def default_runner(plugins: Plugins, architecture: str, plugin: str | None = Non
     implemented = sorted({each.backend for each in plugins.implementations() if each.architecture == architecture})
     message = f"no installed backend runs a model of the architecture {architecture!r}{source}"
     if implemented:
-        raise BackendError(f"{message}; it has implementations for {listed(implemented)}: install the plugin of one")
+        raise BackendError(
+            f"{message}; it has implementations for {list_names(implemented)}: install the plugin of one"
+        )
     raise BackendError(f"{message}: install the plugin that brings it, or ", NAME_PLUGIN)
 
 

@@ -70,17 +70,17 @@ def command(
 
 def _write(texts: Sequence[ComparedText], prompt: str, message: str | None) -> None:
     """Write the texts, with what is to be said first."""
-    from textforge.cli.compare_terminal import shown, terminal_width
+    from textforge.cli.compare_terminal import lay_out, terminal_width
 
     with TextOutput() as output:
         if message:
             say(message)
-        for piece in shown(texts, prompt, terminal_width()):
+        for piece in lay_out(texts, prompt, terminal_width()):
             output.write(piece)
 
 
 def _page(texts: Sequence[ComparedText], prompt: str, facts: dict[str, object]) -> str:
-    from textforge.cli.compare_page import comparison_page
-    from textforge.cli.visible import shortened
+    from textforge.cli.compare_page import make_page
+    from textforge.cli.visible import shorten
 
-    return comparison_page(texts, prompt, {**facts, "prompt": shortened(prompt, 200) or "(none)"})
+    return make_page(texts, prompt, {**facts, "prompt": shorten(prompt, 200) or "(none)"})

@@ -12,7 +12,7 @@ from textforge.cli.parameters import model_argument
 
 
 class ExportCommand(click.Command):
-    """Lists in its help the formats that are installed."""
+    """A command that lists in its help the formats that are installed."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the name of each format, and what it is."""

@@ -22,7 +22,7 @@ class Listed(NamedTuple):
     """A plugin's command as ``textforge --help`` lists it."""
 
     name: str
-    """What is typed: the name, or ``name@distribution`` where something else has the name."""
+    """The word to type: the name, or ``name@distribution`` where something else has the name."""
     summary: str
 
 
@@ -31,7 +31,7 @@ class Foreign(NamedTuple):
 
     command: click.Command
     title: str
-    """How messages call it."""
+    """The name of the command and its plugin in messages."""
 
 
 def read_commands() -> list[Point]:
@@ -42,12 +42,12 @@ def read_commands() -> list[Point]:
 
 
 def name_origin(distribution: str | None) -> str:
-    """Return how messages call the plugin of a distribution."""
+    """Return the name of a distribution's plugin in messages."""
     return f"the plugin {distribution}" if distribution else "a plugin"
 
 
 def list_foreign(points: Collection[Point], plugins: Plugins | None, taken: Collection[str]) -> list[Listed]:
-    """Return what ``--help`` lists: commands of entry points and of `plugins`, by name.
+    """Return the commands that ``--help`` lists: those of entry points and of `plugins`, by name.
 
     One that can't be reached by its name, for it is `taken` or two have it, is listed as ``name@distribution``.
     """

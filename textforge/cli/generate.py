@@ -84,7 +84,7 @@ def command(
     from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
-    file, watch = _traced(trace, generator.encoder) if trace else (contextlib.nullcontext(), None)
+    file, watch = _open_trace(trace, generator.encoder) if trace else (contextlib.nullcontext(), None)
     status = WritingStatus(request.max_tokens)
     with say_warnings(given["stop"], given["escapes"]):
         if as_json:
@@ -124,8 +124,8 @@ def _write(pieces: Iterator[str], output: TextOutput, status: WritingStatus, cou
         status.clear()
 
 
-def _traced(path: Path, encoder: Encoder) -> tuple[ResultFile, Watcher]:
-    """Return the file of the trace, and what writes a line into it for each token."""
+def _open_trace(path: Path, encoder: Encoder) -> tuple[ResultFile, Watcher]:
+    """Return the file of the trace, and a watcher that writes a line into it for each token."""
     from textforge.generation.tracing import trace
 
     file = ResultFile("--trace", path)
@@ -144,7 +144,7 @@ def _as_text(
     watch: Watcher | None,
     status: WritingStatus,
 ) -> Iterator[str]:
-    """Return what to write; the request is checked at once, and run piece by piece."""
+    """Return the pieces to write; the request is checked at once, and run piece by piece."""
     before = request.prompt if echo else ""
     if request.count is None:
         return itertools.chain([before], generator.stream(request, watch=watch))
@@ -154,7 +154,7 @@ def _as_text(
 
 
 def _rule() -> str:
-    """Return a line between two texts where a person reads them, who couldn't tell them apart."""
+    """Return a line to stand between two texts where a person reads them, who couldn't tell them apart."""
     watched = sys.stdout is not None and sys.stdout.isatty()
     return "─" * min(shutil.get_terminal_size().columns, 40) + "\n" if watched else ""
 
@@ -162,7 +162,7 @@ def _rule() -> str:
 def _as_json(
     generator: TextGenerator, request: Request, logprobs: bool, watch: Watcher | None, status: WritingStatus
 ) -> Iterator[str]:
-    """Return what `_as_text` does, as a line of JSON a text."""
+    """Return the texts as a line of JSON each; the request is checked at once."""
     texts = generator.complete(request, logprobs=logprobs, watch=watch, progress=status)
     return (json.dumps(_entry(text), ensure_ascii=False) + "\n" for text in texts)
 

@@ -1,4 +1,4 @@
-"""The group of commands: what `textforge --help` needs, and no more than click."""
+"""The group of commands. It imports what `textforge --help` needs, and no more than click."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from textforge import __version__
 from textforge.cli.foreign import Listed, is_core, list_foreign, load_foreign, read_commands
-from textforge.cli.messages import OneLineError, one_line, sentence
+from textforge.cli.messages import OneLineError, end_sentence, one_line
 from textforge.cli.output import is_broken, let_go, say
 from textforge.terminal import show_visibly, take_screens_away
 
@@ -32,9 +32,9 @@ COMMANDS = {
 """The built-in commands, each in a module of its name, and the first line of its help."""
 
 FOREIGN = "textforge.cli.foreign"
-"""The key, in a context's `meta`, of how messages call the plugin's command that runs."""
+"""The key, in a context's `meta`, of the name in messages of the plugin's command that runs."""
 WORDS = "textforge.words"
-"""Where a context notes what was typed."""
+"""The key, in a context's `meta`, of the words that were typed."""
 
 HELP = """Learn a language model from a text, and write with it.
 
@@ -45,7 +45,7 @@ HELP = """Learn a language model from a text, and write with it.
 
 
 class Session:
-    """What the options before the command say."""
+    """The options before the command, and the plugins that they name."""
 
     def __init__(self, debug: bool = False) -> None:
         self.debug = debug
@@ -62,7 +62,7 @@ class Session:
         return self._plugins[names]
 
     def find_culprit(self, error: Exception) -> str | None:
-        """Return how messages call the plugin whose code an error came out of, if it is one's."""
+        """Return the name in messages of the plugin whose code an error came out of, if it is one's."""
         if not self._plugins or isinstance(error, OSError):  # a file's trouble is told as such
             return None
         from textforge.plugins.blame import find_culprit
@@ -99,7 +99,7 @@ def add_plugins(context: click.Context, parameter: click.Parameter, names: tuple
 
 
 def plugin_option() -> click.Option:
-    """The option ``--plugin``, which every command has."""
+    """Return the option ``--plugin``, which every command has."""
     return click.Option(
         ["--plugin"],
         multiple=True,
@@ -112,7 +112,7 @@ def plugin_option() -> click.Option:
 
 
 class CommandGroup(click.Group):
-    """Lists commands without importing them, and turns errors into one line."""
+    """A group that lists commands without importing them, and turns errors into one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[WORDS] = tuple(args)
@@ -149,7 +149,7 @@ class CommandGroup(click.Group):
             if not args or args[0] in self.list_commands(ctx):
                 raise
             hint = nearest(args[0], self.list_commands(ctx))
-            raise click.UsageError(sentence(f"There is no command {args[0]!r}{hint}"), ctx) from error
+            raise click.UsageError(end_sentence(f"There is no command {args[0]!r}{hint}"), ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from textforge.errors import TextforgeError
@@ -183,10 +183,10 @@ class CommandGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            from textforge.cli.slips import explain, values_of
+            from textforge.cli.slips import explain, find_values
 
             session, words = ctx.ensure_object(Session), ctx.meta[WORDS]
-            session.plugin_names = values_of("--plugin", words)  # the parser stopped before it had all
+            session.plugin_names = find_values("--plugin", words)  # the parser stopped before it had all
             raise explain(error, words, session.plugins) from None
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
@@ -214,7 +214,7 @@ def _blame(error: Exception, ctx: click.Context) -> Exception:
 
 
 def make_main() -> CommandGroup:
-    """The command ``textforge``."""
+    """Return the command ``textforge``."""
     settings = {"help_option_names": ["-h", "--help"]}
 
     @click.group(cls=CommandGroup, context_settings=settings, params=[plugin_option()], help=HELP)

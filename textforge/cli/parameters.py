@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from textforge.cli.messages import sentence
+from textforge.cli.messages import end_sentence
 from textforge.components import values
 from textforge.components.component import Declared, Option
 
@@ -43,7 +43,7 @@ class DeclaredValue(_ParamType):
         try:
             return self.declared.check(values.Bare(value))
         except ValueError as error:
-            self.fail(sentence(str(error)), param, ctx)
+            self.fail(end_sentence(str(error)), param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         if self.declared.choices:
@@ -53,7 +53,7 @@ class DeclaredValue(_ParamType):
 
 
 def declared_options(cls: type[Declared], **metavars: str) -> Callable[[F], F]:
-    """A click option for each that a class declares; one that wasn't given is None."""
+    """Add a click option for each option that a class declares; one that wasn't given is None."""
 
     def decorate(function: F) -> F:
         for declared in reversed(cls.options().values()):
@@ -80,8 +80,8 @@ def _help(declared: Option) -> str:
     return f"{declared.help}  [default: {declared.write(declared.default)}]"
 
 
-def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were written on the command line, ``none`` among them."""
+def select_given(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were written on the command line, ``none`` among them."""
     context = click.get_current_context()
     written = click.core.ParameterSource.COMMANDLINE
     return {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}

@@ -16,7 +16,7 @@ COMMANDS = {
 
 
 class PluginsGroup(click.Group):
-    """Imports a command when it is run."""
+    """A group that imports a command when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -20,26 +20,26 @@ IMPLEMENTS = "implements"
 
 @attrs.frozen
 class Entry:
-    """What is shown of a plugin; what a distribution's entry points name is one."""
+    """A plugin as it is shown; all that a distribution's entry points name is one."""
 
     source: Source
     brought: dict[str, list[str]]
     """Names by kind, those of commands and implementations too."""
     notes: list[str] = attrs.field(factory=list)
-    """Why names don't mean what it brought."""
+    """The reasons why names don't mean what the plugin brought."""
     errors: list[str] = attrs.field(factory=list)
     seconds: float = 0.0
     left_out: bool = False
 
     @property
     def title(self) -> str:
-        """The line above it."""
+        """The line above what is shown of the plugin."""
         named = self.source.provides and self.source.distribution
         return " ".join(filter(None, [named or self.source.title, self.source.version]))
 
 
 def show_plugins(session: Session, as_json: bool) -> bool:
-    """Show every plugin; returns whether all of them loaded."""
+    """Show every plugin, and return whether all of them loaded."""
     plugins: Plugins = session.plugins()
     entries = [_make_entry(plugins, plugin) for plugin in plugins.found]
     entries += [Entry(source, _names_left_out(source), left_out=True) for source in plugins.disabled]
@@ -109,7 +109,7 @@ def _notes(plugins: Plugins, plugin: Plugin) -> Iterator[str]:
 
 
 def _try_command(command: Command) -> str | None:
-    """Import a command; returns what is wrong with it, if anything."""
+    """Import a command, and return what is wrong with it, if anything."""
     try:
         check_command(command.load(), command.by, f"the command {command.name!r}")
     except TextforgeError as error:

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import command_line, show
+from textforge.cli.output import quote_command, show
 from textforge.plugins.scaffolding import KINDS, write_plugin
 
 ARGUMENTS = {"corpus": ":README.md"}
-"""The options that a new component needs to be checked."""
+"""The arguments that a new component needs to be checked."""
 UNCHECKED = ("report", "metric", "command")
 """The kinds that the conformance kit has no checks for."""
 
@@ -39,4 +39,4 @@ def command(session: Session, kind: str, name: str, output: Path | None) -> None
     check = ("textforge", "plugins", "check", spec.replace("README.md", str(folder / "README.md")))
     install, see, test = ("pip", "install", "-e", folder), ("textforge", "plugins"), ("pytest", folder)
     for words in (install, see, test) if kind in UNCHECKED else (install, see, check, test):
-        show(f"    {command_line(*words)}")
+        show(f"    {quote_command(*words)}")

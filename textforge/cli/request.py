@@ -50,7 +50,7 @@ def prompt_options(function: F) -> F:
 
 
 def request_options(max_tokens: int) -> Callable[[F], F]:
-    """Add what bounds and decides a text: its length, where it stops, the seed, what runs the model."""
+    """Add the options that bound and decide a text: its length, where it stops, the seed, what runs the model."""
     decorators = (
         click.option(
             "--max-tokens",
@@ -98,7 +98,7 @@ def _read_prompt(prompt: str | None, prompt_file: str | None, read: Callable[[st
 
 def _read_file(name: str) -> str:
     try:
-        data = _standard_input() if name == "-" else Path(name).read_bytes()
+        data = _read_standard_input() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8")
     except OSError as error:
         raise click.UsageError(f"--prompt-file {name}: {error.strerror}.") from None
@@ -106,7 +106,7 @@ def _read_file(name: str) -> str:
         raise click.UsageError(f"--prompt-file {name}: not UTF-8 at byte {error.start}.") from None
 
 
-def _standard_input() -> bytes:
+def _read_standard_input() -> bytes:
     if sys.stdin is None:
         raise click.ClickException("standard input is closed: name a file, or give the prompt by --prompt")
     return sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""What is typed by a hand that knows other tools: options that they have, answered with ours or taken as meant."""
+"""Options of other tools, typed by a hand that knows those: answered with ours, or taken as meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from textforge.cli.messages import sentence
+from textforge.cli.messages import end_sentence
 from textforge.cli.output import say
 
 SHORT = ("temperature", "top-k", "top-p", "min-p")
@@ -92,19 +92,19 @@ def explain(error: click.NoSuchOption, words: Sequence[str], plugins: Callable[[
     if command is None or not name.startswith("--"):
         return error
     remedy = _remedy(command, name, words, plugins)
-    return click.UsageError(sentence(f"There is no option {name}{remedy}"), error.ctx)
+    return click.UsageError(end_sentence(f"There is no option {name}{remedy}"), error.ctx)
 
 
 def _remedy(command: click.Command, name: str, words: Sequence[str], plugins: Callable[[], Any]) -> str:
     from textforge.errors import nearest
     from textforge.names import plain_name, same_name
 
-    value = next(iter(values_of(name, words)), "")
+    value = next(iter(find_values(name, words)), "")
     bare = {option[2:]: option for option in option_names(command)}
     if ours := same_name(name, bare):
         return f"; did you mean {bare[ours]!r}?"
     with contextlib.suppress(Exception):  # a plugin that fails is no answer to a slip
-        for owner in (_of_component, _of_chain):
+        for owner in (_find_component, _find_sampler):
             if found := owner(command, name, value, words, plugins()):
                 return found
     if plain_name(name) in _ARGUMENTS and (argument := _argument(command)):
@@ -132,8 +132,8 @@ def _argument(command: click.Command) -> str | None:
     return (arguments[0].metavar or str(arguments[0].name).upper()).rstrip(".") if arguments else None
 
 
-def _of_component(command: click.Command, name: str, value: str, words: Sequence[str], plugins: Any) -> str | None:
-    """Return where the option belongs, if a component has it that the command has an option for."""
+def _find_component(command: click.Command, name: str, value: str, words: Sequence[str], plugins: Any) -> str | None:
+    """Return the remedy where the option is that of a component which the command has an option for."""
     from textforge.names import same_name
     from textforge.plugins.registry import KINDS
 
@@ -141,7 +141,7 @@ def _of_component(command: click.Command, name: str, value: str, words: Sequence
         option = f"--{kind}"
         if kind not in KINDS or option not in option_names(command):
             continue
-        chosen = next(iter(values_of(option, words)), "").partition(":")[0]
+        chosen = next(iter(find_values(option, words)), "").partition(":")[0]
         classes = [component.cls for component in plugins.components(kind)]
         for cls in sorted(classes, key=lambda cls: cls.name != chosen):
             ours = same_name(name, cls.options())
@@ -150,8 +150,8 @@ def _of_component(command: click.Command, name: str, value: str, words: Sequence
     return None
 
 
-def _of_chain(command: click.Command, name: str, value: str, words: Sequence[str], plugins: Any) -> str | None:
-    """Return how a sampler of that name is given, if there is one."""
+def _find_sampler(command: click.Command, name: str, value: str, words: Sequence[str], plugins: Any) -> str | None:
+    """Return the remedy where a sampler has the name: the option by which it is given."""
     from textforge.names import same_name
 
     option = next((each for each in CHAIN_OPTIONS if each in option_names(command)), None)
@@ -161,10 +161,10 @@ def _of_chain(command: click.Command, name: str, value: str, words: Sequence[str
     return f"; {sampler} is a sampler: {option} {sampler}{f':{value}' if value else ''}"
 
 
-def values_of(name: str, words: Sequence[str]) -> list[str]:
-    """Return what was written behind an option, each time that it was.
+def find_values(name: str, words: Sequence[str]) -> list[str]:
+    """Return the words written behind an option, each time that it was.
 
-    >>> values_of("--k", ["--k", "3", "--k=4", "--k", "--j"])
+    >>> find_values("--k", ["--k", "3", "--k=4", "--k", "--j"])
     ['3', '4']
     """
     found = []

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import command_line, say
-from textforge.cli.parameters import declared_options, given
+from textforge.cli.output import quote_command, say
+from textforge.cli.parameters import declared_options, select_given
 from textforge.training.settings import TrainingSettings
 
 
@@ -70,7 +70,7 @@ def command(
             resume=resume,
             report=Reports([report, *make_reports(reports, plugins)]),
             plugins=plugins,
-            **given(settings),
+            **select_given(settings),
         )
     except KeyboardInterrupt:
         _say_how_to_go_on(session, output, report.saved)
@@ -96,4 +96,4 @@ def _say_how_to_go_on(session: Session, output: Path, saved: bool) -> None:
 
 def _command(session: Session, *words: object) -> str:
     plugins = [word for name in session.plugin_names for word in ("--plugin", name)]
-    return command_line("textforge", *words, *plugins)
+    return quote_command("textforge", *words, *plugins)

@@ -7,14 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from textforge.terminal import behind, is_plain
+from textforge.terminal import is_plain, unwrap
 
 if TYPE_CHECKING:
     from textforge.generation.loop import WritingProgress
 
 SECONDS_BETWEEN = 0.1
 SECONDS_BETWEEN_LINES = 10.0
-"""Where the terminal is to have no line rewritten: `NO_COLOR`, `TERM=dumb`."""
+"""The interval where the terminal is to have no line rewritten: `NO_COLOR`, `TERM=dumb`."""
 _ERASE = "\r\x1b[K"
 
 
@@ -31,7 +31,7 @@ class WritingStatus:
         self._shown = False
 
     def __call__(self, progress: WritingProgress) -> None:
-        """Say it, seldom enough to cost nothing."""
+        """Say how far the writing is, seldom enough to cost nothing."""
         self.finished = progress.finished
         if not self._watched or (now := time.perf_counter()) - self._said < self._seconds:
             return
@@ -49,6 +49,6 @@ class WritingStatus:
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # nothing that is said is worth stopping for
-            stream = behind(sys.stderr)
+            stream = unwrap(sys.stderr)
             stream.write(text)
             stream.flush()

@@ -33,18 +33,18 @@ __all__ = ["Component", "Declared", "Option", "build", "learned", "option"]
 T = TypeVar("T")
 
 
-def _declared(cls: type) -> list[tuple[str, Any]]:
+def _list_declared(cls: type) -> list[tuple[str, Any]]:
     fields: Sequence[attrs.Attribute[Any]] = getattr(cls, "__attrs_attrs__", ())
     return [(field.name, field.metadata[KEY]) for field in fields]
 
 
-def _inherited(cls: type) -> list[str]:
-    """The fields of the classes that `cls` derives from, in the order of the constructor."""
-    return list(dict.fromkeys(name for base in cls.__mro__[1:] for name, _ in _declared(base)))
+def _list_inherited(cls: type) -> list[str]:
+    """Return the fields of the classes that `cls` derives from, in the order of the constructor."""
+    return list(dict.fromkeys(name for base in cls.__mro__[1:] for name, _ in _list_declared(base)))
 
 
-def _own_annotations(cls: type) -> dict[str, Any]:
-    """The annotations of the class's own body, read so that one that can't be evaluated yet does no harm."""
+def _read_own_annotations(cls: type) -> dict[str, Any]:
+    """Return the annotations of the class's own body, read so that one that can't be evaluated yet does no harm."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -66,12 +66,14 @@ def _is_field(value: Any) -> bool:
 def _check_body(cls: type) -> None:
     """Refuse, with a `TypeError` that says what to write, a class body that doesn't mean what it seems to."""
     annotations = {
-        name: annotation for name, annotation in _own_annotations(cls).items() if not _is_class_variable(annotation)
+        name: annotation
+        for name, annotation in _read_own_annotations(cls).items()
+        if not _is_class_variable(annotation)
     }
     for name, annotation in annotations.items():
         _refuse_undeclared(cls, name, annotation)
         _refuse_name(cls, name)
-    inherited = _inherited(cls)
+    inherited = _list_inherited(cls)
     for name, value in vars(cls).items():
         if _is_field(value) and name not in annotations:
             raise TypeError(f"{cls.__name__}.{name} needs its type: write `{name}: int = textforge.option(…)`")
@@ -89,7 +91,7 @@ def _check_mutable_body(cls: type[Declared]) -> None:
     fields = [name for name, value in vars(cls).items() if _is_field(value) and KEY in value.metadata]
     for name in fields:
         _refuse_name(cls, name)
-    if cls._has_own_init and (fields or _inherited(cls)):
+    if cls._has_own_init and (fields or _list_inherited(cls)):
         raise _init_error(cls)
 
 
@@ -116,14 +118,14 @@ def _refuse_name(cls: type, name: str) -> None:
     if name.startswith("_") or not name.isascii():
         raise TypeError(f"{cls.__name__}.{name} can't be written in a spec: use letters, digits and inner '_' only")
     for base in cls.__mro__[1:]:
-        if name in vars(base) or _is_class_variable(_own_annotations(base).get(name)):
+        if name in vars(base) or _is_class_variable(_read_own_annotations(base).get(name)):
             raise TypeError(f"{cls.__name__}.{name} would hide {base.__name__}.{name}: choose another name")
 
 
 def _complete(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     """Give each new field its check, and each overridden one its inherited place."""
-    place = {name: index for index, name in enumerate(_inherited(cls))}
-    own = _own_annotations(cls)
+    place = {name: index for index, name in enumerate(_list_inherited(cls))}
+    own = _read_own_annotations(cls)
     declared = [field for field in fields if KEY in field.metadata]
     ready = [_with_check(cls, field) if field.name in own else field for field in declared]
     ready.sort(key=lambda field: place.get(field.name, len(place)))
@@ -148,10 +150,10 @@ def _with_check(cls: type, field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
     if not isinstance(found, Option):
         return field
     try:
-        declaration = found.completed(field.name, _resolve(cls, field.type))
+        declaration = found.complete(field.name, _resolve(cls, field.type))
     except (TypeError, NameError, SyntaxError) as error:
         raise TypeError(f"{cls.__name__}.{field.name} {_declaration_error(error, field)}") from None
-    converter = attrs.Converter(_converted, takes_self=True, takes_field=True)
+    converter = attrs.Converter(_convert, takes_self=True, takes_field=True)
     return field.evolve(metadata={KEY: declaration}, converter=converter)
 
 
@@ -161,7 +163,7 @@ def _declaration_error(error: Exception, field: attrs.Attribute[Any]) -> str:
     return f"has a type that can't be read, {field.type!r}: {error}; import what it names at the top of the module"
 
 
-def _converted(value: Any, component: Any, field: attrs.Attribute[Any]) -> Any:
+def _convert(value: Any, component: Any, field: attrs.Attribute[Any]) -> Any:
     try:
         return component.options()[field.name].check(value)
     except ValueError as error:
@@ -169,7 +171,7 @@ def _converted(value: Any, component: Any, field: attrs.Attribute[Any]) -> Any:
 
 
 def _resolve(cls: type, annotation: Any) -> Any:
-    """The type that an annotation stands for, its quoted parts too."""
+    """Return the type that an annotation stands for, its quoted parts too."""
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     namespace = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     return typing.get_type_hints(holder, namespace, dict(vars(cls)))["it"]
@@ -208,36 +210,36 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """What the class declares, by name, in the order of the constructor."""
-        return {name: found for name, found in _declared(cls) if isinstance(found, Option)}
+        """Return the options that the class declares, by name, in the order of the constructor."""
+        return {name: found for name, found in _list_declared(cls) if isinstance(found, Option)}
 
     @classmethod
     def learned_fields(cls) -> tuple[str, ...]:
-        """The names of what is learnt from data."""
-        return tuple(name for name, found in _declared(cls) if not isinstance(found, Option))
+        """Return the names of what is learnt from data."""
+        return tuple(name for name, found in _list_declared(cls) if not isinstance(found, Option))
 
     def option_values(self) -> dict[str, Any]:
-        """The options in full, defaults included."""
+        """Return the values of all options, defaults included, by name."""
         return {name: getattr(self, name) for name in self.options()}
 
     def learned_values(self) -> dict[str, Any]:
-        """What was learnt from data, by name."""
+        """Return what was learnt from data, by name."""
         return {name: getattr(self, name) for name in self.learned_fields()}
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values, of options or of what is learnt, checked as in the constructor."""
+        """Return a copy with other values, of options or of what is learnt, checked as in the constructor."""
         for name in changes.keys() - set(self.learned_fields()):
             self.known_option(name)
         return attrs.evolve(self, **changes)  # type: ignore[misc]
 
     @classmethod
     def title(cls) -> str:
-        """What messages about the options begin with."""
+        """Return the beginning of messages about the options."""
         return ""
 
     @classmethod
     def known_option(cls, name: str) -> Option:
-        """The option of that name, or an `OptionError` that lists those there are."""
+        """Return the option of that name; raises `OptionError`, which lists those there are, where there is none."""
         declared = cls.options()
         if name not in declared:
             has = f"its options are {', '.join(declared)}" if declared else "it has none"
@@ -250,7 +252,7 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
 
 class Component(Declared):
-    """Something exchangeable: a corpus, an encoder, a sampler, a report, ….
+    """An exchangeable part: a corpus, an encoder, a sampler, a report, ….
 
     A subclass sets `name`, the name it is looked up by: two characters or more, lower-case
     letters, digits and ``-``.
@@ -261,7 +263,7 @@ class Component(Declared):
 
     @classmethod
     def title(cls) -> str:
-        """What messages about the options begin with: the component's name."""
+        """Return the beginning of messages about the options: the component's name."""
         return f"{getattr(cls, 'name', cls.__name__)}: "
 
     def replace(self, **changes: Any) -> Self:
@@ -299,7 +301,7 @@ def name_distribution(component: C, distribution: str) -> C:
 
 
 def build(cls: type[T], first: Any = None, given: Mapping[str, Any] = MappingProxyType({})) -> T:
-    """A component from the values of a spec: `first` is the first option's, if not None.
+    """Return a component from the values of a spec: `first` is the first option's, if not None.
 
     Raises `OptionError` for an option that is unknown, given twice or missing.
     """
@@ -319,7 +321,7 @@ def build(cls: type[T], first: Any = None, given: Mapping[str, Any] = MappingPro
 def _with_first(cls: type[Component], first: Any, given: dict[str, Any]) -> dict[str, Any]:
     options = list(cls.options())
     if not options:
-        raise OptionError(f"{cls.title()}it has no options, got {values.shown(str(first))}")
+        raise OptionError(f"{cls.title()}it has no options, got {values.quote(str(first))}")
     if options[0] in given:
         raise SpecError(f"{cls.title()}{options[0]} is given twice; the first value is {options[0]}'s")
     return {options[0]: first, **given}

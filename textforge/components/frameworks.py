@@ -1,4 +1,4 @@
-"""Importing a framework only when a model is made, and saying in one line which command mends what is wrong with it."""
+"""The import of a framework when a model is made, and one line that names the command which mends what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _read_version(value: str | tuple[int, int] | None) -> tuple[int, int] | None
 
 @attrs.frozen
 class Framework:
-    """A module that a plugin computes with, and what must be true of it.
+    """A module that a plugin computes with, and the versions that will do.
 
     A plugin declares it once, at the top of a module that doesn't import the framework, and requires it when a model is
     made. Whatever is wrong is then one line that names the command which mends it, for strangers' plugins as for ours.
@@ -48,7 +48,7 @@ class Framework:
     brought_by: str = attrs.field(kw_only=True)
     """The distribution to install where it is missing or too old, such as the plugin's; its own unless given."""
     needed_by: str = attrs.field(default="backend", kw_only=True)
-    """The kind of what `require` is given the name of."""
+    """The kind of component that needs the framework, as messages name it."""
 
     @title.default
     def _module_as_title(self) -> str:
@@ -73,12 +73,12 @@ class Framework:
             version = None if self.oldest is None else str(module.__version__)
         except ModuleNotFoundError as error:
             if error.name != self.module:
-                raise self._broken(error) from error
+                raise self._import_error(error) from error
             raise BackendError(
                 f"the {self.needed_by} {name} needs {self.title}, which is not installed: run `{self._install}`"
             ) from error
         except Exception as error:  # a mismatch of versions shows in any way
-            raise self._broken(error) from error
+            raise self._import_error(error) from error
         if version is not None:
             self._check(name, version)
         return module
@@ -96,7 +96,7 @@ class Framework:
                 f"run `{self._install} '{self.distribution}>={oldest}'`"
             )
 
-    def _broken(self, error: Exception) -> BackendError:
+    def _import_error(self, error: Exception) -> BackendError:
         reason = " ".join(str(error).split())
         return BackendError(
             f"{self.title} is installed but can't be imported ({type(error).__name__}: {reason}): "

@@ -1,4 +1,4 @@
-"""Chains as other tools write them, or as a hand slips, written as ours are: what an error proposes."""
+"""Chains as other tools write them, or as a hand slips, rewritten as ours are, for an error to propose."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ import attrs
 
 from textforge.components.component import Component, build, name_distribution
 from textforge.components.slips import rewrite_chain, rewrite_spec
-from textforge.components.values import Bare, is_control, shown
+from textforge.components.values import Bare, is_control, quote
 from textforge.errors import SpecError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]+")
@@ -57,15 +57,15 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """One component's spec. Raises `SpecError` where it can't be read, or is a chain."""
+    """Return one component's spec; raises `SpecError` where it can't be read, or is a chain."""
     specs = _parse(text, rewrite_spec)
     if len(specs) != 1:
-        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {shown(text)}")
+        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {quote(text)}")
     return specs[0]
 
 
 def parse_chain(text: str) -> list[Spec]:
-    """The specs of a chain, in order. Raises `SpecError` where one can't be read."""
+    """Return the specs of a chain, in order; raises `SpecError` where one can't be read."""
     return _parse(text, rewrite_chain)
 
 
@@ -77,7 +77,7 @@ def _parse(text: str, rewrite: Callable[[str], str | None]) -> list[Spec]:
         meant = rewrite(text)
         if meant is None or not _can_be_read(meant):
             raise
-        raise SpecError(f"{error}; did you mean {shown(meant)}?") from None
+        raise SpecError(f"{error}; did you mean {quote(meant)}?") from None
 
 
 def _can_be_read(text: str) -> bool:
@@ -89,12 +89,12 @@ def _can_be_read(text: str) -> bool:
 
 
 def write_chain(components: Iterable[Component]) -> str:
-    """The chain's text, which reads back equal."""
+    """Return the chain's text, which reads back equal."""
     return " | ".join(component.spec for component in components)
 
 
 class _Scanner:
-    """Reads a chain from left to right."""
+    """A scanner that reads a chain from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -112,7 +112,7 @@ class _Scanner:
         name, distribution = self.name(), self.distribution()
         if not self.next_is(":"):
             self.skip_spaces()
-            self.expect_end(f"after the name {shown(name)}")
+            self.expect_end(f"after the name {quote(name)}")
             return Spec(name, distribution=distribution)
         self.at += 1
         first, pairs = self.values(name)
@@ -145,14 +145,14 @@ class _Scanner:
             key, value = self.key(), self.value()
             if key is None and (pairs or first is not None):
                 raise self.error(
-                    f"in {shown(name)}, only the first value may stand without its option's name; "
+                    f"in {quote(name)}, only the first value may stand without its option's name; "
                     "a value with ',' in it stands in quotes",
                     start,
                 )
             if key is None:
                 first = value
             elif key in pairs:
-                raise self.error(f"in {shown(name)}, {shown(key)} is given twice", start)
+                raise self.error(f"in {quote(name)}, {quote(key)} is given twice", start)
             else:
                 pairs[key] = value
             if not self.next_is(","):
@@ -172,14 +172,14 @@ class _Scanner:
         return self.json() if self.text[self.at : self.at + 1] in ('"', "[", "{") else self.bare()
 
     def json(self) -> Any:
-        value, self.at = self.decoded()
+        value, self.at = self.decode()
         self.skip_spaces()
         if self.at < len(self.text) and self.text[self.at] not in ",|":
             raise self.error("',' or '|' is expected after a value")
         return value
 
-    def decoded(self) -> tuple[Any, int]:
-        decoder = JSONDecoder(object_pairs_hook=self.no_duplicates, parse_constant=self.constant)
+    def decode(self) -> tuple[Any, int]:
+        decoder = JSONDecoder(object_pairs_hook=self.refuse_duplicates, parse_constant=self.read_constant)
         try:
             return decoder.raw_decode(self.text, self.at)
         except JSONDecodeError as error:
@@ -195,13 +195,13 @@ class _Scanner:
         opening = self.text[self.at]
         return "" if opening == '"' else f"; a text that begins with {opening!r} stands in quotes"
 
-    def no_duplicates(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def refuse_duplicates(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) != len(pairs):
             raise self.error("a key is given twice")
         return table
 
-    def constant(self, text: str) -> float:
+    def read_constant(self, text: str) -> float:
         if text == "NaN":
             raise self.error("NaN is not a value")
         return float(text)
@@ -230,4 +230,4 @@ class _Scanner:
 
     def error(self, message: str, at: int | None = None) -> SpecError:
         place = (self.at if at is None else at) + 1
-        return SpecError(f"can't read {shown(self.text)} at character {place}: {message}")
+        return SpecError(f"can't read {quote(self.text)} at character {place}: {message}")

@@ -10,7 +10,7 @@ from textforge.components.spec import NAME
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, missing, status_of
-from textforge.errors import CorpusError, UnknownComponent, listed
+from textforge.errors import CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Plugins
@@ -80,7 +80,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     if is_pattern(text):
         return _path(text)
     if not NAME.fullmatch(name):
-        raise CorpusError(f"{missing(text)} (read as a path; corpora: {listed(plugins.names('corpus'))})")
+        raise CorpusError(f"{missing(text)} (read as a path; corpora: {list_names(plugins.names('corpus'))})")
     return _named(text, plugins)
 
 

@@ -26,16 +26,16 @@ class Evaluation:
     loss: float
     """Mean negative log-likelihood, in nats a token."""
     perplexity: float
-    """Its exponential: as uncertain as a choice among so many tokens."""
+    """The exponential of the loss: as uncertain as a choice among so many tokens."""
     bits_per_character: float
-    """Comparable between models of any encoder, as is the next."""
+    """Mean bits, comparable between models of any encoder, as is the next."""
     bits_per_byte: float
     tokens: int
     """Tokens predicted: all but the first, or but the first window's, and but those that are never written."""
     characters: int
-    """Of the text as it was read."""
+    """Characters of the text as it was read."""
     bytes: int
-    """Of the text as it was read, in UTF-8."""
+    """Bytes of the text as it was read, in UTF-8."""
     skipped: int = 0
     """Characters left out because the vocabulary lacks them; no bits are counted for them."""
     unwritten: int = 0
@@ -49,8 +49,8 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        listed = {"trained_on": list(self.trained_on), "metrics": [attrs.asdict(figure) for figure in self.metrics]}
-        return attrs.asdict(self) | listed
+        lists = {"trained_on": list(self.trained_on), "metrics": [attrs.asdict(figure) for figure in self.metrics]}
+        return attrs.asdict(self) | lists
 
 
 def evaluate(
@@ -63,7 +63,7 @@ def evaluate(
     metrics: Sequence[Metric] = (),
     trained_on: Collection[str] = (),
 ) -> Evaluation:
-    """Return how well a model predicts a text, encoded as the one it was trained on.
+    """Evaluate a model on a text, encoded as the one it was trained on, and return the figures.
 
     `trained_on` are the SHA-256 hashes of the corpora it was trained on, to be recognised. Tokens lie in a temporary
     file in `folder` meanwhile.
@@ -85,7 +85,7 @@ def evaluate(
 def evaluate_tokens(
     model: Model, tokens: Array, size: TextSize, skipped: TextSize | None = None, encoder: Encoder | None = None
 ) -> Evaluation:
-    """Return how well a model predicts a text of this size that these tokens, (n,), stand for.
+    """Evaluate a model on a text of this size that these tokens, (n,), stand for, and return the figures.
 
     The first token, or the first window, is predicted from nothing: its bits are taken to be the mean. The ids that the
     encoder never generates are left out, and the characters that they stand for.
@@ -98,7 +98,7 @@ def evaluate_tokens(
         unwritten = counted.less(measure_decoded(tokens, encoder, without=never))
         counted = counted.less(unwritten)
     loss = token_loss(model, tokens, excluded=never if marks else ())
-    bits = loss.mean * (len(tokens) - marks) / math.log(2)
+    bits = loss.mean * (len(tokens) - marks) / math.log(2)  # nats to bits; all tokens, those predicted from nothing too
     return Evaluation(
         loss=loss.mean,
         perplexity=math.exp(loss.mean) if loss.mean < 700 else math.inf,

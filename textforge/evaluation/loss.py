@@ -34,7 +34,7 @@ class ScoringModel(Protocol):
     """A model that computes its own loss, as a `textforge.GradientModel` does; any other may."""
 
     def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
-        """The mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
+        """Return the mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
 
 
 @attrs.frozen
@@ -46,13 +46,13 @@ class LossSum:
     """
 
     total: float
-    """In nats."""
+    """The sum, in nats."""
     tokens: int
-    """How many were predicted."""
+    """The number of tokens predicted."""
 
     @property
     def mean(self) -> float:
-        """Nats a token."""
+        """The mean, in nats a token."""
         return self.total / self.tokens
 
 
@@ -111,7 +111,7 @@ def _read(losses: list[tuple[Loss, int]]) -> float:
 def _stream_losses(model: Model, scorer: Scorer, tokens: Array, rows: int, length: int) -> Iterator[tuple[Loss, int]]:
     """Yield the losses of B streams, then of the tokens left over, which go on from the last stream."""
     stream = (len(tokens) - 1) // rows
-    starts = np.arange(rows)[:, None] * stream
+    starts = np.arange(rows)[:, None] * stream  # (B, 1)
     state = model.start(rows)
     for begin, end in spans(0, stream, length):
         block = _ids(tokens, starts + np.arange(begin, end + 1))  # (B, T + 1)
@@ -119,9 +119,9 @@ def _stream_losses(model: Model, scorer: Scorer, tokens: Array, rows: int, lengt
         yield value, count
     if rows * stream == len(tokens) - 1:
         return
-    state = model.select(state, np.array([rows - 1]))
+    state = model.select(state, np.array([rows - 1]))  # the last stream ends where the tokens left over begin
     for begin, end in spans(rows * stream, len(tokens) - 1, length):
-        block = _ids(tokens, np.arange(begin, end + 1)[None])
+        block = _ids(tokens, np.arange(begin, end + 1)[None])  # (1, T + 1)
         value, count, state = scorer.score(block[:, :-1], block[:, 1:], state)
         yield value, count
 
@@ -138,24 +138,24 @@ def spans(start: int, stop: int, length: int) -> Iterator[tuple[int, int]]:
 
 def _windows(tokens: Array, rows: int, window: int, stride: int) -> Iterator[tuple[Array, Array]]:
     """Yield windows, (B, T), and the token after each, (B,)."""
-    count = -(-(len(tokens) - window) // stride)
+    count = -(-(len(tokens) - window) // stride)  # rounded up: every window that has a next token
     for begin, end in spans(0, count, rows):
-        block = _ids(tokens, np.arange(begin, end)[:, None] * stride + np.arange(window + 1))
+        block = _ids(tokens, np.arange(begin, end)[:, None] * stride + np.arange(window + 1))  # (B, T + 1)
         yield block[:, :-1], block[:, -1]
 
 
 def _ids(tokens: Array, places: Array) -> Array:
-    return tokens[places].astype(np.int64)
+    return tokens[places].astype(np.int64)  # tokens are stored in the smallest unsigned type
 
 
 class Scorer(Protocol):
     """A way to compute losses."""
 
     most_logits: int
-    """How many logits may be held at once."""
+    """The number of logits that may be held at once."""
 
     def score(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, int, State]:
-        """Return the mean loss of the targets, (B, T), or (B,) after the last input; how many they are; the state."""
+        """Return the mean loss of the targets, (B, T), or (B,) after the last input; their number; the state after."""
 
 
 def _make_scorer(model: Model, excluded: Sequence[int]) -> Scorer:
@@ -188,15 +188,15 @@ class LogitScorer:
 
     def score(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, int, State]:
         logits = self._model.forward(inputs, state, last_only=targets.ndim == 1)
-        losses = _losses(logits, targets)[self._is_counted[targets.ravel()]]
+        losses = _losses(logits, targets)[self._is_counted[targets.ravel()]]  # (B T,), less the excluded
         return float(losses.mean()) if len(losses) else 0.0, len(losses), state
 
 
 def _losses(logits: Array, targets: Array) -> Array:
     """Return -log softmax(logits) at the targets, (B T,), in float64; the logits are (B, T, V)."""
-    flat = logits.reshape(-1, logits.shape[-1]).astype(np.float64)
-    flat -= flat.max(axis=1, keepdims=True)
-    chosen = np.take_along_axis(flat, targets.reshape(-1, 1), axis=1)[:, 0]
-    np.exp(flat, out=flat)
+    flat = logits.reshape(-1, logits.shape[-1]).astype(np.float64)  # (B, T, V) -> (B T, V), a copy
+    flat -= flat.max(axis=1, keepdims=True)  # so that no exponential overflows; the loss doesn't change
+    chosen = np.take_along_axis(flat, targets.reshape(-1, 1), axis=1)[:, 0]  # (B T,)
+    np.exp(flat, out=flat)  # in place: the logits are the most memory there is
     losses: Array = np.log(flat.sum(axis=1)) - chosen
     return losses

@@ -28,7 +28,7 @@ class Metric(Component):
     """
 
     unit: ClassVar[str] = ""
-    """What the figure counts, such as ``nats a token``."""
+    """The unit of the figure, such as ``nats a token``."""
 
     @abstractmethod
     def measure(self, model: Model, encoder: Encoder, tokens: Array) -> float:

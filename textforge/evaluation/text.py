@@ -19,7 +19,7 @@ PIECE = 1 << 16
 
 @attrs.define
 class TextSize:
-    """How long a text is; `END_OF_TEXT` counts for nothing.
+    """The length of a text; `END_OF_TEXT` counts for nothing.
 
     >>> size = TextSize()
     >>> size.add("naïve")
@@ -29,7 +29,7 @@ class TextSize:
 
     characters: int = 0
     bytes: int = 0
-    """In UTF-8."""
+    """Bytes in UTF-8."""
 
     def add(self, text: str) -> None:
         """Count some more text."""
@@ -38,7 +38,7 @@ class TextSize:
         self.bytes += len(text.encode("utf-8", "surrogatepass"))
 
     def less(self, other: TextSize) -> TextSize:
-        """Return what is left without the other, never below nothing."""
+        """Return the size that is left without the other, never below nothing."""
         return TextSize(max(0, self.characters - other.characters), max(0, self.bytes - other.bytes))
 
 
@@ -87,7 +87,7 @@ def measure_decoded(tokens: Array, encoder: Encoder, *, without: tuple[int, ...]
 
 
 def count_among(tokens: Array, ids: tuple[int, ...]) -> int:
-    """Return how many of the tokens, (n,), are one of these ids."""
+    """Return the number of tokens, (n,), that are one of these ids."""
     if not ids:
         return 0
     return sum(int(np.isin(tokens[begin:end], ids).sum()) for begin, end in spans(0, len(tokens), PIECE))

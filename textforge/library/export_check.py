@@ -24,7 +24,7 @@ import attrs
 import numpy as np
 
 from textforge.encoders.base import Ids
-from textforge.errors import BackendError, ExportError, TextforgeError, listed
+from textforge.errors import BackendError, ExportError, TextforgeError, list_names
 from textforge.formats.base import ReadBack
 from textforge.generation.drawing import Draw, UndrawableRow
 from textforge.generation.history import History
@@ -231,7 +231,7 @@ def _compare_states(
     """Compare the states after a case, each array's row as if it were logits after the last token, (B, 1, ·)."""
     found, exact, rounded = (None if each is None else each.state or {} for each in readings)
     if found is None or exact is None or found.keys() != reference.state.keys():
-        names = f"{listed(found or {})}, where the model's has {listed(reference.state)}"
+        names = f"{list_names(found or {})}, where the model's has {list_names(reference.state)}"
         raise _fault(writer, f"whose state has the arrays {names}")
     places = case.places + case.ids.shape[1] - 1
     for name, shape in reference.state.items():

@@ -18,7 +18,7 @@ from textforge.backends.choose import architecture_of, default_runner, load_mode
 from textforge.bundle.files import delete_if_possible
 from textforge.components.spec import parse_spec
 from textforge.encoders.base import Encoder
-from textforge.errors import ExportError, UnknownComponent, advise, listed, nearest
+from textforge.errors import ExportError, UnknownComponent, advise, list_names, nearest
 from textforge.formats.base import Format
 from textforge.generation.arguments import encode_prompt
 from textforge.library.export_check import Agreement, Reference, check_file
@@ -87,12 +87,12 @@ def find_format(plugins: Plugins, saved: SavedModel, format: str | Format) -> Fo
         found: Format = plugins.format(format)
     except UnknownComponent as error:
         name = parse_spec(str(format)).name
-        message = f"there is no format {name!r}; formats for this model: {listed(able)}{nearest(name, able)}"
+        message = f"there is no format {name!r}; formats for this model: {list_names(able)}{nearest(name, able)}"
         notes = plugins.notes()
         raise ExportError(f"{message} ({'; '.join(notes)})" if notes else message) from error
     if not (found.any_architecture or _implementation(plugins, found, saved.architecture)):
         problem = f"a model of the architecture {saved.architecture!r} can't be written as {found.name!r}"
-        raise ExportError(f"{problem}; formats for it: {listed(able)}")
+        raise ExportError(f"{problem}; formats for it: {list_names(able)}")
     return found
 
 

@@ -11,7 +11,7 @@ from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import choose_runner, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
 from textforge.corpora.text import TextCorpus
@@ -89,7 +89,7 @@ def _text_corpus(text: str, corpus: CorpusArgument | Sequence[CorpusArgument]) -
     if corpus != ():
         raise TrainingError("a corpus and a text were both given; give one of them")
     if not isinstance(text, str):
-        raise TrainingError(f"text must be the text to learn from, got {shown(text)}; a file is given as the corpus")
+        raise TrainingError(f"text must be the text to learn from, got {quote(text)}; a file is given as the corpus")
     return TextCorpus.of(text)
 
 

@@ -196,9 +196,9 @@ class TextGenerator:
 
         Raises `BundleError` where a bundle is there already, unless `overwrite`, or where nothing can be written.
         """
-        from textforge.bundle import BundleWriter, contents_of
+        from textforge.bundle import BundleWriter, collect_contents
 
-        contents = self._contents or contents_of(self.model, self.encoder, self._plugins)
+        contents = self._contents or collect_contents(self.model, self.encoder, self._plugins)
         writer = BundleWriter.prepare(path, overwrite=overwrite)
         try:
             writer.commit(contents)

@@ -19,7 +19,7 @@ import textforge
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import architecture_of, choose_trained, load_model
-from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
+from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
@@ -272,9 +272,9 @@ class Keeper(Report):
             settings=self._run.settings.option_values(),
             versions=versions(self._run.backend),
             checkpoint=self._checkpoint,
-            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder),
-            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend),
-            architecture_plugin=plugin_of(self._run.plugins, "architecture", self._run.architecture),
+            encoder_plugin=find_plugin(self._run.plugins, "encoder", self._tokens.encoder),
+            backend_plugin=find_plugin(self._run.plugins, "backend", self._run.backend),
+            architecture_plugin=find_plugin(self._run.plugins, "architecture", self._run.architecture),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from textforge.components.spec import NAME
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.errors import PluginError
 from textforge.plugins.importing import PATH
 from textforge.plugins.sources import Source, load_path
@@ -64,14 +64,14 @@ def make_implementation(
     kind, backend = ("backend", backend) if format is None else ("format", format)
     for role, name in ((kind, backend), ("architecture", architecture)):
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise PluginError(f"register_implementations needs the {role}'s name as a text, got {shown(name)}")
+            raise PluginError(f"register_implementations needs the {role}'s name as a text, got {quote(name)}")
     if not isinstance(by, str) or not PATH.fullmatch(by):
         raise PluginError(
             f"register_implementations needs an import path, by='package.module:Name', for {architecture} on "
-            f"{backend}, got {shown(by)}"
+            f"{backend}, got {quote(by)}"
         )
     if trains is not None and not isinstance(trains, bool):
-        raise PluginError(f"register_implementations needs trains=True, False or None, got {shown(trains)}")
+        raise PluginError(f"register_implementations needs trains=True, False or None, got {quote(trains)}")
     return Implementation(backend, architecture, by, source, trains, kind)
 
 
@@ -80,12 +80,12 @@ def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise PluginError(
             "register_commands needs the command's name, two characters or more of lower-case letters, digits and "
-            f"'-', got {shown(name)}"
+            f"'-', got {quote(name)}"
         )
     if not isinstance(by, str) or not PATH.fullmatch(by):
         raise PluginError(
-            f"register_commands needs an import path, by='package.module:command', for {name}, got {shown(by)}"
+            f"register_commands needs an import path, by='package.module:command', for {name}, got {quote(by)}"
         )
     if summary is not None and not isinstance(summary, str):
-        raise PluginError(f"the summary of the command {name} must be a text, got {shown(summary)}")
+        raise PluginError(f"the summary of the command {name} must be a text, got {quote(summary)}")
     return Command(name, by, summary, source)

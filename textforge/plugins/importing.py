@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.errors import PluginError
 
 PluginName = str | os.PathLike[str] | types.ModuleType
@@ -52,7 +52,7 @@ def import_file_or_module(name: str) -> types.ModuleType:
     if _is_file(name):
         return _import_file(Path(name))
     if not all(part.isidentifier() for part in name.split(".")):
-        raise PluginError(f"{shown(name)} is neither a file that ends in .py nor a module's name")
+        raise PluginError(f"{quote(name)} is neither a file that ends in .py nor a module's name")
     with working_folder_on_path():
         try:
             return importlib.import_module(name)

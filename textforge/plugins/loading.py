@@ -19,8 +19,8 @@ import pluggy
 import textforge
 from textforge.components.component import Component
 from textforge.components.spec import NAME
-from textforge.components.values import shown
-from textforge.errors import PluginError, listed, nearest
+from textforge.components.values import quote
+from textforge.errors import PluginError, list_names, nearest
 from textforge.plugins import hookspecs
 from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
 from textforge.plugins.kinds import KINDS, base_class
@@ -159,18 +159,18 @@ def _call_hooks(module: Any, receivers: dict[str, Callable[..., None]]) -> None:
     _refuse_unknown_hooks(manager)
     callers = [getattr(manager.hook, hook) for hook in HOOKS]
     if not any(caller.get_hookimpls() for caller in callers):
-        raise PluginError(f"it has no hook: write one of {listed(HOOKS)}, with @textforge.hookimpl above it")
+        raise PluginError(f"it has no hook: write one of {list_names(HOOKS)}, with @textforge.hookimpl above it")
     for caller in callers:
         _refuse_other_arguments(caller)
         results = caller(register=receivers[caller.name])
         if results:
-            raise PluginError(f"{caller.name} gave back {shown(results[0])}: call register(…) for each instead")
+            raise PluginError(f"{caller.name} gave back {quote(results[0])}: call register(…) for each instead")
 
 
 def _refuse_newer_interface(module: Any) -> None:
     needed = getattr(module, "__dict__", {}).get("PLUGIN_API", 1)  # not what a module would load lazily
     if not isinstance(needed, int) or isinstance(needed, bool) or needed < 1:
-        raise PluginError(f"PLUGIN_API must be a whole number >= 1, got {shown(needed)}")
+        raise PluginError(f"PLUGIN_API must be a whole number >= 1, got {quote(needed)}")
     if needed > textforge.PLUGIN_API:
         raise PluginError(
             f"it needs version {needed} of the plugin interface, and textforge {textforge.__version__} has "
@@ -188,7 +188,7 @@ def _refuse_undecorated(module: Any) -> None:
 def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
     for name in sorted(set(vars(manager.hook)) - set(HOOKS)):
         if not name.startswith("_"):
-            raise PluginError(f"there is no hook {name!r}; the hooks are {listed(HOOKS)}{nearest(name, HOOKS)}")
+            raise PluginError(f"there is no hook {name!r}; the hooks are {list_names(HOOKS)}{nearest(name, HOOKS)}")
 
 
 def _refuse_other_arguments(caller: Any) -> None:
@@ -208,16 +208,16 @@ def make_registered(source: Source, kind: str, cls: Any) -> Registered:
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         expected = f"the class {type(cls).__name__}" if isinstance(cls, base) else "a class derived from it"
         raise PluginError(
-            f"{KINDS[kind].hook} was given {shown(cls)}: textforge.{base.__name__} is what it is for, "
+            f"{KINDS[kind].hook} was given {quote(cls)}: textforge.{base.__name__} is what it is for, "
             f"so register {expected}"
         )
     name = getattr(cls, "name", None)
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise PluginError(
             f"{cls.__name__}.name must be two characters or more of lower-case letters, digits and '-', "
-            f"got {shown(name)}"
+            f"got {quote(name)}"
         )
     if inspect.isabstract(cls):
-        raise PluginError(f"the {kind} {name!r} lacks {listed(vars(cls)['__abstractmethods__'])}")
+        raise PluginError(f"the {kind} {name!r} lacks {list_names(vars(cls)['__abstractmethods__'])}")
     component: Any = cls
     return Registered(kind, name, component, source)

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from textforge.components.spec import Spec, parse_chain, parse_spec
-from textforge.components.values import shown
-from textforge.errors import PluginError, PluginWarning, UnknownComponent, listed, nearest
+from textforge.components.values import quote
+from textforge.errors import PluginError, PluginWarning, UnknownComponent, list_names, nearest
 from textforge.plugins.blame import blame, path_of
 from textforge.plugins.catalogue import Candidate, Catalogue
 from textforge.plugins.clashes import Brought, T, describe_hidden, settle
@@ -124,7 +124,7 @@ class Plugins:
         """Return the one of `found` that a name and what was written behind its ``@`` mean."""
         meant = [each for each in found if each.source.is_called(handle)] if handle else found
         if not meant:
-            handles = listed(dict.fromkeys(each.source.handle for each in found))
+            handles = list_names(dict.fromkeys(each.source.handle for each in found))
             raise UnknownComponent(f"{handle} brings no {title}; it is brought by: {handles}")
         chosen, hidden = settle(meant, title, name)
         for each in hidden:
@@ -165,7 +165,7 @@ class Plugins:
     def _unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
         hint = nearest(name, names) or "; if a plugin brings it, install that plugin"
-        return self._with_notes(f"there is no {kind} {shown(name)}; installed: {listed(names)}{hint}")
+        return self._with_notes(f"there is no {kind} {quote(name)}; installed: {list_names(names)}{hint}")
 
     def _with_notes(self, message: str) -> str:
         notes = self.notes()
@@ -238,8 +238,8 @@ class Plugins:
 
     def _unimplemented(self, backend: str, architecture: str, kind: str) -> str:
         able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}
-        missing = f"there is no implementation of the architecture {shown(architecture)} on {shown(backend)}"
-        return f"{missing}; it is implemented on: {listed(able)}"
+        missing = f"there is no implementation of the architecture {quote(architecture)} on {quote(backend)}"
+        return f"{missing}; it is implemented on: {list_names(able)}"
 
     def commands(self) -> tuple[Command, ...]:
         """Return every command that plugins bring, by name; none is imported."""
@@ -253,7 +253,7 @@ class Plugins:
         name, _, handle = name.partition("@")
         found = [command for command in self.commands() if command.name == name]
         if not found:
-            raise UnknownComponent(self._with_notes(f"no plugin brings a command {shown(name)}"))
+            raise UnknownComponent(self._with_notes(f"no plugin brings a command {quote(name)}"))
         return self._settle(found, f"command {name!r}", name, handle)
 
     def packages(self) -> dict[str, str]:
@@ -287,7 +287,7 @@ def _warn(message: str) -> None:
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise PluginError(f"there is no kind of component {kind!r}; the kinds are {listed(KINDS)}")
+        raise PluginError(f"there is no kind of component {kind!r}; the kinds are {list_names(KINDS)}")
 
 
 def _refuse_other(kind: str, value: Any) -> None:
@@ -296,4 +296,4 @@ def _refuse_other(kind: str, value: Any) -> None:
         return
     hint = f": write {value.__name__}(…)" if inspect.isclass(value) and issubclass(value, base) else ""
     article = "an" if kind[0] in "ae" else "a"
-    raise PluginError(f"{article} {kind} is expected, as a spec or an object, got {shown(value)}{hint}")
+    raise PluginError(f"{article} {kind} is expected, as a spec or an object, got {quote(value)}{hint}")

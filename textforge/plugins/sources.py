@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from textforge.components.spec import NAME
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.errors import PluginError, TextforgeError, state_error
 from textforge.plugins.entry_points import COMMANDS, CORE, MODULES, Point, normalize, read_points
 from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
@@ -89,7 +89,7 @@ def _find_fault(point: Point) -> str | None:
         wanted = 'two names with a dot between, the architecture\'s last, such as "numpy.lstm"'
     else:
         return None
-    return f"an entry point of {point.group} must be called by {wanted}; got {shown(point.name)}"
+    return f"an entry point of {point.group} must be called by {wanted}; got {quote(point.name)}"
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from textforge.backends.base import Backend
 from textforge.components.component import Component
 from textforge.corpora.base import Corpus
 from textforge.encoders.base import Encoder
-from textforge.errors import PluginError, listed, nearest
+from textforge.errors import PluginError, list_names, nearest
 from textforge.formats.base import Format
 from textforge.samplers.base import Sampler
 from textforge.testing import (
@@ -125,7 +125,7 @@ def reasons_by_kind(given: Mapping[str, str], kinds: Sequence[str]) -> dict[str,
     for name in reasons:
         if name not in known:
             raise PluginError(
-                f"there is no check {name!r} of a {' or a '.join(titles)}; the checks are {listed(known)}"
+                f"there is no check {name!r} of a {' or a '.join(titles)}; the checks are {list_names(known)}"
                 f"{nearest(name, known)}"
             )
     return {kind: {name: reason for name, reason in reasons.items() if name in titles.get(kind, ())} for kind in kinds}

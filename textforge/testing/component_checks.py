@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textforge.components.component import Component
 from textforge.components.spec import parse_spec
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.errors import TextforgeError
 from textforge.plugins.kinds import KINDS
 from textforge.plugins.registry import Plugins
@@ -125,7 +125,7 @@ def check_silent(case: Case) -> None:
     if printed:
         fail(
             "nothing on standard output",
-            f"{shown(printed[:60])}, {when}",
+            f"{quote(printed[:60])}, {when}",
             "remove the print: a reader of the output, of `textforge plugins --json` say, finds it there; "
             "warnings.warn tells a user, logging a developer",
         )

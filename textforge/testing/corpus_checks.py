@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
 from textforge.testing.cases import CorpusCase
@@ -55,7 +55,7 @@ def check_documents(case: CorpusCase) -> None:
     if END_OF_TEXT in text and not text.endswith(END_OF_TEXT):
         fail(
             "END_OF_TEXT after each document",
-            f"{shown(text[-20:])} at the end of the last",
+            f"{quote(text[-20:])} at the end of the last",
             "yield textforge.END_OF_TEXT after every document, not between them",
         )
 

@@ -15,7 +15,7 @@ from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
-from textforge.errors import PluginError, SpecError, UnknownComponent, advise, listed, nearest
+from textforge.errors import PluginError, SpecError, UnknownComponent, advise, list_names, nearest
 from textforge.formats.base import Format
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugin, Plugins
@@ -162,6 +162,6 @@ def _unknown(plugins: Plugins, name: str, kind: str | None) -> str:
     failures = "".join(f"; {plugin.source.title} failed to load: {plugin.error}" for plugin in plugins.failures)
     known = [*names, *(str(distribution) for distribution in distributions)]
     return (
-        f"there is no {kind or 'component'} or distribution {name!r}; components: {listed(names)}; "
-        f"distributions: {listed(map(str, distributions))}{nearest(name, known)}{failures}"
+        f"there is no {kind or 'component'} or distribution {name!r}; components: {list_names(names)}; "
+        f"distributions: {list_names(map(str, distributions))}{nearest(name, known)}{failures}"
     )

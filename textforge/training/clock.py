@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Counts seconds of a run, over interruptions too, and steps a second of training alone."""
+    """A clock of a run: its seconds, over interruptions too, and steps a second of training alone."""
 
     FIRST_STEPS = 2
     """Steps at the start that are not counted for the speed: frameworks get ready in them."""
@@ -34,7 +34,7 @@ class Clock:
         return self._before + self._now() - self._began
 
     def count_step(self) -> None:
-        """A step is done."""
+        """Count a step that is done."""
         self._steps += 1
         if self._steps == self.FIRST_STEPS:
             self._counting_since = self._now()
@@ -65,15 +65,15 @@ class Clock:
         return _rate(self._steps - self.FIRST_STEPS, self.training_seconds)
 
     def take_rate(self) -> float:
-        """Steps a second since it was last asked."""
+        """Return the steps a second since the last call."""
         steps, seconds = self._taken
         now = (max(self._steps, self.FIRST_STEPS), self.training_seconds)
         self._taken = now
         return _rate(now[0] - steps, now[1] - seconds) or self.steps_per_second
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """While entered, once or within itself, the time counts for the run, but not for the speed."""
+    def pause(self) -> Iterator[None]:
+        """Count the time of the block for the run, but not for the speed; it may be entered within itself."""
         if self._paused_since is not None:
             yield
             return
@@ -86,7 +86,7 @@ class Clock:
                 self._counting_since += self._now() - began
 
     def is_due(self, name: str, interval: float) -> bool:
-        """Whether `interval` seconds have passed since this was last so; the first interval starts with the run."""
+        """Return whether `interval` seconds have passed since it last was; the first interval starts with the run."""
         now = self._now()
         if now - self._last.setdefault(name, self._began) < interval:
             return False

@@ -1,4 +1,4 @@
-"""How training goes, on standard error: a line an epoch, and a bar where somebody watches."""
+"""The report of a run on standard error: a line an epoch, and a bar where somebody watches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TextIO, cast
 from rich.console import Console
 
 from textforge.model import Model
-from textforge.terminal import behind, is_plain, visible
+from textforge.terminal import is_plain, make_visible, unwrap
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.events import EpochResult, Progress, RunStart, Sample
 from textforge.training.progress_bar import ProgressBar, fit
@@ -50,7 +50,7 @@ class Lasting:
                 self._open = False
 
     def isatty(self) -> bool:
-        """Whether somebody watches."""
+        """Return whether somebody watches."""
         return self._open and not self._stream.closed and self._stream.isatty()
 
     def __getattr__(self, name: str) -> Any:
@@ -58,17 +58,17 @@ class Lasting:
 
 
 def plain_console(file: TextIO | None = None, **where: Any) -> Console:
-    """A console that shows text to the letter: it comes from a model, and may look like anything.
+    """Return a console that shows text to the letter: it comes from a model, and may look like anything.
 
     `file` is standard error unless given. Where it can't be written to, the console is silent.
     """
     stream = sys.stderr if file is None else file
-    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(behind(stream)))
+    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(unwrap(stream)))
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, file=lasting, **where)
 
 
 class ConsoleReport(Report):
-    """Shows a run on standard error: a line an epoch, and a bar where somebody watches who wants more than text."""
+    """A report on standard error: a line an epoch, and a bar where somebody watches who wants more than text."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console()
@@ -77,14 +77,14 @@ class ConsoleReport(Report):
         self._minutes: float | None = None
         self._measuring = False
         self.saved = False
-        """Whether the run left a checkpoint."""
+        """True where the run left a checkpoint."""
 
     def message(self, text: str) -> None:
         self._print(text, wrap=True)
 
     def _print(self, text: str, wrap: bool) -> None:
         """Print a text: on a terminal made visible, and broken between words if `wrap`; else to the letter."""
-        self._console.print(visible(text) if self._watched else text, soft_wrap=not (wrap and self._watched))
+        self._console.print(make_visible(text) if self._watched else text, soft_wrap=not (wrap and self._watched))
 
     def start(self, run: RunStart) -> None:
         self.message(
@@ -155,7 +155,7 @@ class ConsoleReport(Report):
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds as a person says them.
 
     >>> duration(3.14159), duration(75), duration(7260)
     ('3.1 s', '1 min 15 s', '2 h 1 min')

@@ -15,7 +15,7 @@ from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 TRAIN_LOSS_TOKENS = 100_000
-"""The training loss is measured on the text's beginning."""
+"""The tokens of the text's beginning that the training loss is measured on."""
 USED = ("seed", "validation", "sample")
 """The settings that mean something to such a model; `sample_every` doesn't, for there is one epoch."""
 

@@ -12,7 +12,7 @@ from textforge.training.settings import TrainingSettings
 def describe_run(
     model: Model, data: TrainingData, settings: TrainingSettings, batches: Batches, epoch: float
 ) -> RunStart:
-    """Return what a report is told at the start, of a run that has done so many epochs."""
+    """Return the description that a report is given at the start of a run, which has done so many epochs."""
     return RunStart(
         parameters=sum(array.size for array in model.save().arrays.values()),
         vocabulary_size=model.vocabulary_size,

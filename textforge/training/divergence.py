@@ -1,4 +1,4 @@
-"""Divergence: when training has made a model worse than guessing."""
+"""Divergence: a model that training has made worse than guessing."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Judge:
         self.guess = math.log(vocabulary_size)
         """The loss of guessing, in nats a token."""
         self.sound = True
-        """Whether the weights were sound when last judged."""
+        """True where the weights were sound when last judged."""
         self.hopeless = False
-        """Whether they were so unsound that they won't come back."""
+        """True where they were so unsound that they won't come back."""
         self._guessing = f"a guess among {vocabulary_size:,} {unit} costs {self.guess:.4g}"
         self._settings = settings
 
@@ -54,7 +54,7 @@ class Judge:
         return max(self.guess, losses.first or 0.0)
 
     def describe(self, loss: float) -> str:
-        """Return what is wrong with unsound weights of this loss."""
+        """Return a message that says what is wrong with unsound weights of this loss."""
         rate = self._settings.peak_learning_rate
         return (
             f"training diverges: its loss is {loss:.4g} nats, {self._guessing}; these weights are not kept, "
@@ -62,7 +62,7 @@ class Judge:
         )
 
     def describe_worth(self, best_loss: float | None) -> str | None:
-        """Return what is to be said of the weights that a run kept; None where they are worth something."""
+        """Return a message on the weights that a run kept; None where they are worth something."""
         if not self.sound:
             loss = "" if best_loss is None else f", of a loss of {best_loss:.4g} nats"  # saved before any validation
             return f"training ended diverged; the last sound weights are kept{loss}"

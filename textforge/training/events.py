@@ -9,16 +9,16 @@ import attrs
 
 @attrs.frozen
 class RunStart:
-    """What is about to be trained."""
+    """The description of a run that is about to begin."""
 
     parameters: int
     vocabulary_size: int
     train_tokens: int
     validation_tokens: int
     unit: str
-    """What a token is, in the plural."""
+    """The name of tokens, in the plural."""
     epochs: int | None
-    """What limits the run: epochs, or minutes; neither where the model is counted, not trained step by step."""
+    """The limit of the run: epochs, or minutes; neither where the model is counted, not trained step by step."""
     minutes: float | None
     steps_per_epoch: int
     batch_size: int
@@ -32,7 +32,7 @@ class RunStart:
 
 @attrs.frozen
 class Progress:
-    """How far training is; at most ten times a second."""
+    """The progress of a run, reported at most ten times a second."""
 
     step: int
     """Steps done."""
@@ -51,7 +51,7 @@ class Progress:
 
 @attrs.frozen
 class EpochResult:
-    """What an epoch came to: a line of ``history.jsonl``."""
+    """The result of an epoch: a line of ``history.jsonl``."""
 
     epoch: float
     step: int
@@ -63,7 +63,7 @@ class EpochResult:
     tokens_per_second: float
     seconds: float
     best: bool
-    """Whether these weights are the best so far."""
+    """True where these weights are the best so far."""
 
     @property
     def judged_loss(self) -> float:

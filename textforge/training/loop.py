@@ -52,7 +52,7 @@ def fit(
 
 
 class TrainingRun:
-    """One run: where it stands, and what the next step is."""
+    """A run of training: its position, and the step from one position to the next."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class TrainingRun:
             self._save()
             if worth := self.judge.describe_worth(self.position.best_loss):
                 self.report.message(worth)
-        return self.best if self.best is not None else self._saved_model()
+        return self.best if self.best is not None else self._copy_model()
 
     def _is_finished(self) -> bool:
         out_of_patience = self.settings.patience is not None and self.position.stale_epochs >= self.settings.patience
@@ -183,7 +183,7 @@ class TrainingRun:
         self._go_to(total_steps=self.plan.steps_that_fit(self.position, self.clock.seconds, speed, cost))
 
     def _bound_validation(self, size: int) -> None:
-        self.validation = self.validation.bounded(size)
+        self.validation = self.validation.bound(size)
         if self.validation.tokens < len(self.data.validation):
             self._go_to(validation_tokens=self.validation.tokens)
             self.report.message(
@@ -209,7 +209,7 @@ class TrainingRun:
         )
 
     def _read_losses(self) -> float:
-        """The mean loss since the last reading; raises `TrainingError` where it is not finite."""
+        """Return the mean loss since the last reading; raises `TrainingError` where it is not finite."""
         loss = self.losses.read()
         if not math.isfinite(loss):
             raise self._not_finite("training", loss)
@@ -222,7 +222,7 @@ class TrainingRun:
         """Validate, keep the weights if they are the best, and tell; return the seconds that it took."""
         self._read_losses()
         train_loss = self.losses.mean
-        with self.clock.paused():
+        with self.clock.pause():
             began = self.clock.seconds
             validation_loss = self._validation_loss()
             validation_seconds = self.clock.seconds - began
@@ -256,7 +256,7 @@ class TrainingRun:
             self.position.best_loss is None or unvalidated or judged < self.position.best_loss
         )
         if improved:
-            self.best = self._saved_model()
+            self.best = self._copy_model()
             self._go_to(best_loss=judged, best_epoch=self.epoch)
         self._go_to(stale_epochs=0 if improved else self.position.stale_epochs + 1, evaluated_step=self.position.step)
         return improved
@@ -264,8 +264,8 @@ class TrainingRun:
     def _validation_loss(self) -> float | None:
         return self.validation.loss(self.model)
 
-    def _saved_model(self) -> SavedModel:
-        """Return the model as it stands, with the window that the run gave it."""
+    def _copy_model(self) -> SavedModel:
+        """Copy the model as it stands, with the window that the run gave it."""
         return attrs.evolve(self.model.save(), window=self.model.window)
 
     def _result(self, train_loss: float, validation_loss: float | None, improved: bool) -> EpochResult:
@@ -285,7 +285,7 @@ class TrainingRun:
         self._read_losses()
         if not self.judge.may_save(self.losses):
             return
-        model = self._saved_model()
+        model = self._copy_model()
         for name, array in model.arrays.items():
             if not np.isfinite(array).all():
                 raise self._not_finite(f"weights ({name}), and so the", math.nan)
@@ -293,6 +293,6 @@ class TrainingRun:
         self._go_to(seconds=self.clock.seconds, **losses)
         arrays = self.model.training_arrays(self.state)
         checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
-        with self.clock.paused():
+        with self.clock.pause():
             self.report.checkpoint(checkpoint)
         self.saved_step = self.position.step

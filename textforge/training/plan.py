@@ -23,7 +23,7 @@ LEAST_VALIDATION = 1000
 
 
 class Plan:
-    """When a run ends and when it is validated."""
+    """The plan of a run: the step at which it ends, and those at which it is validated."""
 
     def __init__(self, settings: TrainingSettings, batches: Batches) -> None:
         self._settings = settings
@@ -49,14 +49,14 @@ class Plan:
         return seconds >= self.limit or (seconds >= wanted and measured_seconds >= wanted / 2)
 
     def validation_tokens(self, position: Position, seconds: float, steps_per_second: float) -> int:
-        """Return how many tokens of validation text fit into their share of the time."""
+        """Return the number of tokens of validation text that fit into their share of the time."""
         left = max(0.0, self.limit - seconds)
         evaluations = 1 + self._evaluations(position.step, round(left * steps_per_second))
         least = LEAST_VALIDATION + (0 if self._batches.carries_state else self._settings.window)
         return max(least, int(VALIDATION_SHARE * left * self._validation_speed(steps_per_second) / evaluations))
 
     def validation_seconds(self, tokens: int, steps_per_second: float) -> float:
-        """Return what a validation on so many tokens takes if predicting one costs what it costs in training."""
+        """Return the seconds of a validation on so many tokens if predicting one costs what it costs in training."""
         speed = self._validation_speed(steps_per_second)
         return tokens / speed if speed else 0.0
 
@@ -81,7 +81,7 @@ class Plan:
         return position.step + max(0, fitting)
 
     def _evaluations(self, step: int, steps: int) -> int:
-        """Return how often a run limited by time is validated in its last so many steps, after so many before."""
+        """Return the number of validations of a run limited by time in its last `steps`, after `step` before them."""
         if not steps:
             return 0
         epoch, end = self._batches.steps_per_epoch, step + steps

@@ -58,7 +58,7 @@ def fit(parts: Sequence[str], width: int, first_to_go: str = "") -> str:
 
 
 class _Narrowing(RenderHook):
-    """Erases the lines that a terminal made of the bar's one when it became narrower.
+    """A hook that erases the lines which a terminal made of the bar's one when it became narrower.
 
     Rich erases one line, as it wrote one; a terminal that wraps its lines anew has several then.
     """

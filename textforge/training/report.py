@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it."""
+"""The interface of reports: watchers of a training run."""
 
 from __future__ import annotations
 

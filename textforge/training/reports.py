@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Forwarding(Report):
-    """A report that sends every event on; a subclass says to whom, in `send`."""
+    """A report that sends every event on; a subclass decides to whom, in `send`."""
 
     def send(self, event: str, *arguments: Any) -> None:
         """Send an event, a method's name, and its arguments."""

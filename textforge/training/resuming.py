@@ -1,4 +1,4 @@
-"""Going on with a run: from which position, and whether anything is left of it."""
+"""The resumption of a run: the position that it goes on from, and the refusal of a run that is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textforge.training.settings import TrainingSettings
 
 
 def resume(position: Position, batches: Batches) -> Position:
-    """Return where to go on. A finished run that is resumed is asked for more, so its patience begins anew.
+    """Return the position to go on from. A finished run that is resumed is asked for more: its patience begins anew.
 
     Raises `TrainingError` for a position that isn't one of this run's batches.
     """
@@ -28,20 +28,20 @@ def resume(position: Position, batches: Batches) -> Position:
 def refuse_finished(position: Position, settings: TrainingSettings, epoch: float) -> None:
     """Raise `TrainingError` where a resumed run has had all that is asked for, counted from its beginning.
 
-    `epoch` is how many it has done.
+    `epoch` is the number that it has done.
     """
     limit = settings.epoch_limit
     is_judged = position.step == position.evaluated_step
     if limit is not None:
         if epoch >= limit and is_judged:
-            raise _finished("epochs", epoch, limit)
+            raise _finished_error("epochs", epoch, limit)
         return
     minutes, total = settings.minutes or 0.0, position.total_steps
     if position.seconds >= 60 * minutes if total is None else position.step >= total and is_judged:
-        raise _finished("minutes", position.seconds / 60, minutes)
+        raise _finished_error("minutes", position.seconds / 60, minutes)
 
 
-def _finished(name: str, done: float, asked: float) -> TrainingError:
+def _finished_error(name: str, done: float, asked: float) -> TrainingError:
     total = round(done + asked) if name == "epochs" else float(f"{done + asked:.3g}")
     return TrainingError(
         f"nothing is left to learn: {done:.4g} {name} are done, and {name}, now {asked:.4g}, is the run's total; "

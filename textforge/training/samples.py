@@ -1,4 +1,4 @@
-"""Texts written after an epoch: what the loss can't show."""
+"""Texts written after an epoch, which show what the loss can't."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROMPT_TOKENS = 60
 
 
 class SampleWriter(Report):
-    """After every so many epochs, continues one random snippet of the corpus under each of several chains."""
+    """A report that continues a random snippet of the corpus under each of several chains, every so many epochs."""
 
     def __init__(
         self, chains: Sequence[Sequence[Sampler]], data: TrainingData, settings: TrainingSettings, show: Report
@@ -59,7 +59,7 @@ class SampleWriter(Report):
         ]
 
     def _snippet(self, step: int, length: int) -> str:
-        """A place of the training text drawn from the seed and the step, so that a resumed run draws it again."""
+        """Return a snippet of the training text, drawn from seed and step, so that a resumed run draws it again."""
         tokens = self._data.train
         random = np.random.Generator(np.random.PCG64([self._settings.seed, step]))
         start = int(random.integers(max(1, len(tokens) - length)))

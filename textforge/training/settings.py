@@ -1,4 +1,4 @@
-"""What can be set of a training run."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_LEARNING_RATES = {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.5}
 
 
 class TrainingSettings(Declared):
-    """How a model is trained. Each becomes an option of ``textforge train``."""
+    """The settings of a training run. Each becomes an option of ``textforge train``."""
 
     seed: int = option(ge=0, help="Seed of all that is random; drawn and said unless given.")
     epochs: int | None = option(
@@ -70,7 +70,7 @@ class TrainingSettings(Declared):
         return 10 if self.epochs is None and self.minutes is None else self.epochs
 
     def make_optimizer(self) -> Optimizer:
-        """What the backend is asked for."""
+        """Return the optimizer that the backend is asked for."""
         return Optimizer(name=self.optimizer, clip_norm=self.clip_norm)
 
 

@@ -14,7 +14,7 @@ PIECES = 32
 PIECE_TOKENS = 1000
 """A piece has at least so many tokens, so that its beginning, without context, hardly counts."""
 _STREAM = 0x76616C
-"""Keeps the places of the pieces apart from other numbers drawn from the seed."""
+"""A part of the seed that keeps the places of the pieces apart from other numbers drawn from it."""
 
 
 def draw_part(tokens: Tokens, size: int | None, seed: int) -> Tokens:
@@ -47,11 +47,11 @@ class Validation:
 
     @property
     def tokens(self) -> int:
-        """How many tokens are read each time."""
+        """The number of tokens read each time."""
         return len(self._part)
 
-    def bounded(self, size: int) -> Validation:
-        """Return the validation on no more than `size` tokens."""
+    def bound(self, size: int) -> Validation:
+        """Return a validation on no more than `size` tokens."""
         return Validation(self._all, self._settings, self._length, size)
 
     def loss(self, model: Model) -> float | None:

@@ -13,7 +13,7 @@ from string import Template
 
 from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.errors import Advice, PluginError
 
 PREFIX = "textforge-"
@@ -50,10 +50,10 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
 
 def _values(kind: str, name: str) -> dict[str, str]:
     if kind not in KINDS:
-        raise PluginError(f"nothing to begin a {shown(kind)} with; the kinds are {', '.join(KINDS)}")
+        raise PluginError(f"nothing to begin a {quote(kind)} with; the kinds are {', '.join(KINDS)}")
     if not NAME.fullmatch(name):
         raise PluginError(
-            f"a component's name is two characters or more of lower-case letters, digits and '-', got {shown(name)}"
+            f"a component's name is two characters or more of lower-case letters, digits and '-', got {quote(name)}"
         )
     if name.startswith(PREFIX):
         raise PluginError(f"the distribution is called {PREFIX}NAME by itself: write {name.removeprefix(PREFIX)}")
