@@ -85,7 +85,7 @@ def test_a_distribution_behind_the_name_reaches_either(request: pytest.FixtureRe
     with pytest.raises(UnknownComponent) as caught:
         plugins.sampler("top-k@textforge-worse")
     assert str(caught.value) == (
-        "textforge-worse brings no sampler 'top-k'; it is brought by: textforge, textforge-better"
+        "textforge-worse brings no sampler 'top-k'; it is brought by: textforge-better, textforge-lm"
     )
 
 
