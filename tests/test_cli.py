@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 import textforge
 from textforge.cli import main
 from textforge.cli.group import COMMANDS
+from textforge.plugins.entry_points import CORE
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 PLUGIN = str(Path(bigram_plugin.__file__))
@@ -567,7 +568,7 @@ def test_plugins_shows_what_was_left_out(install: Any, monkeypatch: pytest.Monke
     found = {entry["distribution"]: entry for entry in json.loads(run("plugins", "--json").stdout)}
     assert found["fake-plugin"]["left_out_by"] == "TEXTFORGE_DISABLE_PLUGINS"
     assert found["fake-plugin"]["components"] == {}
-    assert found["textforge"]["left_out_by"] is None
+    assert found[CORE]["left_out_by"] is None
 
 
 def test_options_shows_declarations(tmp_path: Path) -> None:

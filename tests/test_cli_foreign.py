@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from plugin_texts import HEAD, other
 
 from textforge.cli import current_plugins, main
+from textforge.plugins.entry_points import CORE
 
 COMMAND = """
 import click, textforge
@@ -113,7 +114,8 @@ def test_a_command_of_the_name_of_ours_is_told_of_and_reached(install: Any) -> N
     assert re.search(r"^  train +Learn a model", helped, re.M)
     assert re.search(r"^  train@textforge-hello +From the plugin .*Hidden by textforge's\s+own", helped, re.M)
     assert run("train@textforge-hello").stdout.startswith("hello ")
-    assert "Learn a model" in run("train@textforge", "--help").stdout
+    for core in ("textforge", CORE):
+        assert "Learn a model" in run(f"train@{core}", "--help").stdout
     hidden = "the command 'train' is hidden by textforge's own: run it as textforge train@textforge-hello"
     assert f"    note         {hidden}\n" in run("plugins").stdout
 

@@ -27,6 +27,7 @@ from textforge.library import exporting
 from textforge.library.exporting import about, export
 from textforge.library.generator import TextGenerator
 from textforge.model import Array, Arrays, SavedModel
+from textforge.plugins.entry_points import is_core
 from textforge.plugins.registry import Plugins
 from textforge.plugins.sources import installed_sources
 
@@ -365,7 +366,7 @@ def test_a_plugin_that_is_left_out_may_be_what_brings_a_format(tmp_path: Path) -
 
 
 def test_a_format_that_is_not_installed_is_told_with_those_that_are(tmp_path: Path) -> None:
-    own = Plugins(sources=[source for source in installed_sources() if source.distribution == "textforge"])
+    own = Plugins(sources=[source for source in installed_sources() if is_core(source.distribution)])
     with pytest.raises(ExportError, match=r"^there is no format 'torch'; formats for this model: onnx$"):
         export(saved_lstm(), ENCODER, "torch", tmp_path / "x", plugins=own)
 

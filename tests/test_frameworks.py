@@ -70,6 +70,15 @@ def test_a_component_that_needs_it_may_be_given_itself(module: Path) -> None:
         flow.require(Shuffle())
 
 
+def test_without_a_distribution_that_brings_it_it_is_named_itself(module: Path) -> None:
+    flow = Framework("fake_flow", "Flow", oldest="2.4")
+    with pytest.raises(BackendError, match=r"not installed: run `pip install 'fake_flow>=2\.4'`$"):
+        flow.require("flow")
+    module.write_text("__version__ = '2.3.9'")
+    with pytest.raises(BackendError, match=r"but 2\.3\.9 is installed: run `pip install 'fake_flow>=2\.4'`$"):
+        flow.require("flow")
+
+
 def test_a_version_is_written_either_way() -> None:
     assert Framework("a", oldest="2.4") == Framework("a", oldest=(2, 4))
     with pytest.raises(ValueError, match=r"oldest must be a version such as '2\.4', got '2'"):

@@ -155,12 +155,12 @@ def test_a_model_too_large_for_the_format_is_refused(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("None", "the format onnx needs ONNX, which is not installed: run `pip install 'textforge[onnx]'`"),
+        ("None", "the format onnx needs ONNX, which is not installed: run `pip install 'textforge-lm[onnx]'`"),
         (
             "types.SimpleNamespace(__version__='1.2')",
             (
                 "the format onnx needs ONNX 1.16 or newer, but 1.2 is installed: "
-                "run `pip install 'textforge[onnx]' 'onnx>=1.16'`"
+                "run `pip install 'textforge-lm[onnx]' 'onnx>=1.16'`"
             ),
         ),
     ],

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from plugin_texts import HALVE, HEAD, implementing, other, source
 
+import textforge
 from textforge.errors import AmbiguousComponent, BackendError, PluginError, SpecError, UnknownComponent
+from textforge.plugins.entry_points import CORE
 from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
 
@@ -25,7 +27,7 @@ def load(text: str) -> Plugin:
 
 class TestInstalled:
     def test_ours_come_first_and_none_fails(self, plugins: Plugins) -> None:
-        assert plugins.found[0].source.distribution == "textforge"
+        assert plugins.found[0].source.distribution == CORE
         assert plugins.failures == ()
         assert {"files", "python-docs"} <= set(plugins.names("corpus"))
         assert "char" in plugins.names("encoder")
@@ -163,7 +165,7 @@ BROKEN = {
     ),
     "a newer interface": (
         "PLUGIN_API = 99" + HALVE,
-        "it needs version 99 of the plugin interface, and textforge 0.1.0 has 1: pip install --upgrade textforge",
+        f"textforge {textforge.__version__} has {textforge.PLUGIN_API}: install a newer textforge",
     ),
     "a version that is no number": (
         'PLUGIN_API = "1"' + HALVE,

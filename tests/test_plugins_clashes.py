@@ -13,6 +13,7 @@ import textforge
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import AmbiguousComponent, PluginWarning, SpecError, UnknownComponent
+from textforge.plugins.entry_points import CORE
 from textforge.plugins.registry import Plugins, Source
 from textforge.samplers.top_k import TopK
 
@@ -84,7 +85,7 @@ def test_a_distribution_behind_the_name_reaches_either(request: pytest.FixtureRe
     with pytest.raises(UnknownComponent) as caught:
         plugins.sampler("top-k@textforge-worse")
     assert str(caught.value) == (
-        "textforge-worse brings no sampler 'top-k'; it is brought by: textforge, textforge-better"
+        "textforge-worse brings no sampler 'top-k'; it is brought by: textforge-better, textforge-lm"
     )
 
 
@@ -175,7 +176,9 @@ def test_whose_a_component_is(install: Any) -> None:
         assert found.title == title
     assert plugins.find_source("encoder", TopK()) is None
     assert plugins.find("sampler", "top-k", "textforge-one") is type(plugins.sampler("top-k@textforge-one"))
-    assert plugins.find("sampler", "top-k", "textforge") is TopK
+    for core in (CORE, "textforge"):  # its name today, and as bundles have it that version 0.1 wrote
+        assert plugins.find("sampler", "top-k", core) is TopK
+        assert plugins.find("sampler", f"top-k@{core}") is TopK
     assert plugins.find("sampler", "greedy", "gone").name == "greedy"
 
 
@@ -196,7 +199,7 @@ def implementing_from(distribution: str, by: str) -> Source:
 
 def test_our_implementation_wins_and_strangers_of_one_are_refused() -> None:
     told: list[str] = []
-    both = [implementing_from("textforge-gru", "b:B"), implementing_from("textforge", "a:A")]
+    both = [implementing_from("textforge-gru", "b:B"), implementing_from(CORE, "a:A")]
     assert Plugins(sources=both, warn=told.append).implementation("numpy", "gru").by == "a:A"
     assert told == ["the implementation of 'gru' on 'numpy' of textforge-gru (it) is hidden by textforge's own"]
     with pytest.raises(AmbiguousComponent, match=r"textforge-gru \(it\) and textforge-gru2 \(it\)"):

@@ -126,6 +126,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     [
         ("sampler", "top-k", "there is a sampler 'top-k' already: choose another name"),
         ("sampler", "Top", "a component's name is two characters or more of lower-case letters, digits and '-'"),
+        ("sampler", "lm", "textforge-lm is the distribution of textforge itself: choose another name than 'lm'"),
         ("sampler", "textforge-top", "the distribution is called textforge-NAME by itself: write top"),
     ],
 )
@@ -162,7 +163,7 @@ def test_every_name_makes_a_class(kind: str, name: str, cls: str, tmp_path: Path
 
 def test_the_templates_are_in_the_wheel(tmp_path: Path, environment: Environment) -> None:
     environment.run(["pip", "wheel", "-q", "-w", str(tmp_path), str(ROOT)], tmp_path)
-    (wheel,) = tmp_path.glob("textforge-*.whl")
+    (wheel,) = tmp_path.glob("textforge_lm-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     templates = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "textforge/plugins/scaffolding").rglob("*.template")

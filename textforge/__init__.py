@@ -13,11 +13,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-PLUGIN_API = 1
-"""The version of the interface that plugins are written to. A plugin's module that says `PLUGIN_API = 2` is not loaded
-by a textforge that knows 1 only. It grows when something is added that a plugin may need."""
+PLUGIN_API = 2
+"""The version of the interface that plugins are written to. A plugin's module that says `PLUGIN_API = 3` is not loaded
+by a textforge that knows 2 only. It grows when something that a plugin may need is added or changed: since 2 an
+architecture is no backend, and there are implementations, formats, reports and metrics."""
 
 if TYPE_CHECKING:
     from textforge.architectures.base import Architecture, Weight

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from textforge.plugins.entry_points import COMMANDS, CORE, DISABLE_VARIABLE, Point, is_left_out, normalize, read_points
+from textforge.plugins.entry_points import COMMANDS, DISABLE_VARIABLE, Point, is_left_out, normalize, read_points
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Command, Plugins
@@ -116,8 +116,3 @@ def check_command(command: object, by: str, title: str) -> click.Command:
     if not isinstance(command, click.Command):
         raise PluginError(f"{by}, which should be {title}, is no click command")
     return command
-
-
-def is_core(name: str) -> bool:
-    """Return whether what stands behind ``@`` is textforge itself."""
-    return normalize(name) == CORE

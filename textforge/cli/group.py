@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from textforge import __version__
-from textforge.cli.foreign import Listed, is_core, list_foreign, load_foreign, read_commands
+from textforge.cli.foreign import Listed, list_foreign, load_foreign, read_commands
 from textforge.cli.messages import OneLineError, end_sentence, one_line
 from textforge.cli.output import is_broken, let_go, say
+from textforge.plugins.entry_points import is_core
 from textforge.terminal import show_visibly, take_screens_away
 
 if TYPE_CHECKING:

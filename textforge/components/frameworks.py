@@ -28,13 +28,13 @@ class Framework:
     A plugin declares it once, at the top of a module that doesn't import the framework, and requires it when a model is
     made. Whatever is wrong is then one line that names the command which mends it, for strangers' plugins as for ours.
 
-    >>> NUMPY = Framework("numpy", title="NumPy", oldest="1.26", brought_by="textforge")
+    >>> NUMPY = Framework("numpy", title="NumPy", oldest="1.26")
     >>> NUMPY.require("my-backend").__name__
     'numpy'
-    >>> Framework("fakeflow", title="Fakeflow", brought_by="textforge-fake").require("fake")
+    >>> Framework("fakeflow", title="Fakeflow", oldest="2.4").require("fake")
     Traceback (most recent call last):
     textforge.errors.BackendError: the backend fake needs Fakeflow, which is not installed: run
-    `pip install textforge-fake`
+    `pip install 'fakeflow>=2.4'`
     """
 
     module: str
@@ -45,8 +45,9 @@ class Framework:
     """The oldest version that will do, ``"2.4"`` or ``(2, 4)``; any will, unless given."""
     distribution: str = attrs.field(kw_only=True)
     """The name it is installed by; the module's unless given."""
-    brought_by: str = attrs.field(kw_only=True)
-    """The distribution to install where it is missing or too old, such as the plugin's; its own unless given."""
+    brought_by: str | None = attrs.field(default=None, kw_only=True)
+    """What to install instead where it is missing or too old, such as an extra of the plugin's distribution. Name only
+    what an installer can find: on a package index, any name may be a stranger's."""
     needed_by: str = attrs.field(default="backend", kw_only=True)
     """The kind of component that needs the framework, as messages name it."""
 
@@ -57,10 +58,6 @@ class Framework:
     @distribution.default
     def _module_as_distribution(self) -> str:
         return self.module
-
-    @brought_by.default
-    def _distribution_as_brought_by(self) -> str:
-        return self.distribution
 
     def require(self, needed_by: str | Component) -> ModuleType:
         """Import the module and return it; `needed_by` is the component that needs it, or its name.
@@ -85,15 +82,23 @@ class Framework:
 
     @property
     def _install(self) -> str:
-        return f"pip install {self.brought_by}"
+        return f"pip install {self.brought_by or self._requirement}"
+
+    @property
+    def _requirement(self) -> str:
+        return f"'{self.distribution}>={self._oldest}'" if self.oldest else self.distribution
+
+    @property
+    def _oldest(self) -> str:
+        return ".".join(map(str, self.oldest or ()))
 
     def _check(self, name: str, version: str) -> None:
         found = re.match(r"(\d+)\.(\d+)", version)
         if self.oldest and (found is None or tuple(map(int, found.groups())) < self.oldest):
-            oldest = ".".join(map(str, self.oldest))
+            install = f"{self._install} {self._requirement}" if self.brought_by else self._install
             raise BackendError(
-                f"the {self.needed_by} {name} needs {self.title} {oldest} or newer, but {version} is installed: "
-                f"run `{self._install} '{self.distribution}>={oldest}'`"
+                f"the {self.needed_by} {name} needs {self.title} {self._oldest} or newer, but {version} is installed: "
+                f"run `{install}`"
             )
 
     def _import_error(self, error: Exception) -> BackendError:

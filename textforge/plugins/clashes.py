@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from textforge.errors import AmbiguousComponent
-from textforge.plugins.entry_points import CORE, DISABLE_VARIABLE
+from textforge.plugins.entry_points import DISABLE_VARIABLE, is_core
 from textforge.plugins.sources import Source
 
 
@@ -31,7 +31,7 @@ def settle(found: Sequence[T], title: str, name: str | None) -> tuple[T, list[T]
     `title` is how messages call it, such as ``sampler 'top-k'``, and `name` what ``@`` may follow, if anything. Raises
     `AmbiguousComponent` where plugins other than textforge itself bring different things.
     """
-    ours = [each for each in found if each.source.distribution == CORE]
+    ours = [each for each in found if is_core(each.source.distribution)]
     chosen = (ours or found)[0]
     others = [each for each in found if not is_same(each, chosen)]
     if others and not ours:

@@ -17,8 +17,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-CORE = "textforge"
+CORE = "textforge-lm"
 """The distribution of textforge itself."""
+_CORE_BEFORE = "textforge"
+"""Its name until 0.2, which stands in bundles, and behind ``@`` in what people wrote."""
 MODULES = "textforge"
 COMMANDS = "textforge.commands"
 DISABLE_VARIABLE = "TEXTFORGE_DISABLE_PLUGINS"
@@ -88,10 +90,19 @@ def _read_title(distribution: importlib.metadata.Distribution | None) -> tuple[s
 
 def is_left_out(distribution: str | None, name: str, disabled: str) -> bool:
     """Return whether the value of ``TEXTFORGE_DISABLE_PLUGINS`` leaves a distribution's entry point out."""
-    if distribution == CORE:
+    if is_core(distribution):
         return False
     names = {normalize(each) for each in disabled.split(",")} - {""}
     return bool(names & {"all", "1", normalize(name), normalize(distribution or "")})
+
+
+def is_core(distribution: str | None) -> bool:
+    """Return whether a distribution, by its name of today or before, is textforge itself.
+
+    >>> is_core("textforge-lm"), is_core("textforge"), is_core("textforge-lipogram"), is_core(None)
+    (True, True, False, False)
+    """
+    return normalize(distribution or "") in (CORE, _CORE_BEFORE)
 
 
 def normalize(name: str) -> str:

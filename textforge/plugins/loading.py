@@ -174,7 +174,7 @@ def _refuse_newer_interface(module: Any) -> None:
     if needed > textforge.PLUGIN_API:
         raise PluginError(
             f"it needs version {needed} of the plugin interface, and textforge {textforge.__version__} has "
-            f"{textforge.PLUGIN_API}: pip install --upgrade textforge"
+            f"{textforge.PLUGIN_API}: install a newer textforge"
         )
 
 

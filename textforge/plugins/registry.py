@@ -109,7 +109,7 @@ class Plugins:
         if not found:
             raise UnknownComponent(self._unknown(kind, name))
         if preferred and not handle:
-            found = [each for each in found if preferred in (each.source.distribution, each.source.name)] or found
+            found = [each for each in found if each.source.is_recorded_as(preferred)] or found
         return self._class_of(kind, self._settle(found, f"{kind} {name!r}", name, handle))
 
     def find_source(self, kind: str, component: Any) -> Source | None:

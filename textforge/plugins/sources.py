@@ -14,7 +14,7 @@ import attrs
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.errors import PluginError, TextforgeError, state_error
-from textforge.plugins.entry_points import COMMANDS, CORE, MODULES, Point, normalize, read_points
+from textforge.plugins.entry_points import COMMANDS, MODULES, Point, is_core, normalize, read_points
 from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
 from textforge.plugins.kinds import GROUPS
 
@@ -58,8 +58,16 @@ class Source:
         """What is written behind ``@`` to mean what it brings: its distribution, or a file's or module's name."""
         return self.distribution or Path(self.name).name
 
+    def is_recorded_as(self, name: str) -> bool:
+        """Return whether a bundle that records `name` means it; textforge itself had another name before."""
+        if is_core(self.distribution) or is_core(name):
+            return is_core(self.distribution) and is_core(name)
+        return name in (self.distribution, self.name)
+
     def is_called(self, handle: str) -> bool:
         """Return whether `handle` names it, whatever its case and its dashes."""
+        if is_core(self.distribution):
+            return is_core(handle)
         names = {self.handle} if self.distribution else {self.handle, Path(self.name).stem}
         return normalize(handle) in map(normalize, names)
 
@@ -67,7 +75,7 @@ class Source:
 def installed_sources() -> tuple[Source, ...]:
     """Return a source for each entry point of the groups that textforge reads, textforge's own first."""
     points = read_points((MODULES, *GROUPS, *IMPLEMENTATIONS, COMMANDS))
-    return tuple(sorted(map(_make_source, points), key=lambda source: (source.distribution != CORE, source.title)))
+    return tuple(sorted(map(_make_source, points), key=lambda source: (not is_core(source.distribution), source.title)))
 
 
 def _make_source(point: Point) -> Source:

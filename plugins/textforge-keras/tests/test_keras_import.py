@@ -63,13 +63,13 @@ def test_the_plugin_imports_neither():
     [
         pytest.param(
             "sys.modules['tensorflow'] = None",
-            "the backend keras needs TensorFlow, which is not installed: run `pip install textforge-keras`\n",
+            "the backend keras needs TensorFlow, which is not installed: run `pip install 'tensorflow>=2.16'`\n",
             id="no-tensorflow",
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.15.0')",
             "the backend keras needs TensorFlow 2.16 or newer, but 2.15.0 is installed: "
-            "run `pip install textforge-keras 'tensorflow>=2.16'`\n",
+            "run `pip install 'tensorflow>=2.16'`\n",
             id="old-tensorflow",
         ),
         pytest.param(
@@ -80,14 +80,13 @@ def test_the_plugin_imports_neither():
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.20.0'); sys.modules['keras'] = None",
-            "the backend keras needs Keras, which is not installed: run `pip install textforge-keras`\n",
+            "the backend keras needs Keras, which is not installed: run `pip install 'keras>=3.6'`\n",
             id="no-keras",
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.20.0')\n"
             "sys.modules['keras'] = types.SimpleNamespace(__version__='2.15.0')",
-            "the backend keras needs Keras 3.6 or newer, but 2.15.0 is installed: "
-            "run `pip install textforge-keras 'keras>=3.6'`\n",
+            "the backend keras needs Keras 3.6 or newer, but 2.15.0 is installed: run `pip install 'keras>=3.6'`\n",
             id="old-keras",
         ),
         pytest.param(

@@ -15,8 +15,8 @@ from typing import Any
 from textforge.components.frameworks import Framework
 from textforge.errors import BackendError
 
-TENSORFLOW = Framework("tensorflow", "TensorFlow", oldest=(2, 16), brought_by="textforge-keras")
-KERAS = Framework("keras", "Keras", oldest=(3, 6), brought_by="textforge-keras")
+TENSORFLOW = Framework("tensorflow", "TensorFlow", oldest=(2, 16))
+KERAS = Framework("keras", "Keras", oldest=(3, 6))
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 KERAS_BACKEND = "KERAS_BACKEND"

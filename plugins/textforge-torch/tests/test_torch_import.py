@@ -41,19 +41,18 @@ def test_the_plugin_does_not_import_torch():
     [
         pytest.param(
             "sys.modules['torch'] = None",
-            "the backend torch needs PyTorch, which is not installed: run `pip install textforge-torch`\n",
+            "the backend torch needs PyTorch, which is not installed: run `pip install 'torch>=2.4'`\n",
             id="missing",
         ),
         pytest.param(
             "sys.modules['torch'] = types.SimpleNamespace(__version__='1.13.1+cu117')",
             "the backend torch needs PyTorch 2.4 or newer, but 1.13.1+cu117 is installed: "
-            "run `pip install textforge-torch 'torch>=2.4'`\n",
+            "run `pip install 'torch>=2.4'`\n",
             id="old",
         ),
         pytest.param(
             "sys.modules['torch'] = types.SimpleNamespace(__version__='nonsense')",
-            "the backend torch needs PyTorch 2.4 or newer, but nonsense is installed: "
-            "run `pip install textforge-torch 'torch>=2.4'`\n",
+            "the backend torch needs PyTorch 2.4 or newer, but nonsense is installed: run `pip install 'torch>=2.4'`\n",
             id="strange",
         ),
         pytest.param(

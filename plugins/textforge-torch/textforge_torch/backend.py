@@ -11,7 +11,7 @@ from textforge.errors import OptionError
 if TYPE_CHECKING:
     from textforge_torch.network import Network
 
-TORCH = textforge.Framework("torch", "PyTorch", oldest=(2, 4), brought_by="textforge-torch")
+TORCH = textforge.Framework("torch", "PyTorch", oldest=(2, 4))
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 

@@ -10,11 +10,12 @@ from textforge.architectures.base import Architecture
 from textforge.components.frameworks import Framework
 from textforge.formats.base import Format, ReadBack
 from textforge.model import SavedModel
+from textforge.plugins.entry_points import CORE
 
 if TYPE_CHECKING:
     from textforge.formats.onnx.graph import StepGraph
 
-ONNX = Framework("onnx", "ONNX", oldest=(1, 16), brought_by="'textforge[onnx]'", needed_by="format")
+ONNX = Framework("onnx", "ONNX", oldest=(1, 16), brought_by=f"'{CORE}[onnx]'", needed_by="format")
 
 
 class OnnxFormat(Format):

@@ -1,7 +1,8 @@
 """Writing a plugin to begin with: a distribution that installs, works, and passes its own tests.
 
 The templates are files of their own. In their texts ``$name`` is the component's name, ``$module`` the package,
-``$cls`` the class and ``$distribution`` the distribution; the folder ``package`` gets the package's name.
+``$cls`` the class, ``$distribution`` the distribution and ``$core`` that of textforge itself; the folder ``package``
+gets the package's name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.errors import Advice, PluginError
+from textforge.plugins.entry_points import CORE
 
 PREFIX = "textforge-"
 KINDS = ("corpus", "encoder", "architecture", "sampler", "format", "report", "metric", "command")
@@ -57,6 +59,8 @@ def _values(kind: str, name: str) -> dict[str, str]:
         )
     if name.startswith(PREFIX):
         raise PluginError(f"the distribution is called {PREFIX}NAME by itself: write {name.removeprefix(PREFIX)}")
+    if PREFIX + name == CORE:
+        raise PluginError(f"{CORE} is the distribution of textforge itself: choose another name than {quote(name)}")
     return {
         "name": name,
         "kind": kind,
@@ -64,6 +68,7 @@ def _values(kind: str, name: str) -> dict[str, str]:
         "module": f"textforge_{name.replace('-', '_')}",
         "stem": name.replace("-", "_"),
         "cls": _class_name(kind, name),
+        "core": CORE,
         "version": __version__,
         "api": str(PLUGIN_API),
     }
