@@ -424,7 +424,7 @@ class TestResolve:
         message = error_of(lambda: resolve("python-doc"))
         assert message.startswith("there is no file or folder 'python-doc'")
         assert message.endswith(
-            "as a corpus: there is no corpus 'python-doc'; installed: files, nietzsche, python-docs; "
+            "as a corpus: there is no corpus 'python-doc'; installed: files, nietzsche, python-docs, text; "
             "did you mean 'python-docs'?"
         )
         assert "there is no corpus 'library'" in error_of(lambda: resolve("library:url=x"))
@@ -432,7 +432,7 @@ class TestResolve:
     def test_what_can_only_be_a_path(self, tree, resolve):
         assert error_of(lambda: resolve("c.txt")) == (
             "there is no file or folder 'c.txt'; did you mean 'b.txt'? "
-            "(read as a path; corpora: files, nietzsche, python-docs)"
+            "(read as a path; corpora: files, nietzsche, python-docs, text)"
         )
         assert error_of(lambda: resolve(Path("c.txt"))).endswith("'b.txt'?")
 

@@ -470,7 +470,7 @@ def test_the_command_says_so_where_weights_were_compared(model: Path, tmp_path: 
 
 def test_what_a_format_needs_of_architectures_is_listed() -> None:
     shown = run("plugins").stdout
-    lines = r"^textforge \(formats\) .*\n +format +onnx\n +implements +lstm as onnx, conv as onnx$"
+    lines = r"^textforge-lm \(formats\) .*\n +format +onnx\n +implements +lstm as onnx, conv as onnx$"
     assert re.search(lines, shown, re.M)
 
 

@@ -21,13 +21,13 @@ NOT_HERE = ("make ", "pip install", ". .venv")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the README is followed: with a text of one's own."""
+    """Where the README is followed: with a text of one's own, and one held out."""
     from pydoc_data.topics import topics
 
     made = tmp_path_factory.mktemp("readme")
-    made.joinpath("book.txt").write_text(
-        "\n\n".join(topics[name] for name in sorted(topics))[:60_000], encoding="utf-8"
-    )
+    text = "\n\n".join(topics[name] for name in sorted(topics))[:80_000]
+    made.joinpath("book.txt").write_text(text[:60_000], encoding="utf-8")
+    made.joinpath("held-out.txt").write_text(text[60_000:], encoding="utf-8")
     yield made
     shutil.rmtree(made)
 
