@@ -36,7 +36,7 @@ class Format(Component):
     suffix: ClassVar[str | None] = None
     """The ending of a file's name, such as ``.onnx``; None where its readers take any."""
     any_architecture: ClassVar[bool] = False
-    """Whether it writes models of every architecture, without an implementation for each."""
+    """True where it writes models of every architecture, without an implementation for each."""
 
     def check_path(self, path: Path) -> None:
         """Raise `textforge.errors.ExportError` for a file's name that readers of the format would misunderstand."""

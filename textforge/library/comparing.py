@@ -109,7 +109,7 @@ class ComparedText:
 
     @property
     def ended(self) -> bool:
-        """Whether the end-of-text token was drawn."""
+        """True where the end-of-text token was drawn."""
         return bool(self.tokens) and self.tokens[-1].drawn.id == self._encoder.end_of_text
 
     @property

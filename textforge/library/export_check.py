@@ -63,7 +63,7 @@ class Reference:
 
 @attrs.frozen
 class Agreement:
-    """How well a file agrees with its model."""
+    """The agreement of a file with its model."""
 
     distance: float
     """The largest difference of logits."""

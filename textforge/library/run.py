@@ -53,12 +53,12 @@ class Run:
     settings: TrainingSettings
     chains: Sequence[Sequence[Sampler]]
     fitted: bool = False
-    """Whether the encoder knows its vocabulary already."""
+    """True where the encoder knows its vocabulary already."""
     checkpoint: Checkpoint | None = None
     records: tuple[CorpusRecord, ...] = ()
     """The corpora that the checkpoint was trained on."""
     recorded: bool = False
-    """Whether the corpora are those of the records, not given anew."""
+    """True where the corpora are those of the records, not given anew."""
 
 
 def new_run(
@@ -69,7 +69,7 @@ def new_run(
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
-    """A run from the beginning; whatever is wrong with what it was given is said here."""
+    """Return a run from the beginning; whatever is wrong with what it was given is said here."""
     chosen, computing = choose_trained(plugins, architecture, backend)
     chains = _parse_chains(settings, plugins)
     given = _complete(settings, chains)
@@ -114,7 +114,7 @@ def resumed_run(
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
-    """A run that goes on from a bundle's checkpoint, with the settings that were given anew.
+    """Return a run that goes on from a bundle's checkpoint, with the settings that were given anew.
 
     Raises `TrainingError` where there is no checkpoint, or a setting can't be changed any more.
     """
@@ -157,7 +157,7 @@ def _recorded_corpora(plugins: Plugins, contents: BundleContents) -> list[Corpus
 
 
 def make_settings(values: dict[str, Any]) -> TrainingSettings:
-    """The settings of these names and values.
+    """Return the settings of these names and values.
 
     Raises `OptionError` for an unknown name or a bad value, `TrainingError` for two that exclude each other.
     """
@@ -200,7 +200,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
         keeper = Keeper(run, tokens, writer)
         reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
         model = fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
-        return keeper.finished(model)
+        return keeper.conclude(model)
 
 
 def _first_model(run: Run, encoder: Encoder) -> Model:
@@ -213,7 +213,7 @@ def _first_model(run: Run, encoder: Encoder) -> Model:
 
 @contextmanager
 def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
-    """The corpus as tokens; raises `TrainingError` where a resumed run is given another corpus than it began with."""
+    """Return the corpus as tokens; raises `TrainingError` where a resumed run is given another than it began with."""
     with ExitStack() as stack:
         try:
             tokens = stack.enter_context(token_file(run.corpora, run.encoder, folder, fitted=run.fitted))
@@ -237,7 +237,7 @@ def _other_corpus(run: Run) -> TrainingError:
 
 
 class Keeper(Report):
-    """Turns checkpoints into a bundle's contents, and commits them where there is a writer."""
+    """A report that turns checkpoints into a bundle's contents, and commits them where there is a writer."""
 
     def __init__(self, run: Run, tokens: TokenFile, writer: BundleWriter | None) -> None:
         self._run = run
@@ -250,8 +250,8 @@ class Keeper(Report):
         self._checkpoint = checkpoint
         self._commit(self.contents(checkpoint.best))
 
-    def finished(self, model: SavedModel) -> BundleContents:
-        """What the run came to; it is committed now where the backend gave no checkpoint along the way."""
+    def conclude(self, model: SavedModel) -> BundleContents:
+        """Return the run's outcome; it is committed now where the backend gave no checkpoint along the way."""
         contents = self.contents(model)
         if not self._committed:
             self._commit(contents)
@@ -263,7 +263,7 @@ class Keeper(Report):
         self._committed = True
 
     def contents(self, model: SavedModel) -> BundleContents:
-        """What a bundle with this model says of the run so far."""
+        """Return the contents of a bundle with this model, and the run so far."""
         return BundleContents(
             encoder=self._tokens.encoder,
             model=model,
@@ -279,7 +279,7 @@ class Keeper(Report):
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """What the run was made with."""
+    """Return the versions that the run was made with."""
     found = {"textforge": textforge.__version__, "python": platform.python_version(), "numpy": np.__version__}
     for framework in backend.frameworks:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # it may be installed by another name

@@ -86,7 +86,7 @@ class Catalogue:
 
     @property
     def loaded(self) -> tuple[Plugin, ...]:
-        """What was loaded so far, the plugins with hooks at least."""
+        """The plugins that were loaded so far, those with hooks at least."""
         hooked = set(map(id, self.hooked))
         return (*self.hooked, *(plugin for plugin in self._loaded.values() if id(plugin) not in hooked))
 

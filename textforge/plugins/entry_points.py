@@ -35,7 +35,7 @@ class Point(NamedTuple):
     distribution: str | None
     version: str | None
     error: str | None = None
-    """Why the distribution's entry points can't be read, where they can't; then there is no `value`."""
+    """The reason why the distribution's entry points can't be read, where they can't; then there is no `value`."""
 
     @property
     def path(self) -> str:

@@ -1,4 +1,4 @@
-"""What plugins bring by import path: implementations, imported when a model is made, and commands, when run."""
+"""Things that plugins bring by import path: implementations, imported when a model is made, and commands, when run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Implementation:
     """The import path, ``package.module:Name``."""
     source: Source
     trains: bool | None = None
-    """Whether it can be trained, where that isn't as the backend declares."""
+    """True where it can be trained; None: as the backend declares."""
     kind: str = "backend"
     """``backend`` or ``format``: what `backend` is the name of."""
 

@@ -95,6 +95,6 @@ def _import_file(path: Path) -> types.ModuleType:
 
 
 def _module_name(path: Path) -> str:
-    """A name that no other module has, two files of one name in different folders included."""
+    """Return a name that no other module has, two files of one name in different folders included."""
     place = zlib.crc32(os.fsencode(path.resolve()))
     return f"textforge_file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}_{place:08x}"

@@ -55,14 +55,14 @@ class Plugin:
     commands: tuple[Command, ...] = ()
     error: str | None = None
     exception: BaseException | None = attrs.field(default=None, eq=False, repr=False)
-    """What was raised, where it failed."""
+    """The error that was raised, where it failed."""
     seconds: float = attrs.field(default=0.0, eq=False)
     """Seconds that loading took, those of whatever it was the first to import included."""
 
 
 @attrs.define
 class _Collected:
-    """What a plugin registers."""
+    """The components that a plugin registers."""
 
     source: Source
     components: list[Registered] = attrs.field(factory=list)

@@ -107,7 +107,7 @@ class Plugins:
         name, _, handle = name.partition("@")
         found = [candidate for candidate in self._catalogue.candidates(kind) if candidate.name == name]
         if not found:
-            raise UnknownComponent(self._unknown(kind, name))
+            raise UnknownComponent(self._describe_unknown(kind, name))
         if preferred and not handle:
             found = [each for each in found if each.source.is_recorded_as(preferred)] or found
         return self._class_of(kind, self._settle(found, f"{kind} {name!r}", name, handle))
@@ -162,7 +162,7 @@ class Plugins:
     def _brought(self, what: str) -> Sequence[Any]:
         return self._catalogue.commands() if what == "command" else self._catalogue.candidates(what)
 
-    def _unknown(self, kind: str, name: str) -> str:
+    def _describe_unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
         hint = nearest(name, names) or "; if a plugin brings it, install that plugin"
         return self._with_notes(f"there is no {kind} {quote(name)}; installed: {list_names(names)}{hint}")
@@ -233,10 +233,10 @@ class Plugins:
         wanted = (backend, architecture)
         found = [each for each in self.implementations(kind) if (each.backend, each.architecture) == wanted]
         if not found:
-            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture, kind)))
+            raise UnknownComponent(self._with_notes(self._describe_unimplemented(backend, architecture, kind)))
         return self._settle(found, f"implementation of {architecture!r} on {backend!r}")
 
-    def _unimplemented(self, backend: str, architecture: str, kind: str) -> str:
+    def _describe_unimplemented(self, backend: str, architecture: str, kind: str) -> str:
         able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}
         missing = f"there is no implementation of the architecture {quote(architecture)} on {quote(backend)}"
         return f"{missing}; it is implemented on: {list_names(able)}"

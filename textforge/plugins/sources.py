@@ -50,12 +50,12 @@ class Source:
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """The name by which messages call it."""
         return f"{self.distribution} ({self.name})" if self.distribution else self.name
 
     @property
     def handle(self) -> str:
-        """What is written behind ``@`` to mean what it brings: its distribution, or a file's or module's name."""
+        """The text behind ``@`` that means its components: its distribution, or a file's or module's name."""
         return self.distribution or Path(self.name).name
 
     def is_recorded_as(self, name: str) -> bool:

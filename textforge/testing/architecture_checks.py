@@ -17,7 +17,7 @@ from textforge.bundle.parts import read_arrays, write_arrays
 from textforge.errors import BundleError
 from textforge.model import Arrays, SavedModel
 from textforge.testing import component_checks
-from textforge.testing.failures import NotApplicable, described, fail
+from textforge.testing.failures import NotApplicable, describe_error, fail
 from textforge.testing.model_cases import ArchitectureCase
 from textforge.training.settings import TrainingSettings
 
@@ -26,7 +26,7 @@ SEED = 3
 
 
 def check_weights(case: ArchitectureCase) -> None:
-    """Each weight has a name and a shape of whole numbers, the same whenever it is asked for."""
+    """Check that each weight has a name and a shape of whole numbers, the same whenever it is asked for."""
     for size in SIZES:
         weights = case.component.weights(size)
         for name, weight in weights.items():
@@ -62,7 +62,7 @@ def check_first_values(case: ArchitectureCase) -> None:
 
 
 def check_seeds(case: ArchitectureCase) -> None:
-    """The same seed gives the same first values, bit for bit, and another seed gives others."""
+    """Check that the same seed gives the same first values, bit for bit, and another seed gives others."""
     size = SIZES[-1]
     first, second, other = (_create(case, size, seed).arrays for seed in (SEED, SEED, SEED + 1))
     changed = [name for name in first if not np.array_equal(first[name], second[name])]
@@ -81,7 +81,7 @@ def check_seeds(case: ArchitectureCase) -> None:
 
 
 def check_vocabulary_axes(case: ArchitectureCase) -> None:
-    """One token more makes each weight longer by one along its `vocabulary_axis`, and changes no other."""
+    """Check that one token more makes each weight longer by one along its `vocabulary_axis`, and changes no other."""
     for size in SIZES[1:]:
         smaller, larger = _weights(case, size), case.component.weights(size + 1)
         if list(smaller) != list(larger):
@@ -102,7 +102,7 @@ def check_vocabulary_axes(case: ArchitectureCase) -> None:
 
 
 def check_state(case: ArchitectureCase) -> None:
-    """Each array of the state has whole numbers for its shape, and None in one place, for the rows."""
+    """Check that each array of the state has whole numbers for its shape, and None in one place, for the rows."""
     for name, shape in case.component.state().items():
         sizes = tuple(size for size in shape if size is not None)
         if len(shape) - len(sizes) != 1 or not _is_shape(sizes):
@@ -116,20 +116,20 @@ def check_state(case: ArchitectureCase) -> None:
 
 
 def check_options_saved(case: ArchitectureCase) -> None:
-    """A model that was saved, written as a bundle has it and read back, has the same options and weights."""
+    """Check that a model that was saved, written as a bundle has it and read back, has the same options and weights."""
     saved = _create(case, SIZES[-1])
     try:
         options = json.loads(json.dumps(dict(saved.options)))
         arrays = read_arrays(write_arrays(saved.arrays))
     except (TypeError, ValueError) as error:
-        fail("options that are JSON and arrays that safetensors holds", described(error), "declare plain options")
+        fail("options that are JSON and arrays that safetensors holds", describe_error(error), "declare plain options")
     read = attrs.evolve(saved, options=options, arrays=arrays)
     mend = "leave create, check and of as they are inherited, or let each take up all that the other gives"
     try:
         again = type(case.component).of(read)
         weights = again.check(read)
     except Exception as error:
-        fail("the saved model to be read back", described(error), mend)
+        fail("the saved model to be read back", describe_error(error), mend)
     given = {name: value for name, value in case.component.option_values().items() if value is not None}
     kept = all(getattr(again, name) == value for name, value in given.items())  # what is None may be settled
     if not kept or saved.architecture != case.component.name:
@@ -139,7 +139,7 @@ def check_options_saved(case: ArchitectureCase) -> None:
 
 
 def check_damage_refused(case: ArchitectureCase) -> None:
-    """A model that lacks a weight, has one too many, or one that is misshapen or not finite is a `BundleError`."""
+    """Check that a model with a weight missing, left over, misshapen or not finite is a `BundleError`."""
     saved = _create(case, SIZES[-1])
     kept = saved.arrays
     damaged: dict[str, Arrays] = {"with a weight too many": {**kept, "no.such.weight": np.zeros(1, np.float32)}}
@@ -155,7 +155,7 @@ def check_damage_refused(case: ArchitectureCase) -> None:
 
 
 def check_window(case: ArchitectureCase) -> None:
-    """The window is None or a whole number of tokens, and is what a new model has."""
+    """Check that the window is None or a whole number of tokens, and is what a new model has."""
     window = case.component.window
     if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
         fail("a window of None or a whole number >= 1", repr(window), "return None where a state is carried on")
@@ -165,11 +165,13 @@ def check_window(case: ArchitectureCase) -> None:
 
 
 def check_training_defaults(case: ArchitectureCase) -> None:
-    """The training settings that it prefers are settings there are, with values they take."""
+    """Check that the training settings that it prefers are settings there are, with values they take."""
     try:
         TrainingSettings(**{"seed": SEED, **case.component.training_defaults})
     except (TypeError, ValueError) as error:
-        fail("training_defaults to be training settings", described(error), "see `textforge train --help` for them")
+        fail(
+            "training_defaults to be training settings", describe_error(error), "see `textforge train --help` for them"
+        )
 
 
 CHECKS = (
@@ -232,7 +234,7 @@ def _expect_refusal(architecture: Architecture, saved: SavedModel, what: str) ->
     except BundleError:
         return
     except Exception as error:
-        got = described(error)
+        got = describe_error(error)
     else:
         got = "no error"
     fail(f"a model {what} to be refused with a BundleError", got, "leave check as it is inherited, or call super()'s")

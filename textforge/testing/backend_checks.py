@@ -6,12 +6,12 @@ Its models are checked by architecture, with `textforge.testing.implementation_c
 from __future__ import annotations
 
 from textforge.testing import component_checks
-from textforge.testing.failures import NotApplicable, described, fail
+from textforge.testing.failures import NotApplicable, describe_error, fail
 from textforge.testing.model_cases import BackendCase
 
 
 def check_implementations(case: BackendCase) -> None:
-    """Each of its implementations is found by its import path, and is of an architecture that is installed."""
+    """Check that each implementation is found by its import path, and is of an architecture that is installed."""
     name = case.component.name
     found = [each for each in case.plugins.implementations() if each.backend == name]
     if not found:
@@ -23,7 +23,7 @@ def check_implementations(case: BackendCase) -> None:
         except Exception as error:
             fail(
                 f"{each.by} to be imported, which computes {each.architecture}",
-                described(error),
+                describe_error(error),
                 "correct the path in register_implementations: by='package.module:Name'",
             )
         if each.architecture not in architectures and each.source.distribution == _distribution(case):

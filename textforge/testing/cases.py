@@ -61,7 +61,7 @@ class SamplerCase(Case):
     component: Sampler
     encoder: Encoder = attrs.field(factory=plain_encoder)
     tolerance: float = 1e-9
-    """How far logits may lie from each other that should agree, absolutely and relatively: more than rounding where the
+    """The most that logits may lie apart that should agree, absolutely and relatively: more than rounding where the
     sampler has a model inside, whose own logits depend a little on how many rows it reads."""
 
     def use(self) -> None:

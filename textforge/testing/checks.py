@@ -27,7 +27,7 @@ from textforge.testing import (
 )
 from textforge.testing.cases import Case, CorpusCase, EncoderCase, SamplerCase
 from textforge.testing.component_checks import check_use
-from textforge.testing.failures import CheckFailure, NotApplicable, described, fail
+from textforge.testing.failures import CheckFailure, NotApplicable, describe_error, fail
 from textforge.testing.format_case import FormatCase
 from textforge.testing.model_cases import ArchitectureCase, BackendCase, ImplementationCase
 
@@ -68,13 +68,13 @@ class CheckResult:
     name: str
     """The check's name in words: ``rows independent``."""
     failure: str | None = None
-    """What was expected, what came, and how to mend it."""
+    """The message: what was expected, what came, and how to mend it."""
     skipped: str | None = None
-    """Why it doesn't apply."""
+    """The reason why it doesn't apply."""
     expected: str | None = None
-    """Why it was known to fail, as it did."""
+    """The reason why it was known to fail, as it did."""
     fatal: bool = False
-    """Whether the failure kept the checks that follow from being run."""
+    """True where the failure kept the checks that follow from being run."""
 
 
 def title_of(check: Check) -> str:
@@ -150,7 +150,9 @@ def run_check(check: Check, case: Case, expected: str | None = None) -> CheckRes
 
 def unforeseen(error: Exception) -> CheckFailure:
     """Return what a check says of an exception that no contract speaks of."""
-    return CheckFailure("no exception", described(error), "see where it comes from with the pytest class of the kit")
+    return CheckFailure(
+        "no exception", describe_error(error), "see where it comes from with the pytest class of the kit"
+    )
 
 
 def unexpected_pass(reason: str) -> CheckFailure:

@@ -13,8 +13,8 @@ from textforge.errors import TextforgeError
 from textforge.plugins.kinds import KINDS
 from textforge.plugins.registry import Plugins
 from textforge.testing import fresh
-from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, described, fail
-from textforge.testing.isolation import SEED, generator_states, restored_frameworks, silenced, undisturbed
+from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, describe_error, fail
+from textforge.testing.isolation import SEED, generator_states, guard_generators, restored_frameworks, silence_warnings
 
 if TYPE_CHECKING:
     from textforge.testing.cases import Case
@@ -26,23 +26,23 @@ GIVE = "give what it needs in its test class, or with --encoder or --model"
 
 
 def check_use(case: Case) -> None:
-    """It does its work once. Where it doesn't, no other check is run: each would fail for the same reason."""
+    """Check that it does its work once. Where it doesn't, no other check is run: all would fail for that reason."""
     try:
-        with silenced():
+        with silence_warnings():
             case.use()
     except CheckFailure:
         raise
     except NotApplicable as reason:
         fail(f"something to check the {case.kind} with", str(reason), GIVE)
     except TextforgeError as error:
-        fail(f"the {case.kind} to do its work", described(error), "mend this first: no other check was run")
+        fail(f"the {case.kind} to do its work", describe_error(error), "mend this first: no other check was run")
     except Exception as error:
         mend = choose_mend(error, "see where it comes from with the pytest class of the kit; no other check was run")
-        fail(f"the {case.kind} to do its work", described(error), mend)
+        fail(f"the {case.kind} to do its work", describe_error(error), mend)
 
 
 def check_spec_round_trip(case: Case) -> None:
-    """The component's spec reads back as an equal component."""
+    """Check that the component's spec reads back as an equal component."""
     component = case.component
     spec = component.spec
     try:
@@ -51,7 +51,7 @@ def check_spec_round_trip(case: Case) -> None:
     except TextforgeError as error:
         fail(
             f"the spec {spec!r} to be read back",
-            described(error),
+            describe_error(error),
             "leave `spec` as it is inherited, and let __attrs_post_init__ accept what it has made",
         )
     if again != component or parsed.name != component.name:
@@ -63,7 +63,7 @@ def check_spec_round_trip(case: Case) -> None:
 
 
 def check_described(case: Case) -> None:
-    """The class and each of its options say in a sentence what they are, for ``textforge options``."""
+    """Check that the class and each of its options say in a sentence what they are, for ``textforge options``."""
     cls = type(case.component)
     if not (cls.__doc__ or "").strip():
         fail(f"{cls.__name__} to have a docstring", "none", "write one: its first line is shown by `textforge options`")
@@ -77,7 +77,7 @@ def check_described(case: Case) -> None:
 
 
 def check_name(case: Case) -> None:
-    """No component of textforge itself has its name."""
+    """Check that no component of textforge itself has its name."""
     cls = type(case.component)
     for found in Plugins(disabled="all").components(case.kind) if case.kind in KINDS else ():
         if found.name == cls.name and _place(found.cls) != _place(cls):
@@ -89,7 +89,7 @@ def check_name(case: Case) -> None:
 
 
 def check_light_import(case: Case) -> None:
-    """Importing the component's module and making the component is quick, and imports no framework it declares."""
+    """Check that importing and making the component is quick, and imports no framework that it declares."""
     component = case.component
     begun = fresh.start(component)
     frameworks = {name.replace("-", "_") for name in getattr(component, "frameworks", ())}
@@ -114,12 +114,12 @@ def check_light_import(case: Case) -> None:
 
 
 def check_silent(case: Case) -> None:
-    """Nothing is printed on standard output, which has the generated text and nothing else."""
+    """Check that nothing is printed on standard output, which has the generated text and nothing else."""
     printed = _printed_at_start(case)
     when = "when it is imported or made"
     if not printed:
         when, output = "when it is used", io.StringIO()
-        with redirect_stdout(output), silenced():
+        with redirect_stdout(output), silence_warnings():
             case.use()
         printed = output.getvalue().strip()
     if printed:
@@ -132,7 +132,7 @@ def check_silent(case: Case) -> None:
 
 
 def check_global_generators(case: Case) -> None:
-    """The global generators of random numbers, Python's, NumPy's and every imported framework's, are left alone."""
+    """Check that global random generators, Python's, NumPy's and every imported framework's, are left alone."""
     before, after = _states_around_use(case)
     if after.keys() > before.keys():  # a framework that was imported only now has had no state to compare with
         before, after = _states_around_use(case)
@@ -162,7 +162,7 @@ def _place(cls: type) -> tuple[str, str]:
 
 
 def _states_around_use(case: Case) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    with undisturbed(SEED), restored_frameworks(), redirect_stdout(io.StringIO()):
+    with guard_generators(SEED), restored_frameworks(), redirect_stdout(io.StringIO()):
         before = generator_states()
         case.use()
         return before, generator_states()

@@ -10,13 +10,13 @@ from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
 from textforge.testing.cases import CorpusCase
 from textforge.testing.failures import NotApplicable, fail
-from textforge.testing.isolation import undisturbed
+from textforge.testing.isolation import guard_generators
 
 _REPLACEMENT = "\ufffd"
 
 
 def check_text(case: CorpusCase) -> None:
-    """It reads text, and not nothing."""
+    """Check that it reads text, and not nothing."""
     empty = True
     for number, chunk in enumerate(case.component.read()):
         if not isinstance(chunk, str):
@@ -27,7 +27,7 @@ def check_text(case: CorpusCase) -> None:
 
 
 def check_whole_characters(case: CorpusCase) -> None:
-    """No character is cut in two where one chunk ends and the next begins."""
+    """Check that no character is cut in two where one chunk ends and the next begins."""
     chunks = [chunk for chunk in case.component.read() if isinstance(chunk, str) and chunk]
     _refuse_empty(chunks)
     edges = [(before[-1], after[0]) for before, after in itertools.pairwise(chunks)]
@@ -49,7 +49,7 @@ def check_whole_characters(case: CorpusCase) -> None:
 
 
 def check_documents(case: CorpusCase) -> None:
-    """Where there are several documents, each is followed by `END_OF_TEXT`, the last one too."""
+    """Check that, where there are several documents, each is followed by `END_OF_TEXT`, the last one too."""
     text = _text(case)
     _refuse_empty(text)
     if END_OF_TEXT in text and not text.endswith(END_OF_TEXT):
@@ -61,7 +61,7 @@ def check_documents(case: CorpusCase) -> None:
 
 
 def check_reading_twice(case: CorpusCase) -> None:
-    """Reading it a second time gives the same text, unless it says that it can't."""
+    """Check that reading it a second time gives the same text, unless it says that it can't."""
     if not case.component.rereadable:
         raise NotApplicable("it says that it can be read only once")
     first, second = _text(case), _text(case)
@@ -76,14 +76,14 @@ def check_reading_twice(case: CorpusCase) -> None:
 
 
 def check_chunking(case: CorpusCase) -> None:
-    """Pauses between chunks, and another reader in them, change nothing of the text."""
+    """Check that pauses between chunks, and another reader in them, change nothing of the text."""
     if not case.component.rereadable:
         raise NotApplicable("it says that it can be read only once")
-    with undisturbed():
+    with guard_generators():
         expected = _text(case)
     _refuse_empty(expected)
     parts = []
-    with undisturbed():
+    with guard_generators():
         for chunk in case.component.read():
             parts.append(str(chunk))
             if len(parts) <= 3:

@@ -14,11 +14,11 @@ from textforge.encoders.base import Encoder
 from textforge.errors import EncodingError
 from textforge.testing import component_checks, fresh
 from textforge.testing.cases import EncoderCase
-from textforge.testing.failures import described, fail
+from textforge.testing.failures import describe_error, fail
 
 
 def check_ids(case: EncoderCase) -> None:
-    """Token ids come as (T,) int64, from 0 to the vocabulary's size."""
+    """Check that token ids come as (T,) int64, from 0 to the vocabulary's size."""
     for text in ("", *case.texts):
         ids = case.fitted.encode(text)
         if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype != np.int64:
@@ -31,7 +31,7 @@ def check_ids(case: EncoderCase) -> None:
 
 
 def check_round_trip(case: EncoderCase) -> None:
-    """Encoding and decoding gives the text again; of an encoder that declares itself lossy, the same ids again."""
+    """Check that encoding and decoding gives the text again; of an encoder that is declared lossy, the same ids."""
     encoder = case.fitted
     for text in case.texts:
         ids = encoder.encode(text)
@@ -55,7 +55,7 @@ def check_round_trip(case: EncoderCase) -> None:
 
 
 def check_ids_untouched(case: EncoderCase) -> None:
-    """Decoding leaves the ids that it is given as they are."""
+    """Check that decoding leaves the ids that it is given as they are."""
     encoder = case.fitted
     for text in case.texts:
         ids = np.array(encoder.encode(text))
@@ -64,11 +64,11 @@ def check_ids_untouched(case: EncoderCase) -> None:
             encoder.decode(ids)
             encoder.decoder().push(tuple(ids.tolist()))
         except Exception as error:
-            fail("read-only ids to be decoded", described(error), "work on a copy: np.array(ids), or list(ids)")
+            fail("read-only ids to be decoded", describe_error(error), "work on a copy: np.array(ids), or list(ids)")
 
 
 def check_incremental_decoding(case: EncoderCase) -> None:
-    """Decoding token by token, or in pieces, gives what decoding all at once gives."""
+    """Check that decoding token by token, or in pieces, gives what decoding all at once gives."""
     encoder = case.fitted
     random = np.random.Generator(np.random.PCG64(3))
     texts = [encoder.encode(text) for text in case.texts]
@@ -88,9 +88,9 @@ def check_incremental_decoding(case: EncoderCase) -> None:
 
 
 def check_cut(case: EncoderCase) -> None:
-    """A text cut where `cut` says encodes as the whole does, however it goes on."""
+    """Check that a text cut where `cut` says encodes as the whole does, however it goes on."""
     encoder = case.fitted
-    for text, more in _continued(case):
+    for text, more in _cut_texts(case):
         place = encoder.cut(text)
         if not 0 <= place <= len(text):
             fail(f"a place from 0 to {len(text)}", str(place), "let cut return a place in the text it is given")
@@ -110,7 +110,7 @@ def check_cut(case: EncoderCase) -> None:
 
 
 def check_chunks(case: EncoderCase) -> None:
-    """Where the corpus's chunks are cut changes nothing of what is learnt."""
+    """Check that where the corpus's chunks are cut changes nothing of what is learnt."""
     text = "".join(case.texts)
     learnt = [_learnt(case.component.fit(chunks)) for chunks in ([text], list(text), _pieces(text, 7))]
     if learnt[0] != learnt[1] or learnt[0] != learnt[2]:
@@ -122,7 +122,7 @@ def check_chunks(case: EncoderCase) -> None:
 
 
 def check_unknown_text(case: EncoderCase) -> None:
-    """Text that the vocabulary lacks is an `EncodingError`, unless it can be spelt."""
+    """Check that text that the vocabulary lacks is an `EncodingError`, unless it can be spelt."""
     encoder = case.fitted
     text = case.texts[0] + case.unknown
     try:
@@ -130,7 +130,9 @@ def check_unknown_text(case: EncoderCase) -> None:
     except EncodingError:
         return
     except Exception as error:
-        fail("an EncodingError that names what is unknown", described(error), "raise textforge.errors.EncodingError")
+        fail(
+            "an EncodingError that names what is unknown", describe_error(error), "raise textforge.errors.EncodingError"
+        )
     if not encoder.lossy and encoder.decode(ids) != text:
         fail(
             f"{quote(case.unknown)} to be spelt, or refused with an EncodingError",
@@ -140,7 +142,7 @@ def check_unknown_text(case: EncoderCase) -> None:
 
 
 def check_unknown_skipped(case: EncoderCase) -> None:
-    """With ``unknown="skip"``, what the vocabulary lacks is left out, and nothing else is lost."""
+    """Check that, with ``unknown="skip"``, what the vocabulary lacks is left out, and nothing else is lost."""
     encoder = case.fitted
     known = case.texts[0]
     try:
@@ -148,7 +150,7 @@ def check_unknown_skipped(case: EncoderCase) -> None:
         alone = encoder.encode(case.unknown, unknown="skip")
         plain = encoder.encode(known, unknown="skip")
     except Exception as error:
-        fail('no error with unknown="skip"', described(error), "leave out what the vocabulary lacks")
+        fail('no error with unknown="skip"', describe_error(error), "leave out what the vocabulary lacks")
     for found in (ids, alone, plain):
         if len(found) and not 0 <= found.min() <= found.max() < encoder.vocabulary_size:
             fail("ids of the vocabulary", f"{found.min()} to {found.max()}", "leave out what the vocabulary lacks")
@@ -164,7 +166,7 @@ def check_unknown_skipped(case: EncoderCase) -> None:
 
 
 def check_special_tokens(case: EncoderCase) -> None:
-    """The end of a document has a token, every token can be shown, and the commonest is one of them."""
+    """Check that the end of a document has a token, every token can be shown, and the commonest is one of them."""
     encoder = case.fitted
     size, end = encoder.vocabulary_size, encoder.end_of_text
     found = encoder.encode(END_OF_TEXT).tolist()
@@ -182,7 +184,7 @@ def check_special_tokens(case: EncoderCase) -> None:
 
 
 def check_hash_seed(case: EncoderCase) -> None:
-    """The same text gives the same vocabulary in every process, whatever its hash seed is."""
+    """Check that the same text gives the same vocabulary in every process, whatever its hash seed is."""
     texts = list(case.texts)
     first, second = (fresh.ask("vocabulary", case.component, hash_seed=seed, texts=texts) for seed in ("1", "2"))
     if first != second:
@@ -194,35 +196,35 @@ def check_hash_seed(case: EncoderCase) -> None:
 
 
 def check_saving(case: EncoderCase) -> None:
-    """A fitted encoder is saved as JSON and read back as its equal."""
+    """Check that a fitted encoder is saved as JSON and read back as its equal."""
     encoder = case.fitted
     try:
         again = read_encoder(type(encoder), write_encoder(encoder))
     except ValueError as error:
         fail(
             "the encoder to be saved as JSON and read back equal",
-            described(error),
+            describe_error(error),
             "keep all that is learnt in fields declared with textforge.learned(), as text, numbers, tuples and dicts",
         )
     mend = "declare all that is learnt with textforge.learned(): what isn't declared isn't saved"
     try:
         same = all(np.array_equal(again.encode(text), encoder.encode(text)) for text in case.texts)
     except Exception as error:
-        fail("the encoder that was read back to encode", described(error), mend)
+        fail("the encoder that was read back to encode", describe_error(error), mend)
     if again != encoder or not same:
         fail("the encoder that was read back to encode as before", "other ids", mend)
 
 
 def _learnt(encoder: Encoder) -> bytes | dict[str, object]:
-    """What was learnt, whether or not it can be saved."""
+    """Return what was learnt, whether or not it can be saved."""
     try:
         return write_encoder(encoder)
     except ValueError:
         return encoder.learned_values()
 
 
-def _continued(case: EncoderCase) -> Iterator[tuple[str, str]]:
-    """Texts, and how they go on: each text, and the end of its document, in two parts, wherever it may be cut."""
+def _cut_texts(case: EncoderCase) -> Iterator[tuple[str, str]]:
+    """Yield texts and how they go on: each text, and the end of its document, in two parts, wherever it may be cut."""
     for text in case.texts:
         yield from ((text[:place], text[place:] + END_OF_TEXT) for place in range(1, len(text) + 1))
 
@@ -232,7 +234,7 @@ def _pieces(text: str, size: int) -> list[str]:
 
 
 def _is_part(part: str, whole: str) -> bool:
-    """Whether a text is what is left of another when some of it is left out."""
+    """Return whether a text is what is left of another when some of it is left out."""
     rest = iter(whole)
     return all(character in rest for character in part)
 

@@ -35,10 +35,10 @@ def fail(expected: str, got: str, mend: str) -> NoReturn:
     raise CheckFailure(expected, got, mend)
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     r"""Return an exception in a line.
 
-    >>> described(ValueError("two\nlines"))
+    >>> describe_error(ValueError("two\nlines"))
     'ValueError: two lines'
     """
     text = " ".join(str(error).split())

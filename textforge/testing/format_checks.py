@@ -9,7 +9,7 @@ import numpy as np
 
 from textforge.errors import ExportError
 from textforge.testing import component_checks, training
-from textforge.testing.failures import NotApplicable, described, fail
+from textforge.testing.failures import NotApplicable, describe_error, fail
 from textforge.testing.format_case import FormatCase
 
 LEAST_SHARE = 0.45
@@ -18,7 +18,7 @@ would give other logits than the core allows."""
 
 
 def check_weights_written(case: FormatCase) -> None:
-    """The file has the model's weights: it is large enough for them, and other weights make another file."""
+    """Check that the file has the model's weights: it is large enough for them, and other weights make another file."""
     saved = case.create(training.SEED)
     weights = sum(array.nbytes for array in saved.arrays.values())
     first, second = (case.export(model) for model in (saved, case.create(training.SEED + 1)))
@@ -30,7 +30,7 @@ def check_weights_written(case: FormatCase) -> None:
 
 
 def check_one_file(case: FormatCase) -> None:
-    """Nothing is written beside the file: the core removes the file where it is wrong, and that alone."""
+    """Check that nothing is written beside the file: the core removes the file where it is wrong, and that alone."""
     with case.folder() as folder:
         case.export_to(folder, case.create(training.SEED))
         others = sorted(path.name for path in folder.iterdir())
@@ -39,9 +39,9 @@ def check_one_file(case: FormatCase) -> None:
 
 
 def check_model_untouched(case: FormatCase) -> None:
-    """The model that is written stays as it is."""
+    """Check that the model that is written stays as it is."""
     saved = case.create(training.SEED)
-    given = attrs.evolve(saved, arrays=training.copied(saved.arrays))
+    given = attrs.evolve(saved, arrays=training.copy_arrays(saved.arrays))
     case.export(given)
     changed = [name for name, array in given.arrays.items() if not np.array_equal(array, saved.arrays[name])]
     if changed:
@@ -49,7 +49,7 @@ def check_model_untouched(case: FormatCase) -> None:
 
 
 def check_other_endings_refused(case: FormatCase) -> None:
-    """Where readers go by the ending of a file's name, a file of another is refused with an `ExportError`."""
+    """Check that a file's name with another ending is refused with an `ExportError`, where readers go by it."""
     suffix = case.component.suffix
     if suffix is None:
         raise NotApplicable("its readers take any ending")
@@ -59,14 +59,14 @@ def check_other_endings_refused(case: FormatCase) -> None:
     except ExportError:
         return
     except Exception as error:
-        got = described(error)
+        got = describe_error(error)
     else:
         got = "no error"
     fail("model.other to be refused with an ExportError", got, "leave check_path as it is inherited, or call super()'s")
 
 
 def check_description(case: FormatCase) -> None:
-    """The format says in a phrase what its file is."""
+    """Check that the format says in a phrase what its file is."""
     found = getattr(case.component, "description", None)
     if not isinstance(found, str) or not found.strip():
         fail("a description of the file", repr(found), 'write description = "weights, as NumPy has them", say')

@@ -13,7 +13,7 @@ from textforge.backends.training_arrays import MOMENTS, STATE, STEP
 from textforge.errors import BackendError, TextforgeError
 from textforge.model import Arrays, GradientModel, StateShape
 from textforge.testing import component_checks, model_checks, model_training_checks, training
-from textforge.testing.failures import NotApplicable, described, fail
+from textforge.testing.failures import NotApplicable, describe_error, fail
 from textforge.testing.model_cases import ImplementationCase
 from textforge.testing.model_checks import LENGTH, ROWS, compare_logits, read_stepwise
 
@@ -22,13 +22,13 @@ READ = 5
 
 
 def check_canonical_weights(case: ImplementationCase) -> None:
-    """A model saves the weights that its architecture declares, under their names, and the options."""
+    """Check that a model saves the weights that its architecture declares, under their names, and the options."""
     saved = case.load().save()
     mend = "save each parameter under the architecture's name for it, in the architecture's layout"
     try:
         case.component.check(saved)
     except TextforgeError as error:
-        fail(f"a saved model with the weights of {case.component.spec}", described(error), mend)
+        fail(f"a saved model with the weights of {case.component.spec}", describe_error(error), mend)
     if dict(saved.options) != dict(case.ready.options):
         fail(
             f"the options {dict(case.ready.options)} in what is saved",
@@ -38,7 +38,7 @@ def check_canonical_weights(case: ImplementationCase) -> None:
 
 
 def check_state_arrays(case: ImplementationCase) -> None:
-    """The carried state is given under the architecture's names and shapes, as a copy, and taken up again."""
+    """Check that the carried state is copied, under the architecture's names and shapes, and taken up again."""
     model, ids = case.load(), case.ids(ROWS, LENGTH)
     state = model.start(ROWS)
     model.forward(ids[:, :READ], state)
@@ -47,7 +47,7 @@ def check_state_arrays(case: ImplementationCase) -> None:
     except BackendError as error:
         raise NotApplicable(str(error)) from None
     _check_shapes(arrays, case.component.state(), ROWS, "state_arrays")
-    kept = training.copied(arrays)
+    kept = training.copy_arrays(arrays)
     expected = read_stepwise(model, ids[:, READ:], state)
     if any(not np.array_equal(kept[name], arrays[name]) for name in kept):
         fail("state_arrays to give a copy", "arrays that change as the model reads on", "copy each: np.array(…)")
@@ -57,7 +57,7 @@ def check_state_arrays(case: ImplementationCase) -> None:
 
 
 def check_checkpoint_names(case: ImplementationCase) -> None:
-    """A checkpoint has the moments and the state under the names that every backend shares, and nothing else."""
+    """Check that a checkpoint has the moments and the state under every backend's names, and nothing else."""
     model = case.make(case.fresh)
     if not isinstance(model, GradientModel):
         raise NotApplicable("it doesn't learn step by step")

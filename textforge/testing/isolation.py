@@ -17,7 +17,7 @@ SEED = 918_273
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
+def silence_warnings() -> Iterator[None]:
     """Suppress warnings."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -25,13 +25,13 @@ def silenced() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed(seed: int = 0) -> Iterator[None]:
+def guard_generators(seed: int = 0) -> Iterator[None]:
     """Suppress warnings, and let the global generators, which nobody should use, give the same numbers each time."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     np.random.seed(seed)
     random.seed(seed)
     try:
-        with silenced():
+        with silence_warnings():
             yield
     finally:
         np.random.set_state(numpy_state)

@@ -66,7 +66,7 @@ class ImplementationCase(Case):
     saved: SavedModel | None = attrs.field(default=None, kw_only=True)
     """A model to run, for an implementation that can't train and whose first values say nothing."""
     tolerance: float = attrs.field(default=1e-5, kw_only=True)
-    """How far logits may lie from each other that should agree, at a magnitude of 1."""
+    """The most that logits may lie apart that should agree, at a magnitude of 1."""
     settings: dict[str, Any] = attrs.field(factory=dict, kw_only=True)
     """Changes to how the tiny corpus is trained on, such as a ``learning_rate``."""
 
@@ -96,13 +96,13 @@ class ImplementationCase(Case):
         if self.saved:
             return self.saved
         model = self.make(self.fresh)
-        return self.fresh if distinguishes(model) else self.trained(model).save()
+        return self.fresh if distinguishes(model) else self.train(model).save()
 
     def load(self) -> Model:
         """Return the ready model, as it is loaded."""
         return self.make(self.ready)
 
-    def trained(self, model: Model) -> Model:
+    def train(self, model: Model) -> Model:
         """Return what the model becomes on the tiny corpus; raises `NotApplicable` where it can't be trained."""
         if not isinstance(model, (CountingModel, GradientModel)):
             raise NotApplicable("it only runs what others have trained")

@@ -10,10 +10,10 @@ import numpy as np
 from textforge.bundle.parts import read_arrays, write_arrays
 from textforge.model import Array, CountingModel, Model, State
 from textforge.testing import training
-from textforge.testing.failures import NotApplicable, described, fail
-from textforge.testing.isolation import silenced
+from textforge.testing.failures import NotApplicable, describe_error, fail
+from textforge.testing.isolation import silence_warnings
 from textforge.testing.model_cases import ImplementationCase
-from textforge.testing.training import copied
+from textforge.testing.training import copy_arrays
 
 ROWS, LENGTH = 3, 9
 MANY_ROWS = 6
@@ -21,7 +21,7 @@ WINDOW = 7
 
 
 def check_logits(case: ImplementationCase) -> None:
-    """A step gives an array of finite logits, (B, V)."""
+    """Check that a step gives an array of finite logits, (B, V)."""
     model = case.load()
     ids = case.ids(ROWS, 1)
     found = model.step(ids[:, 0], model.start(ROWS))
@@ -45,20 +45,20 @@ def check_logits(case: ImplementationCase) -> None:
 
 
 def check_ids_untouched(case: ImplementationCase) -> None:
-    """The ids that a model is given, which are read-only, are left as they are."""
+    """Check that the ids that a model is given, which are read-only, are left as they are."""
     model, ids = case.load(), case.ids(ROWS, LENGTH)
     ids.flags.writeable = False
     state = model.start(ROWS)
     try:
-        with silenced():
+        with silence_warnings():
             model.step(ids[:, 0], state)
             model.forward(ids[:, 1:], state)
     except Exception as error:
-        fail("read-only ids to be read", described(error), "work on a copy, such as np.array(ids)")
+        fail("read-only ids to be read", describe_error(error), "work on a copy, such as np.array(ids)")
 
 
 def check_window(case: ImplementationCase) -> None:
-    """A model keeps the window it was trained with, and saves it: without, it is run and evaluated as a stream."""
+    """Check that a model keeps the window it was trained with, and saves it: without, it is run as a stream."""
     model = case.make(attrs.evolve(case.ready, window=WINDOW))
     if isinstance(model, CountingModel):
         raise NotApplicable("it counts, and so is never trained on windows")
@@ -69,7 +69,7 @@ def check_window(case: ImplementationCase) -> None:
 
 
 def check_one_pass(case: ImplementationCase) -> None:
-    """Reading tokens in one pass gives the logits, and leaves the state, that reading one by one does."""
+    """Check that reading tokens in one pass gives the logits, and leaves the state, that reading one by one does."""
     model, ids = case.load(), case.ids(ROWS, LENGTH)
     expected = read_stepwise(model, ids)
     state = model.start(ROWS)
@@ -79,7 +79,7 @@ def check_one_pass(case: ImplementationCase) -> None:
 
 
 def check_last_only(case: ImplementationCase) -> None:
-    """With ``last_only``, one pass gives the logits after the last token alone, and leaves the same state."""
+    """Check that with ``last_only`` one pass gives the logits after the last token alone, and the same state."""
     model, ids = case.load(), case.ids(ROWS, LENGTH)
     state, whole_state = model.start(ROWS), model.start(ROWS)
     for part in np.split(ids, [5], axis=1):
@@ -91,7 +91,7 @@ def check_last_only(case: ImplementationCase) -> None:
 
 
 def check_select(case: ImplementationCase) -> None:
-    """A selection of rows goes on as those rows do, in the order asked for, and is a copy."""
+    """Check that a selection of rows goes on as those rows do, in the order asked for, and is a copy."""
     model, ids = case.load(), case.ids(ROWS, LENGTH)
     expected, rows = read_stepwise(model, ids), np.array([2, 0, 0])
     state = model.start(ROWS)
@@ -108,7 +108,7 @@ def check_select(case: ImplementationCase) -> None:
 
 
 def check_rows_independent(case: ImplementationCase) -> None:
-    """What a model says of a row doesn't depend on those beside it, or on how many they are."""
+    """Check that what a model says of a row doesn't depend on those beside it, or on how many they are."""
     model, ids = case.load(), case.ids(MANY_ROWS, LENGTH)
     together = read_stepwise(model, ids)
     for row in range(MANY_ROWS):
@@ -118,7 +118,7 @@ def check_rows_independent(case: ImplementationCase) -> None:
 
 
 def check_save_and_load(case: ImplementationCase) -> None:
-    """What was saved, written to a file's form and read back, loads as the same model."""
+    """Check that what was saved, written to a file's form and read back, loads as the same model."""
     model = case.load()
     saved = model.save()
     if saved.architecture != case.ready.architecture:
@@ -132,7 +132,9 @@ def check_save_and_load(case: ImplementationCase) -> None:
         arrays = read_arrays(write_arrays(saved.arrays))
     except (TypeError, ValueError) as error:
         fail(
-            "options that are JSON and arrays that safetensors holds", described(error), "save plain values and arrays"
+            "options that are JSON and arrays that safetensors holds",
+            describe_error(error),
+            "save plain values and arrays",
         )
     again = case.make(attrs.evolve(saved, options=options, arrays=arrays))
     ids = case.ids(ROWS, LENGTH)
@@ -141,8 +143,8 @@ def check_save_and_load(case: ImplementationCase) -> None:
 
 
 def check_save_is_a_copy(case: ImplementationCase) -> None:
-    """A model and what is saved of it share no array: neither what it was loaded from nor what it saves."""
-    given = attrs.evolve(case.ready, arrays=copied(case.ready.arrays))
+    """Check that a model and what is saved of it share no array: neither what it was loaded from nor what it saves."""
+    given = attrs.evolve(case.ready, arrays=copy_arrays(case.ready.arrays))
     model, ids = case.make(given), case.ids(ROWS, LENGTH)
     before = read_stepwise(model, ids)
     for array in model.save().arrays.values():

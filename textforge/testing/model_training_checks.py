@@ -13,7 +13,7 @@ from textforge.model import Array, Arrays, GradientModel, State
 from textforge.samplers.rows import log_softmax
 from textforge.testing import training
 from textforge.testing.failures import NotApplicable, fail
-from textforge.testing.isolation import undisturbed
+from textforge.testing.isolation import guard_generators
 from textforge.testing.model_cases import ImplementationCase
 
 ROWS, LENGTH = 4, 16
@@ -23,10 +23,10 @@ FALLEN = 0.95
 
 
 def check_loss_falls(case: ImplementationCase) -> None:
-    """Training on a tiny corpus makes the model predict it better."""
+    """Check that training on a tiny corpus makes the model predict it better."""
     model = case.make(case.fresh)
     before = training.tiny_loss(model)
-    after = training.tiny_loss(case.trained(model))
+    after = training.tiny_loss(case.train(model))
     if not after < FALLEN * before:
         fail(
             f"a loss of less than {FALLEN * before:.3f} after training on a tiny corpus",
@@ -36,8 +36,8 @@ def check_loss_falls(case: ImplementationCase) -> None:
 
 
 def check_same_training(case: ImplementationCase) -> None:
-    """Training twice from the same weights, with the same seed, gives the same weights, bit for bit."""
-    models = [case.trained(case.make(case.fresh)).save() for _ in range(2)]
+    """Check that training twice from the same weights, with the same seed, gives the same weights, bit for bit."""
+    models = [case.train(case.make(case.fresh)).save() for _ in range(2)]
     different = _different(models[0].arrays, models[1].arrays)
     if different:
         fail(
@@ -68,15 +68,15 @@ def check_loss(case: ImplementationCase) -> None:
 
 
 def check_exact_resume(case: ImplementationCase) -> None:
-    """Training that was saved and taken up again ends with the same weights, bit for bit, as one that never stopped."""
-    with undisturbed():
+    """Check that training saved and taken up again ends with the same weights, bit for bit, as if never stopped."""
+    with guard_generators():
         whole = _trainable(case)
-        _trained(case, whole, whole.start(ROWS), range(2 * STEPS))
-    with undisturbed():
+        _train(case, whole, whole.start(ROWS), range(2 * STEPS))
+    with guard_generators():
         first = _trainable(case)
-        state = _trained(case, first, first.start(ROWS), range(STEPS))
-        saved = attrs.evolve(first.save(), arrays=training.copied(first.save().arrays))
-        arrays = training.copied(first.training_arrays(state))
+        state = _train(case, first, first.start(ROWS), range(STEPS))
+        saved = attrs.evolve(first.save(), arrays=training.copy_arrays(first.save().arrays))
+        arrays = training.copy_arrays(first.training_arrays(state))
         second = case.make(saved)
         if not isinstance(second, GradientModel):
             fail("load to give a model that can be trained on", type(second).__name__, "load what create makes")
@@ -101,7 +101,7 @@ def _trainable(case: ImplementationCase) -> GradientModel:
     return model
 
 
-def _trained(case: ImplementationCase, model: GradientModel, state: State, steps: range) -> State:
+def _train(case: ImplementationCase, model: GradientModel, state: State, steps: range) -> State:
     model.begin(case.make_settings().make_optimizer(), training.SEED)
     return _steps(case, model, state, steps)
 
@@ -120,13 +120,13 @@ def _batch(step: int) -> tuple[Array, Array]:
 
 
 def _mean_loss(logits: Array, targets: Array) -> float:
-    """The mean negative log-probability of targets, (B, T), by logits, (B, T, V)."""
+    """Return the mean negative log-probability of targets, (B, T), by logits, (B, T, V)."""
     logs = log_softmax(logits.astype(np.float64))
     return float(-np.take_along_axis(logs, targets[..., np.newaxis].astype(np.int64), axis=-1).mean())
 
 
 def _different(first: Arrays, second: Arrays) -> str:
-    """The names of the arrays that differ, or nothing."""
+    """Return the names of the arrays that differ, or nothing."""
     common = first.keys() & second.keys()
     changed = {name for name in common if not np.array_equal(first[name], second[name])}
     return ", ".join(sorted((first.keys() ^ second.keys()) | changed))

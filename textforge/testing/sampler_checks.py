@@ -14,7 +14,7 @@ from textforge.samplers.base import Logits
 from textforge.testing import component_checks, sampler_run_checks
 from textforge.testing.cases import SamplerCase
 from textforge.testing.failures import CheckFailure, NotApplicable, fail
-from textforge.testing.isolation import undisturbed
+from textforge.testing.isolation import guard_generators
 from textforge.testing.sampler_run_checks import TEXTS
 from textforge.testing.sampler_runs import Guard, SamplerRun
 
@@ -27,7 +27,7 @@ HUGE = 1e30
 
 
 def check_shape(case: SamplerCase) -> None:
-    """The result has a row for each row, and a column for each token."""
+    """Check that the result has a row for each row, and a column for each token."""
     run = _run(case, TEXTS)
     logits = run.logits()
     found = run(logits)
@@ -42,7 +42,7 @@ def check_shape(case: SamplerCase) -> None:
 
 
 def check_dtype(case: SamplerCase) -> None:
-    """The result is float64."""
+    """Check that the result is float64."""
     run = _run(case, TEXTS)
     found = np.asarray(run(run.logits()))
     if found.dtype != np.float64:
@@ -50,7 +50,7 @@ def check_dtype(case: SamplerCase) -> None:
 
 
 def check_input_untouched(case: SamplerCase) -> None:
-    """The logits it is given, which are read-only, are left as they are."""
+    """Check that the logits it is given, which are read-only, are left as they are."""
     mend = "work on a copy, logits.copy(), or with functions that make a new array, such as np.where"
     run = _run(case, TEXTS)
     try:
@@ -60,7 +60,7 @@ def check_input_untouched(case: SamplerCase) -> None:
 
 
 def check_no_nan(case: SamplerCase) -> None:
-    """No logit is NaN or plus infinity, however large or small the logits are."""
+    """Check that no logit is NaN or plus infinity, however large or small the logits are."""
     run = _run(case, range(len(_extremes(case))))
     found = _by_row(run(_extremes(case)))
     bad = np.isnan(found) | np.isposinf(found)
@@ -74,7 +74,7 @@ def check_no_nan(case: SamplerCase) -> None:
 
 
 def check_one_finite(case: SamplerCase) -> None:
-    """Each row keeps a token that can be drawn."""
+    """Check that each row keeps a token that can be drawn."""
     rows = _plain_rows(case)
     found = _by_row(_run(case, range(len(rows)))(rows))
     empty = ~np.isfinite(found).any(axis=-1)
@@ -88,7 +88,7 @@ def check_one_finite(case: SamplerCase) -> None:
 
 
 def check_minus_infinities(case: SamplerCase) -> None:
-    """Tokens that are ruled out already stay so, trouble nobody, and leave one that can be drawn."""
+    """Check that tokens that are ruled out already stay so, trouble nobody, and leave one that can be drawn."""
     rows = _ruled_out(case)
     found = _by_row(_run(case, range(len(rows)))(rows))
     out = np.isneginf(rows)
@@ -113,7 +113,7 @@ def check_minus_infinities(case: SamplerCase) -> None:
 
 
 def check_one_token_vocabulary(case: SamplerCase) -> None:
-    """A vocabulary of a single token is no trouble."""
+    """Check that a vocabulary of a single token is no trouble."""
     only = CharEncoder().fit([ONLY_TOKEN])
     logits = np.array([[-0.5], [3.0]])
     found = _by_row(_run(case, (0, 1), only)(logits))
@@ -122,7 +122,7 @@ def check_one_token_vocabulary(case: SamplerCase) -> None:
 
 
 def check_flat_rows(case: SamplerCase) -> None:
-    """Where all tokens are equally likely, one at least is kept, whatever the vocabulary's size is."""
+    """Check that, where all tokens are equally likely, one at least is kept, whatever the vocabulary's size is."""
     refusals = []
     for size in SIZES:
         characters = "".join(map(chr, range(FIRST_CHARACTER, FIRST_CHARACTER + size)))
@@ -144,7 +144,7 @@ def check_flat_rows(case: SamplerCase) -> None:
 
 
 def check_quiet(case: SamplerCase) -> None:
-    """No warning is shown among the user's text."""
+    """Check that no warning is shown among the user's text."""
     rows = np.concatenate([_plain_rows(case), _ruled_out(case)])
     run = _run(case, range(len(rows)), guard=lambda step: nullcontext())
     with np.errstate(all="warn", under="ignore"), warnings.catch_warnings(record=True) as caught:
@@ -175,7 +175,7 @@ CHECKS = (
 
 
 def _run(
-    case: SamplerCase, texts: Sequence[int], encoder: Encoder | None = None, guard: Guard = undisturbed
+    case: SamplerCase, texts: Sequence[int], encoder: Encoder | None = None, guard: Guard = guard_generators
 ) -> SamplerRun:
     return SamplerRun(case.component, encoder or case.encoder, texts, guard)
 
@@ -185,7 +185,7 @@ def _by_row(found: Logits) -> Logits:
 
 
 def _plain_rows(case: SamplerCase) -> Logits:
-    """Rows as a model gives them: spread, flat, all negative, all alike but one, with ties, (B, V)."""
+    """Return rows as a model gives them: spread, flat, all negative, all alike but one, with ties, (B, V)."""
     size = case.encoder.vocabulary_size
     slope = np.linspace(-4, 4, size)
     peak = np.where(np.arange(size) == size // 2, 30.0, 0.0)
@@ -193,14 +193,14 @@ def _plain_rows(case: SamplerCase) -> Logits:
 
 
 def _extremes(case: SamplerCase) -> Logits:
-    """Rows of huge and tiny logits, (B, V)."""
+    """Return rows of huge and tiny logits, (B, V)."""
     slope = np.linspace(-1, 1, case.encoder.vocabulary_size)
     steep = np.sign(slope - slope[-2]) * HUGE
     return np.array([slope * 1e3, slope * HUGE, slope / HUGE, steep, np.full_like(slope, HUGE), -np.abs(slope) * HUGE])
 
 
 def _ruled_out(case: SamplerCase) -> Logits:
-    """Rows some of whose tokens are ruled out, down to all but one, (B, V)."""
+    """Return rows some of whose tokens are ruled out, down to all but one, (B, V)."""
     size = case.encoder.vocabulary_size
     rows = np.tile(np.linspace(-3, 3, size), (4, 1))
     rows[0, ::3] = -np.inf

@@ -7,7 +7,7 @@ import numpy as np
 from textforge.samplers.base import Logits
 from textforge.testing.cases import SamplerCase
 from textforge.testing.failures import fail
-from textforge.testing.isolation import silenced
+from textforge.testing.isolation import silence_warnings
 from textforge.testing.sampler_runs import STEPS, SamplerRun
 
 TEXTS = (0, 1, 2, 3)
@@ -16,7 +16,7 @@ DROPPED = {2: [0, 2, 3], STEPS // 2: [0, 2]}
 
 
 def check_long_run(case: SamplerCase) -> None:
-    """Every step of a long text is like the first: of the right shape and type, no NaN, a token left in each row."""
+    """Check that every step of a long text is like the first: shape, type, no NaN, a token left in each row."""
     run = SamplerRun(case.component, case.encoder, TEXTS)
     size = case.encoder.vocabulary_size
     for step, found in enumerate(run.play()):
@@ -32,7 +32,7 @@ def check_long_run(case: SamplerCase) -> None:
 
 
 def check_rows_independent(case: SamplerCase) -> None:
-    """What becomes of a text doesn't depend on those beside it."""
+    """Check that what becomes of a text doesn't depend on those beside it."""
     together = SamplerRun(case.component, case.encoder, TEXTS).play()
     for row, text in enumerate(TEXTS):
         for step, alone in enumerate(SamplerRun(case.component, case.encoder, [text]).play()):
@@ -45,7 +45,7 @@ def check_rows_independent(case: SamplerCase) -> None:
 
 
 def check_rows_dropped(case: SamplerCase) -> None:
-    """What becomes of a text doesn't change when others finish; what is kept of it goes with it."""
+    """Check that what becomes of a text doesn't change when others finish; what is kept of it goes with it."""
     whole = SamplerRun(case.component, case.encoder, TEXTS).play()
     run = SamplerRun(case.component, case.encoder, TEXTS)
     for step, expected in enumerate(whole):
@@ -62,7 +62,7 @@ def check_rows_dropped(case: SamplerCase) -> None:
 
 
 def check_runs_apart(case: SamplerCase) -> None:
-    """One object serves two runs at once: it holds nothing between calls."""
+    """Check that one object serves two runs at once: it holds nothing between calls."""
     expected = [SamplerRun(case.component, case.encoder, texts).play() for texts in ((0, 1), (2, 3))]
     runs = [SamplerRun(case.component, case.encoder, (0, 1)), SamplerRun(case.component, case.encoder, (2, 3))]
     for step in range(len(expected[0])):
@@ -78,9 +78,9 @@ def check_runs_apart(case: SamplerCase) -> None:
 
 
 def check_determinism(case: SamplerCase) -> None:
-    """The same texts, logits and seed give the same logits, bit for bit."""
+    """Check that the same texts, logits and seed give the same logits, bit for bit."""
     first, second = (
-        SamplerRun(case.component, case.encoder, TEXTS, guard=lambda step: silenced()).play() for _ in range(2)
+        SamplerRun(case.component, case.encoder, TEXTS, guard=lambda step: silence_warnings()).play() for _ in range(2)
     )
     for step, (one, other) in enumerate(zip(first, second, strict=True)):
         if not np.array_equal(one, other, equal_nan=True):

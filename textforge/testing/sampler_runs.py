@@ -15,8 +15,8 @@ from textforge.generation.chain import expanded
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
-from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, described
-from textforge.testing.isolation import undisturbed
+from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, describe_error
+from textforge.testing.isolation import guard_generators
 from textforge.testing.texts import PLAIN_TEXT
 
 SEED = 5
@@ -24,13 +24,15 @@ STEPS = 60
 """Enough for what shows late: a floor that rises at each step, a buffer that is full."""
 
 Guard = Callable[[int], AbstractContextManager[None]]
-"""What is around the sampler's calls, by the step."""
+"""The surroundings of the sampler's calls, by the step."""
 
 
 class SamplerRun:
     """A sampler, its presets expanded, on some texts, a row each."""
 
-    def __init__(self, sampler: Sampler, encoder: Encoder, texts: Sequence[int], guard: Guard = undisturbed) -> None:
+    def __init__(
+        self, sampler: Sampler, encoder: Encoder, texts: Sequence[int], guard: Guard = guard_generators
+    ) -> None:
         self.encoder = encoder
         _ask(sampler, encoder)
         self.texts = list(texts)
@@ -57,7 +59,7 @@ class SamplerRun:
             except Exception as error:
                 raise CheckFailure(
                     f"{self._spec} to take logits of shape {given.shape} at step {self.step}",
-                    described(error),
+                    describe_error(error),
                     choose_mend(error, "let it work with any number of rows and tokens, and with tokens ruled out"),
                 ) from error
         return logits

@@ -116,7 +116,7 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
         if plugin.error:
             raise PluginError(f"{plugin.source.title} failed to load: {plugin.error}")
     if not brought:
-        raise UnknownComponent(_unknown(plugins, spec.name if spec else name, kind))
+        raise UnknownComponent(_describe_unknown(plugins, spec.name if spec else name, kind))
     return _of(plugins, brought, kind)
 
 
@@ -137,7 +137,7 @@ def _spec(name: str) -> Spec | None:
 
 
 def _is_called(plugin: Plugin, name: str) -> bool:
-    """Whether a plugin's distribution, or the file or module that was named by hand, has that name."""
+    """Return whether a plugin's distribution, or the file or module that was named by hand, has that name."""
     distribution = (plugin.source.distribution or "").replace("_", "-").lower()
     return name.replace("_", "-").lower() == distribution or (not distribution and name == plugin.source.name)
 
@@ -156,7 +156,7 @@ def _of(plugins: Plugins, brought: Sequence[Plugin], kind: str | None) -> list[S
     return found
 
 
-def _unknown(plugins: Plugins, name: str, kind: str | None) -> str:
+def _describe_unknown(plugins: Plugins, name: str, kind: str | None) -> str:
     names = [found for one in CHECKED if kind in (None, one) for found in plugins.names(one)]
     distributions = {plugin.source.distribution for plugin in plugins.found} - {None}
     failures = "".join(f"; {plugin.source.title} failed to load: {plugin.error}" for plugin in plugins.failures)

@@ -95,7 +95,7 @@ class ComponentTests:
 
     @pytest.fixture
     def component(self) -> Any:
-        """The component that is tested; `components` parametrizes it."""
+        """Return the component that is tested; `components` parametrizes it."""
         pytest.fail(f"{type(self).__name__} tests nothing: write `components = [MyComponent()]` in its body")
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:

@@ -19,7 +19,7 @@ HARD_TEXTS = (
     "a\u0301",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 )
-"""What encoders stumble over: spaces, line ends, combining characters, emoji, other scripts, control characters,
+"""Texts that encoders stumble over: spaces, line ends, combining characters, emoji, other scripts, control characters,
 what looks like a special token, and tokens that are prefixes of each other. No lone surrogates: no file has them."""
 
 UNKNOWN = "\u16a0\u2603\U0001f9ca"

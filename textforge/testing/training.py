@@ -67,6 +67,6 @@ def tiny_loss(model: Model) -> float:
     return token_loss(model, tiny_tokens()).mean
 
 
-def copied(arrays: Arrays) -> Arrays:
+def copy_arrays(arrays: Arrays) -> Arrays:
     """Return copies of arrays."""
     return {name: np.array(array) for name, array in arrays.items()}

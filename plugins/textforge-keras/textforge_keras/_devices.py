@@ -10,7 +10,7 @@ from textforge.errors import BackendError
 
 
 def find_device(name: str) -> str:
-    """The device of that name as TensorFlow calls it; for ``auto`` a GPU where there is one.
+    """Return the device of that name as TensorFlow calls it; for ``auto`` a GPU where there is one.
 
     A GPU's memory is taken as it is needed, not all at once. Raises `BackendError` for a device this machine lacks.
     """

@@ -26,14 +26,14 @@ class SeededDropout:
         self._on_cpu = on_cpu
         self._scale = DropoutMasks(share, seed, 0).scale
 
-    def handed(self, step: int, shapes: Sequence[tuple[int, ...]]) -> tuple[Array, ...]:
-        """What the compiled step needs for its masks, of these shapes, (T, B, ·), in order."""
+    def hand_over(self, step: int, shapes: Sequence[tuple[int, ...]]) -> tuple[Array, ...]:
+        """Return what the compiled step needs for its masks, of these shapes, (T, B, ·), in order."""
         if self._on_cpu:
             return tuple(map(DropoutMasks(self._share, self._seed, step), shapes))
         return (np.array([dropout_seed(self._seed, step)], dtype=np.uint64).view(np.int32),)
 
     def within(self, handed: Sequence[tf.Tensor]) -> Dropout:
-        """Dropout for a step that was handed this: called once for each mask, in order."""
+        """Return the dropout of a step that was handed this: called once for each mask, in order."""
         masks = map(_rows_first, handed) if self._on_cpu else None
         drawn = 0
 

@@ -57,7 +57,7 @@ def lstm_model(saved: SavedModel, architecture: LSTM) -> keras.Model:
     for layer in range(architecture.num_layers):
         values = _lstm_layer(layer, architecture.hidden_size)(values)  # (B, T, H)
         if dropout:
-            values = keras.layers.Dropout(dropout, seed=layer, **_named(f"dropout.{layer}"))(values)
+            values = keras.layers.Dropout(dropout, seed=layer, **_name_layer(f"dropout.{layer}"))(values)
     logits = _dense(saved.vocabulary_size, "output")(values)
     model = keras.Model(ids, logits, name="textforge_lstm")
     _set_outer_weights(model, arrays)
@@ -75,10 +75,10 @@ def conv_model(saved: SavedModel, architecture: Conv) -> keras.Model:
     values = _dense(channels, "input")(vectors)  # (B, T, C)
     for layer in range(architecture.num_layers):
         value, gate = (_convolution(layer, kind, architecture)(values) for kind in HALVES)
-        added = keras.layers.Multiply(**_named(f"gated.{layer}"))([value, gate])
+        added = keras.layers.Multiply(**_name_layer(f"gated.{layer}"))([value, gate])
         if dropout:
-            added = keras.layers.Dropout(dropout, seed=layer, **_named(f"dropout.{layer}"))(added)
-        values = keras.layers.Add(**_named(f"values.{layer}"))([values, added])
+            added = keras.layers.Dropout(dropout, seed=layer, **_name_layer(f"dropout.{layer}"))(added)
+        values = keras.layers.Add(**_name_layer(f"values.{layer}"))([values, added])
     logits = _dense(saved.vocabulary_size, "output")(values)
     model = keras.Model(ids, logits, name="textforge_conv")
     _set_outer_weights(model, arrays)
@@ -90,13 +90,13 @@ def conv_model(saved: SavedModel, architecture: Conv) -> keras.Model:
     return model
 
 
-def _named(name: str) -> dict[str, str]:
+def _name_layer(name: str) -> dict[str, str]:
     """Return what every layer is told, whatever Keras's own settings say."""
     return {"name": name, "dtype": "float32"}
 
 
 def _dense(size: int, name: str) -> keras.layers.Dense:
-    return keras.layers.Dense(size, kernel_initializer=_glorot(0), **_named(name))
+    return keras.layers.Dense(size, kernel_initializer=_glorot(0), **_name_layer(name))
 
 
 def _embed(ids: keras.KerasTensor, arrays: Arrays, vocabulary_size: int) -> keras.KerasTensor:
@@ -104,7 +104,7 @@ def _embed(ids: keras.KerasTensor, arrays: Arrays, vocabulary_size: int) -> kera
     if "embedding.weight" not in arrays:
         return keras.ops.one_hot(ids, vocabulary_size, dtype="float32")  # no layer does it for any number of tokens
     spread = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION, seed=0)
-    return keras.layers.Embedding(*arrays["embedding.weight"].shape, spread, **_named("embedding"))(ids)
+    return keras.layers.Embedding(*arrays["embedding.weight"].shape, spread, **_name_layer("embedding"))(ids)
 
 
 def _lstm_layer(layer: int, size: int) -> keras.layers.LSTM:
@@ -115,7 +115,7 @@ def _lstm_layer(layer: int, size: int) -> keras.layers.LSTM:
         kernel_initializer=_glorot(layer),
         recurrent_initializer=recurrent,
         seed=layer,
-        **_named(f"lstm.{layer}"),
+        **_name_layer(f"lstm.{layer}"),
     )
 
 
@@ -128,7 +128,7 @@ def _convolution(layer: int, kind: str, architecture: Conv) -> keras.layers.Conv
         dilation_rate=architecture.dilation_growth**layer,
         activation="sigmoid" if kind == "gate" else None,
         kernel_initializer=_glorot(2 * layer + (kind == "gate")),
-        **_named(f"conv.{layer}.{kind}"),
+        **_name_layer(f"conv.{layer}.{kind}"),
     )
 
 

@@ -47,7 +47,7 @@ def remake_model(network: tuple[str, str], *given: Any) -> Any:
 
 @contextmanager
 def _keras_on_tensorflow() -> Iterator[None]:
-    """Keras reads once, while it is imported, what it is to compute with."""
+    """Tell Keras to compute with TensorFlow: it reads that once, while it is imported."""
     before = os.environ.get(KERAS_BACKEND)
     os.environ[KERAS_BACKEND] = "tensorflow"
     try:

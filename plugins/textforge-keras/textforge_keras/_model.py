@@ -77,14 +77,14 @@ class KerasModel(FrameworkModel):
 
     def step(self, ids: Ids, state: State) -> Array:
         with tf.device(self._device):
-            logits, after = self._step(self._known(np.asarray(ids)), state)
+            logits, after = self._step(self._check_known(np.asarray(ids)), state)
         state.update(after)
         return _own_array(logits)
 
     def forward(self, ids: Array, state: State, last_only: bool = False) -> Array:
         forward = self._forward_last if last_only else self._forward_all
         with tf.device(self._device):
-            logits, after = forward(self._known(ids), state)
+            logits, after = forward(self._check_known(ids), state)
         state.update(after)
         return _own_array(logits)
 
@@ -108,15 +108,15 @@ class KerasModel(FrameworkModel):
         rates = self._begun().rates(learning_rate)
         handed: tuple[Array, ...] = ()
         if self._dropout is not None:
-            handed = self._dropout.handed(step, self._shapes_dropped(inputs, targets.ndim == 1))
+            handed = self._dropout.hand_over(step, self._shapes_dropped(inputs, targets.ndim == 1))
         with tf.device(self._device):
-            loss, after = self._train(self._known(inputs), self._known(targets), state, handed, rates)
+            loss, after = self._train(self._check_known(inputs), self._check_known(targets), state, handed, rates)
         return loss, after
 
     def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
         compiled = self._loss_of_last if targets.ndim == 1 else self._loss_of_all
         with tf.device(self._device):
-            loss, after = compiled(self._known(inputs), self._known(targets), state)
+            loss, after = compiled(self._check_known(inputs), self._check_known(targets), state)
         return loss, after
 
     def training_arrays(self, state: State) -> Arrays:
@@ -153,7 +153,7 @@ class KerasModel(FrameworkModel):
             self._dropout_shapes[key] = seen
         return self._dropout_shapes[key]
 
-    def _known(self, ids: Array) -> Array:
+    def _check_known(self, ids: Array) -> Array:
         """Return ids as Keras takes them; one beyond the vocabulary TensorFlow itself may read as zeros."""
         self.check_ids(ids)
         return ids.astype(np.int32)
@@ -167,7 +167,7 @@ class KerasModel(FrameworkModel):
         raise self.not_begun()
 
     def _compiled_step(self, updates: Updates) -> Compiled:
-        """A training step, compiled once for the shape of its first batch."""
+        """Return a training step, compiled once for the shape of its first batch."""
 
         def train(
             inputs: tf.Tensor, targets: tf.Tensor, state: State, handed: tuple[tf.Tensor, ...], rates: tf.Tensor
@@ -178,10 +178,10 @@ class KerasModel(FrameworkModel):
             updates.apply(tape.gradient(loss, updates.variables), rates)
             return loss, after
 
-        return _compiled(train, jit_compile=self._with_xla())
+        return _compile(train, jit_compile=self._with_xla())
 
     def _with_xla(self) -> bool:
-        """Whether the step is compiled by XLA; on a GPU not by itself: XLA can't have cuDNN's kernels for an LSTM."""
+        """Return whether XLA compiles the step; on a GPU not by itself: XLA can't have cuDNN's kernels for an LSTM."""
         if isinstance(self._jit_compile, bool):
             return self._jit_compile
         return "CPU" in self._device and self.network.faster_with_xla
@@ -190,7 +190,7 @@ class KerasModel(FrameworkModel):
         return self.network.computing_in("mixed_bfloat16") if self.precision == "bfloat16" else nullcontext()
 
     def _mean_loss(self, inputs: tf.Tensor, targets: tf.Tensor, state: State, dropout: Any) -> tuple[tf.Tensor, State]:
-        """The mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
+        """Return the mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = len(targets.shape) == 1
         logits, after = self.network(inputs, state, last_only, dropout)
         expected = targets[:, tf.newaxis] if last_only else targets
@@ -213,10 +213,10 @@ class KerasModel(FrameworkModel):
         return self._reader(partial(self.network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
 
     def _reader(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
-        def compiled(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        def compute(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             return function(ids, state)  # type: ignore[no-any-return]
 
-        return _compiled(compiled, (ids, self._state_spec()))
+        return _compile(compute, (ids, self._state_spec()))
 
     def _state_spec(self) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec(shape, self.network.dtype) for name, shape in self.state_shapes.items()}
@@ -236,10 +236,10 @@ class KerasModel(FrameworkModel):
             return self._mean_loss(inputs, targets, state, None)
 
         ids = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec(targets, tf.int32))
-        return _compiled(loss, (*ids, self._state_spec()))
+        return _compile(loss, (*ids, self._state_spec()))
 
 
-def _compiled(function: Compiled, signature: tuple[Any, ...] | None = None, jit_compile: bool = False) -> Compiled:
+def _compile(function: Compiled, signature: tuple[Any, ...] | None = None, jit_compile: bool = False) -> Compiled:
     compiled = tf.function(function, signature, autograph=False, jit_compile=jit_compile)
     # Each model compiles these once, but TensorFlow counts by the line of code, and would warn at the fifth model.
     compiled._omit_frequent_tracing_warning = True
@@ -247,6 +247,6 @@ def _compiled(function: Compiled, signature: tuple[Any, ...] | None = None, jit_
 
 
 def _own_array(logits: tf.Tensor) -> Array:
-    """The logits as an array that may be written to."""
+    """Return the logits as an array that may be written to."""
     array: Array = logits.numpy()
     return array if array.flags.writeable else array.copy()

@@ -16,11 +16,11 @@ from textforge.model import Array, Arrays, Optimizer
 from textforge_keras.network import Weight
 
 CLIP_EPSILON = 1e-6
-"""What PyTorch adds to the norm before dividing by it."""
+"""The number that PyTorch adds to the norm before dividing by it."""
 
 
 class Updates:
-    """Changes weights by their gradients.
+    """An optimizer by PyTorch's definitions, which changes weights by their gradients.
 
     Raises `BackendError` for an optimizer there isn't.
     """
@@ -36,19 +36,19 @@ class Updates:
         self._steps = 0
 
     def rates(self, learning_rate: float) -> Array:
-        """What the next step is told: the learning rate, and how Adam corrects its two moments, (3,)."""
+        """Return what the next step is told: the learning rate, and how Adam corrects its two moments, (3,)."""
         self._steps += 1
         first, second = (1.0 - beta**self._steps for beta in self._settings.betas)
         return np.array([learning_rate, first, second**0.5], dtype=np.float32)
 
     def apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
         """Clip the gradients and change the weights: part of the compiled step."""
-        gradients = self._clipped([tf.convert_to_tensor(gradient) for gradient in gradients])
+        gradients = self._clip([tf.convert_to_tensor(gradient) for gradient in gradients])
         change = {"adam": self._adam, "rmsprop": self._rmsprop, "sgd": self._sgd}[self._settings.name]
         for place, gradient in enumerate(gradients):
             change(self.variables[place], gradient, [self._slots[moment][place] for moment in self._moments], rates)
 
-    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    def _clip(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         if self._settings.clip_norm is None:
             return gradients
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient) for gradient in gradients]))
@@ -71,7 +71,7 @@ class Updates:
         weight.assign_sub(rates[0] * momentum)
 
     def arrays(self) -> Arrays:
-        """A float32 copy of the moments and the count of steps, (1,); zeros before the first step."""
+        """Return a float32 copy of the moments and the count of steps, (1,); zeros before the first step."""
         arrays = {STEP: np.array([self._steps], dtype=np.float32)}
         for moment, slots in self._slots.items():
             for (name, weight), slot in zip(self._weights.items(), slots, strict=True):

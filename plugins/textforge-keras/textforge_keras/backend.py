@@ -15,7 +15,7 @@ _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
 
 class KerasBackend(textforge.Backend):
-    """Trains and runs models with Keras.
+    """Keras on TensorFlow, which trains and runs models, on a CPU or a GPU.
 
     >>> KerasBackend(device="cpu").spec
     'keras:device=cpu'

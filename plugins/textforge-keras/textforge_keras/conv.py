@@ -68,34 +68,34 @@ class ConvNetwork(Network):
             after[name] = read[:, -look_back:]
             if needed is not None:
                 read, values = read[:, -(needed + look_back) :], values[:, -needed:]
-            added = _gated(layer(read))
+            added = _gate(layer(read))
             if dropout is not None:
                 added = dropout(added)
             values += tf.cast(added, self.dtype)
         return self.output(values[:, -1:] if last_only else values), after
 
     def _needed(self, last_only: bool) -> Sequence[int | None]:
-        """Of how many last positions each layer gives its output, or of fewer where there are no more; None: all."""
+        """Return the number of last positions whose output each layer gives; None: all, or there are no more."""
         if not last_only:
             return [None] * len(self.look_backs)
         return lengths_needed(self.look_backs, 1 + sum(self.look_backs))
 
     def _input(self, ids: tf.Tensor) -> tf.Tensor:
-        """What the first layer reads, (B, T) -> (B, T, C)."""
+        """Return the first layer's input, (B, T) -> (B, T, C)."""
         if self.embedding is None:
             return tf.gather(self.input.kernel.value, ids) + self.input.bias.value
         # What layers add to is kept in all its bits where they themselves compute in fewer.
         return tf.cast(self.input(self.embedding(ids)), self.dtype)
 
 
-def _gated(values: tf.Tensor) -> tf.Tensor:
+def _gate(values: tf.Tensor) -> tf.Tensor:
     """(B, T, 2C) -> (B, T, C): a gated linear unit."""
     value, gate = tf.split(values, 2, axis=-1)
     return value * tf.sigmoid(gate)
 
 
 def _convolution(channels: int, kernel_size: int, dilation: int, dtype: str) -> keras.layers.Conv1D:
-    """A layer whose weights are still zeros: making them draws no random number."""
+    """Return a layer whose weights are still zeros: making them draws no random number."""
     layer = keras.layers.Conv1D(
         2 * channels,
         kernel_size,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class KerasFormat(textforge.Format):
-    """Writes a model that Keras loads where there is no textforge.
+    """The format of a model that Keras loads where there is no textforge.
 
     Its implementations are functions from a saved model and its architecture to a `keras.Model` of Keras's own layers,
     from ids, (B, T), to logits, (B, T, V). Such a file reads every text from the beginning.

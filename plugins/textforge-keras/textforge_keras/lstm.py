@@ -90,12 +90,12 @@ class LSTMNetwork(Network):
         return one_hot(ids, self.vocabulary_size, self.dtype) if self.embedding is None else self.embedding(ids)
 
     def _state(self, hidden: list[tf.Tensor], cell: list[tf.Tensor]) -> State:
-        """The state of all layers, (L, B, H) twice; mixed precision gives it in fewer bits than it is kept in."""
+        """Return the state of all layers, (L, B, H) twice, in the numbers it is kept in, also in mixed precision."""
         return {"hidden": tf.cast(tf.stack(hidden), self.dtype), "cell": tf.cast(tf.stack(cell), self.dtype)}
 
 
 def _lstm_layer(hidden_size: int, input_size: int, dtype: str, cudnn: bool) -> keras.layers.LSTM:
-    """A layer whose weights are still zeros: making them draws no random number, not even for the seed of a dropout."""
+    """Return a layer whose weights are still zeros: making them draws no random number, not even a dropout's seed."""
     layer = keras.layers.LSTM(
         hidden_size,
         kernel_initializer="zeros",

@@ -35,11 +35,11 @@ class Weight:
         return tuple(self.variable.shape[axis] for axis in self.axes)
 
     def to_canonical(self, value: Array) -> Array:
-        """A float32 copy in canonical order."""
+        """Return a float32 copy in canonical order."""
         return np.array(np.transpose(value, self.axes), dtype=np.float32, order="C")
 
     def from_canonical(self, array: Array) -> Array:
-        """An array in canonical order as the variable has it."""
+        """Return an array in canonical order as the variable has it."""
         return np.ascontiguousarray(np.transpose(array, np.argsort(self.axes)))
 
 
@@ -52,7 +52,7 @@ class Network(ABC):
     """
 
     faster_with_xla: bool = False
-    """Whether a training step on a CPU is compiled by XLA unless something else is asked for: measure it."""
+    """True where XLA compiles a training step on a CPU unless something else is asked for: measure it."""
 
     def __init__(self, architecture: Any, vocabulary_size: int, dtype: str, cudnn: bool) -> None:
         """`dtype` is what weights are kept in; `cudnn` whether layers may compute with cuDNN's kernels."""
@@ -82,12 +82,12 @@ class Network(ABC):
         """
 
     def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """As a call, for one token a row: (B,) -> (B, V)."""
+        """Do as a call does, for one token a row: (B,) -> (B, V)."""
         logits, after = self(ids[:, tf.newaxis], state, last_only=True)
         return logits[:, 0], after
 
     def save(self) -> Arrays:
-        """A float32 copy of the weights, under their canonical names."""
+        """Return a float32 copy of the weights, under their canonical names."""
         return {name: weight.to_canonical(weight.variable.numpy()) for name, weight in self.weights().items()}
 
     def load(self, arrays: Arrays) -> None:
@@ -97,7 +97,7 @@ class Network(ABC):
 
     @contextmanager
     def computing_in(self, policy: str) -> Iterator[None]:
-        """While entered, what is traced computes by another dtype policy."""
+        """Let what is traced, while it is entered, compute by another dtype policy."""
         layers = [part for layer in self.layers for part in (layer, getattr(layer, "cell", None)) if part is not None]
         before = [layer.dtype_policy for layer in layers]
         for layer in layers:
@@ -110,5 +110,5 @@ class Network(ABC):
 
 
 def one_hot(ids: tf.Tensor, vocabulary_size: int, dtype: str) -> tf.Tensor:
-    """Ids of any shape, (…), as vectors, (…, V)."""
+    """Return ids of any shape, (…), as vectors, (…, V)."""
     return tf.one_hot(ids, vocabulary_size, dtype=dtype)

@@ -8,7 +8,7 @@ from textforge.errors import BackendError
 
 
 def find_device(name: str, precision: str = "float32") -> torch.device:
-    """The device of that name; for ``auto`` the first there is of cuda, mps and cpu.
+    """Return the device of that name; for ``auto`` the first there is of cuda, mps and cpu.
 
     Raises `BackendError` for a device this machine lacks, or that lacks the precision.
     """

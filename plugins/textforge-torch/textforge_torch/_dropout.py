@@ -30,7 +30,7 @@ class SeededDropout:
         return self
 
     def __call__(self, values: Tensor) -> Tensor:
-        """The values, some set to zero and the others scaled up so that the mean stays."""
+        """Return the values, some set to zero and the others scaled up so that the mean stays."""
         if self._masks is None:
             mask = torch.empty_like(values).bernoulli_(1.0 - self._share, generator=self._generator)
             return values * mask.div_(1.0 - self._share)

@@ -111,12 +111,12 @@ class TorchModel(FrameworkModel):
         return nullcontext()
 
     def _loss(self, inputs: Array, targets: Array, state: State, dropout: SeededDropout | None) -> tuple[Tensor, State]:
-        """The mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
+        """Return the mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = targets.ndim == 1
         logits, after = self.network(self._on_device(inputs), state, last_only, dropout)
         expected = self._on_device(targets)  # (T, B) or (B,)
         return functional.cross_entropy(logits.flatten(0, 1), expected.flatten()), after
 
     def _on_device(self, ids: Array) -> Tensor:
-        """Ids as a tensor, time first: (B, T) -> (T, B); (B,) stays."""
+        """Return ids as a tensor, time first: (B, T) -> (T, B); (B,) stays."""
         return torch.from_numpy(ids.T.astype(np.int64, order="C")).to(self._device)

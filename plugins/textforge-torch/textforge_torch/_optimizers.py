@@ -17,11 +17,11 @@ ATTRIBUTES = {
     "rmsprop": {"moment2": "square_avg"},
     "sgd": {"momentum": "momentum_buffer"},
 }
-"""What PyTorch calls the moments of each optimizer."""
+"""PyTorch's names for the moments of each optimizer."""
 
 
 class Updates:
-    """Changes parameters by their gradients.
+    """An optimizer of PyTorch's that changes parameters by their gradients.
 
     Raises `BackendError` for an optimizer there isn't.
     """
@@ -46,7 +46,7 @@ class Updates:
         self._steps += 1
 
     def arrays(self) -> Arrays:
-        """A float32 copy of the moments and the count of steps, (1,); zeros before the first step."""
+        """Return a float32 copy of the moments and the count of steps, (1,); zeros before the first step."""
         arrays = {STEP: np.array([self._steps], dtype=np.float32)}
         for name, parameter in zip(self._names, self._parameters, strict=True):
             state = self._optimizer.state.get(parameter, {})
@@ -72,7 +72,7 @@ class Updates:
 
 
 def make_optimizer(settings: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """PyTorch's optimizer as the settings describe it; the learning rate is set at each step."""
+    """Return PyTorch's optimizer as the settings describe it; the learning rate is set at each step."""
     fused = {"fused": True} if parameters[0].device.type in ("cpu", "cuda") else {}
     if settings.name == "adam":
         return torch.optim.Adam(parameters, betas=settings.betas, eps=settings.epsilon, **fused)

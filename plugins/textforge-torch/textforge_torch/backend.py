@@ -16,7 +16,7 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 class TorchBackend(textforge.Backend):
-    """Trains and runs models with PyTorch.
+    """PyTorch, which trains and runs models, on a CPU or a GPU.
 
     >>> TorchBackend(device="cpu").spec
     'torch:device=cpu'

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TorchFormat(textforge.Format):
-    """Writes a `state_dict` that plain PyTorch loads.
+    """The format of a `state_dict` that plain PyTorch loads.
 
     Its implementations are subclasses of `textforge_torch.PlainModule`.
 

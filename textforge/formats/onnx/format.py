@@ -19,7 +19,7 @@ ONNX = Framework("onnx", "ONNX", oldest=(1, 16), brought_by=f"'{CORE}[onnx]'", n
 
 
 class OnnxFormat(Format):
-    """Writes a graph for whatever runs ONNX.
+    """The format of a graph for whatever runs ONNX.
 
     Its implementations are functions from a saved model and its architecture to a `textforge.formats.onnx.StepGraph`.
 

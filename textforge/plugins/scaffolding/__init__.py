@@ -42,7 +42,7 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
         another = Advice("folder", "folder", "--output")
         raise PluginError(f"{folder} is there already: choose another folder with ", another, ", or remove it")
     written = []
-    for path, text in _rendered(kind, values):
+    for path, text in _render(kind, values):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
@@ -83,8 +83,8 @@ def _class_name(kind: str, name: str) -> str:
     return camel if kind in ("sampler", "architecture") or camel.endswith(title) else camel + title
 
 
-def _rendered(kind: str, values: dict[str, str]) -> list[tuple[str, str]]:
-    """Paths and texts, in the order of paths, those of the package before its tests."""
+def _render(kind: str, values: dict[str, str]) -> list[tuple[str, str]]:
+    """Return paths and texts, in the order of paths, those of the package before its tests."""
     templates = importlib.resources.files("textforge.plugins.scaffolding") / "templates"
     found = [*_files(templates / "common", ""), *_files(templates / kind, "")]
     rendered = [(_path(path, values), Template(file.read_text("utf-8")).substitute(values)) for path, file in found]
