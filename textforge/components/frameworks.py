@@ -46,7 +46,7 @@ class Framework:
     distribution: str = attrs.field(kw_only=True)
     """The name it is installed by; the module's unless given."""
     brought_by: str | None = attrs.field(default=None, kw_only=True)
-    """What to install instead where it is missing or too old, such as an extra of the plugin's distribution. Name only
+    """The thing to install instead where it is missing or too old, such as an extra of a distribution. Name only
     what an installer can find: on a package index, any name may be a stranger's."""
     needed_by: str = attrs.field(default="backend", kw_only=True)
     """The kind of component that needs the framework, as messages name it."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textforge.architectures.ngram import DISCOUNTS, low_bits, token_bits
+from textforge.architectures.ngram import DISCOUNTS, count_token_bits, mask_low_bits
 from textforge.backends.numpy.ngram.counts import SMALLEST, Floats, Keys, KneserNey, Table, summed_by_context, table_of
 
 
@@ -62,7 +62,7 @@ class Beginnings:
 
     def __init__(self, shorter: KneserNey, longest: Table, order: int, ending: Keys) -> None:
         self._shorter = shorter
-        self._bits = np.uint64(token_bits(shorter.vocabulary_size))
+        self._bits = np.uint64(count_token_bits(shorter.vocabulary_size))
         self._tables = occurrences(longest, order, ending, int(self._bits))
 
     def probabilities(self, histories: Keys, length: int) -> Floats:
@@ -75,7 +75,7 @@ class Beginnings:
         kept = np.bincount(rows, taken, minlength=len(histories)) / np.maximum(totals, 1)
         result = self._shorter.probabilities(histories, length - 1)
         result *= np.where(totals > 0, kept, 1.0)[:, None]
-        tokens = (table.keys[entries] & low_bits(int(self._bits))).astype(np.int64)
+        tokens = (table.keys[entries] & mask_low_bits(int(self._bits))).astype(np.int64)
         result[rows, tokens] += (counts - taken) / totals[rows]
         return np.maximum(result, SMALLEST, out=result)
 
@@ -86,7 +86,7 @@ class Beginnings:
 
     def _seen(self, keys: Keys, histories: Keys, length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The places of the n-grams that go on from each history, and each one's row."""
-        contexts = histories & low_bits(length * int(self._bits))
+        contexts = histories & mask_low_bits(length * int(self._bits))
         starts = keys.searchsorted(contexts << self._bits)
         lengths = keys.searchsorted((contexts + np.uint64(1)) << self._bits) - starts
         rows = np.repeat(np.arange(len(histories)), lengths)

@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.architectures.ngram import DISCOUNTS, KEY_BITS, PLAIN_DISCOUNT, low_bits, token_bits
+from textforge.architectures.ngram import DISCOUNTS, KEY_BITS, PLAIN_DISCOUNT, count_token_bits, mask_low_bits
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
@@ -45,11 +45,11 @@ def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> 
 
     Memory is bounded by the number of different n-grams: the tokens may be memory-mapped.
     """
-    bits = token_bits(vocabulary_size)
+    bits = count_token_bits(vocabulary_size)
     keys, counts = _count(tokens, bits, order)
     tables = [table_of(keys, counts)]
     for length in range(order - 1, 0, -1):
-        keys, counts = _distinct(np.sort(keys & low_bits(length * bits)))
+        keys, counts = _distinct(np.sort(keys & mask_low_bits(length * bits)))
         tables.append(table_of(keys, counts))
         if len(tokens) >= length:  # nothing comes before the text's beginning, but it is there
             keys = np.union1d(keys, _pack(tokens[:length], bits, length))
@@ -149,17 +149,17 @@ class KneserNey:
 
     def __init__(self, tables: Sequence[Table], vocabulary_size: int) -> None:
         self.vocabulary_size = vocabulary_size
-        bits = token_bits(vocabulary_size)
+        bits = count_token_bits(vocabulary_size)
         levels = [_Level.of(table, bits) for table in tables]
         self._shortest = self._without_context(levels[0])  # (V,)
         longer = range(1, len(levels))
-        self._masks = np.array([low_bits(length * bits) for length in longer], dtype=np.uint64)
+        self._masks = np.array([mask_low_bits(length * bits) for length in longer], dtype=np.uint64)
         # A bit before the first token tells contexts of different lengths apart, so that one search finds all.
         self._markers = np.array([1 << (length * bits) for length in longer], dtype=np.uint64)
         levels = levels[1:]
         marked = [level.contexts | marker for level, marker in zip(levels, self._markers, strict=True)]
         # The last entry stands for every context that was never seen: it passes all on to the shorter one.
-        self._contexts = np.concatenate([*marked, np.array([low_bits(KEY_BITS)])])
+        self._contexts = np.concatenate([*marked, np.array([mask_low_bits(KEY_BITS)])])
         self._kept = np.concatenate([*(level.kept for level in levels), [1.0]])
         self._lengths = np.concatenate([*(level.lengths for level in levels), [0]]).astype(np.int64)
         self._starts = np.cumsum(self._lengths) - self._lengths
@@ -236,7 +236,7 @@ class _Level:
 
     @classmethod
     def of(cls, table: Table, bits: int) -> _Level:
-        last = low_bits(bits)
+        last = mask_low_bits(bits)
         contexts = table.keys >> np.uint64(bits) if bits < KEY_BITS else np.zeros_like(table.keys)
         starts = _starts(contexts)
         lengths = np.diff(starts, append=len(contexts))

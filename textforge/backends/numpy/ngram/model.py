@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.architectures.ngram import ENDING, Ngram, low_bits, table_names, token_bits
+from textforge.architectures.ngram import ENDING, Ngram, count_token_bits, mask_low_bits, name_tables
 from textforge.backends.numpy.ngram.beginning import Beginnings, ending_of
 from textforge.backends.numpy.ngram.counts import KneserNey, Table, count_tables
 from textforge.model import Array, Arrays, CountingModel, Loss, SavedModel
@@ -46,14 +46,14 @@ class NgramModel(CountingModel):
         self.vocabulary_size = saved.vocabulary_size
         self.order: int = saved.options["order"]
         self.tables = tuple(
-            Table(*(saved.arrays[name] for name in table_names(length))) for length in range(1, self.order + 1)
+            Table(*(saved.arrays[name] for name in name_tables(length))) for length in range(1, self.order + 1)
         )
         self._architecture = architecture
         self._precision = precision
         self._ending = saved.arrays[ENDING]
         self._dtype = np.dtype(precision)
-        self._bits = np.uint64(token_bits(saved.vocabulary_size))
-        self._mask = low_bits((self.order - 1) * int(self._bits))
+        self._bits = np.uint64(count_token_bits(saved.vocabulary_size))
+        self._mask = mask_low_bits((self.order - 1) * int(self._bits))
         self._smoothed = KneserNey(self.tables, saved.vocabulary_size)
 
     @property
@@ -151,5 +151,5 @@ class NgramModel(CountingModel):
     def _saved(self, tables: tuple[Table, ...], ending: Array) -> SavedModel:
         arrays: Arrays = {ENDING: ending}
         for length, table in enumerate(tables, start=1):
-            arrays |= dict(zip(table_names(length), (table.keys, table.counts, table.discounts), strict=True))
+            arrays |= dict(zip(name_tables(length), (table.keys, table.counts, table.discounts), strict=True))
         return SavedModel(self._architecture.name, {"order": self.order}, self.vocabulary_size, arrays)
