@@ -26,7 +26,7 @@ from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import TokenFile, token_file
 from textforge.encoders.base import Encoder
 from textforge.errors import CorpusError, EncodingError, TrainingError, advise
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
@@ -193,7 +193,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
 
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
-        for sampler in expanded(list(itertools.chain(*run.chains))):
+        for sampler in expand_presets(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
