@@ -18,7 +18,7 @@ import textforge
 from textforge.architectures.ngram import Ngram, count_token_bits, find_longest_order
 from textforge.backends.numpy.ngram import counts as ngram_counts
 from textforge.backends.numpy.ngram import model as ngram_model
-from textforge.backends.numpy.ngram.beginning import ending_of, occurrences
+from textforge.backends.numpy.ngram.beginning import count_occurrences, take_ending
 from textforge.backends.numpy.ngram.counts import count_tables, estimate_discounts
 from textforge.backends.numpy.ngram.model import NgramModel
 from textforge.errors import BundleError, OptionError, TrainingError
@@ -197,7 +197,7 @@ def test_occurrences_follow_from_the_longest_ngrams_and_the_ending(case: Any) ->
     size, tokens, order, _ = case
     bits, reference = count_token_bits(size), Reference(tokens, size, order)
     longest = count_tables(np.array(tokens), size, order)[-1]
-    found = occurrences(longest, order, ending_of(np.array(tokens), order), bits)
+    found = count_occurrences(longest, order, take_ending(np.array(tokens), order), bits)
     for length, table in enumerate(found, start=2):
         expected = {
             sum(token << bits * (length - 1 - place) for place, token in enumerate(ngram)): count
@@ -218,7 +218,7 @@ def test_full_contexts_do_not_depend_on_how_a_text_begins(case: Any) -> None:
     for place in range(text.shape[1]):
         model.step(text[:, place], state)
         if place >= order - 2:
-            expected = np.log(smoothed.probabilities(state.histories, order - 1))
+            expected = np.log(smoothed.compute_probabilities(state.histories, order - 1))
             assert (logits[:, place] == expected).all()
 
 
@@ -259,13 +259,13 @@ def test_counting_in_chunks_changes_nothing(case: Any, chunk: int) -> None:
 def test_tables_are_no_larger_than_what_is_different(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngram_counts, "CHUNK", 100)
     sizes = []
-    merged = ngram_counts._merged
+    merge = ngram_counts._merge
 
     def measured(first: Any, second: Any) -> Any:
         sizes.append(len(first[0]) + len(second[0]))
-        return merged(first, second)
+        return merge(first, second)
 
-    monkeypatch.setattr(ngram_counts, "_merged", measured)
+    monkeypatch.setattr(ngram_counts, "_merge", measured)
     (*_, longest) = count_tables(np.arange(10_000) % 7, 7, 3)
     assert len(longest.keys) == 7
     assert longest.counts.sum() == 9_998

@@ -18,7 +18,7 @@ import numpy as np
 import textforge
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import architecture_of, choose_trained, load_model
+from textforge.backends.choose import choose_trained, load_model, restore_architecture
 from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.base import Corpus
@@ -129,7 +129,7 @@ def resumed_run(
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
     if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
-    architecture = architecture_of(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     return Run(
         plugins=plugins,
