@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from support import PieceEncoder
 
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 from textforge.plugins.registry import Plugins
@@ -95,6 +95,6 @@ def after(spec, probabilities, history=(0,), encoder=None):
     where = context(history, size=len(probabilities))
     where.encoder = encoder or where.encoder
     chain = Plugins(["textforge.samplers"], sources=()).chain(spec)
-    for part in expanded(chain):
+    for part in expand_presets(chain):
         logits = part(logits, where)
     return softmax(logits)[0]

@@ -202,7 +202,7 @@ def test_plugins_marks_what_is_hidden_and_what_is_refused(install: Any) -> None:
 def test_a_clash_is_warned_of_in_one_line(install: Any) -> None:
     install("textforge-one", {"uno": "fake_one"}, fake_one=other("top-k"))
     result = run("options", "sampler", "top-k")
-    assert result.stdout.startswith("sampler top-k: Keep the `k` likeliest")
+    assert result.stdout.startswith("sampler top-k: A cut to the `k` likeliest")
     assert result.stderr == (
         "Warning: the sampler 'top-k' of textforge-one (uno) is hidden by textforge's own: "
         "write top-k@textforge-one to use it\n"

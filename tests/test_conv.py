@@ -7,8 +7,8 @@ import pytest
 from textforge.architectures.conv import (
     LONGEST_LOOK_BACK,
     Conv,
-    lengths_needed,
-    look_backs,
+    compute_look_backs,
+    find_needed_lengths,
 )
 from textforge.backends.numpy.conv import NumpyConv
 from textforge.errors import BundleError, OptionError
@@ -54,7 +54,7 @@ def test_one_hot_input_has_no_embedding():
     [((1, 2, 2), [1]), ((6, 2, 2), [1, 2, 4, 8, 16, 32]), ((3, 4, 3), [3, 9, 27]), ((4, 3, 1), [2] * 4)],
 )
 def test_how_far_layers_look_back(sizes, expected):
-    assert look_backs(*sizes) == expected
+    assert compute_look_backs(*sizes) == expected
 
 
 def test_each_layer_carries_its_last_inputs():
@@ -62,9 +62,9 @@ def test_each_layer_carries_its_last_inputs():
 
 
 def test_of_the_last_positions_only_those_are_needed_that_layers_above_read():
-    assert lengths_needed([2, 4, 8], 100) == [13, 9, 1]
-    assert lengths_needed([2, 4, 8], 10) == [10, 9, 1]
-    assert lengths_needed([2, 4, 8], 0) == [0, 0, 0]
+    assert find_needed_lengths([2, 4, 8], 100) == [13, 9, 1]
+    assert find_needed_lengths([2, 4, 8], 10) == [10, 9, 1]
+    assert find_needed_lengths([2, 4, 8], 0) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 3, "channels": 5, "kernel_size": 4}])

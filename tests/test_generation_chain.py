@@ -6,7 +6,7 @@ from support import letters
 
 import textforge
 from textforge.errors import EncodingError, GenerationError
-from textforge.generation.chain import Chain, expanded
+from textforge.generation.chain import Chain, expand_presets
 from textforge.generation.history import History
 from textforge.samplers.base import Sampler
 from textforge.samplers.greedy import Greedy
@@ -67,14 +67,14 @@ def logits(rows=2):
 
 
 def test_presets_become_their_chains():
-    assert expanded([Greedy(), Twice(4)]) == [
+    assert expand_presets([Greedy(), Twice(4)]) == [
         Greedy(), TopK(4), Temperature(0.5), Greedy(), TopK(5), Temperature(0.5),
     ]  # fmt: skip
 
 
 def test_a_preset_that_contains_itself_is_refused():
     with pytest.raises(GenerationError, match=r"^the preset endless contains itself"):
-        expanded([Endless()])
+        expand_presets([Endless()])
 
 
 @pytest.mark.parametrize("parts", [None, ["greedy"], "greedy", Greedy()])
@@ -86,7 +86,7 @@ def test_a_preset_that_gives_no_samplers_is_refused(parts):
             return parts
 
     with pytest.raises(GenerationError, match=r"^the preset odd must expand to a sequence of samplers, got"):
-        expanded([Odd()])
+        expand_presets([Odd()])
 
 
 def test_samplers_are_applied_in_order():

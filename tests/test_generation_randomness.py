@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textforge.generation.randomness import DRAW, PAGE, DrawNumbers, RandomStreams, stream_key
+from textforge.generation.randomness import DRAW, PAGE, DrawNumbers, RandomStreams, make_stream_key
 
 WORD = (1 << 64) - 1
 
@@ -48,7 +48,7 @@ def test_a_text_has_its_numbers_in_any_company_and_order(texts, page, count):
 
 def test_keys_differ():
     keys = {
-        tuple(stream_key(seed, text, place).tolist())
+        tuple(make_stream_key(seed, text, place).tolist())
         for seed in (0, 1, 2, 1 << 64, (1 << 64) + 1, 1 << 20000)
         for text in range(12)
         for place in range(12)

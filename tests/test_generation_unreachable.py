@@ -12,7 +12,7 @@ from support import PieceEncoder, ScriptedModel, hashed_logits, letters
 import textforge.samplers
 from textforge.encoders.char import CharEncoder
 from textforge.errors import TextforgeWarning
-from textforge.generation.unreachable import missing_characters
+from textforge.generation.unreachable import find_missing_characters
 from textforge.library.generator import TextGenerator
 from textforge.plugins.registry import Plugins
 
@@ -53,7 +53,7 @@ class Spoken(PieceEncoder):
     ],
 )
 def test_what_can_never_come_is_found(encoder, stop, missing):
-    assert missing_characters(stop, encoder) == missing
+    assert find_missing_characters(stop, encoder) == missing
 
 
 @given(st.text("abX\\n", min_size=1, max_size=4), st.integers(0, 1 << 30))
@@ -61,8 +61,8 @@ def test_a_text_that_came_is_never_said_to_be_unable_to(stop, seed):
     encoder = PieceEncoder.of("a", "ab", "bab")
     text = writer(encoder).generate("a", max_tokens=40, seed=seed)
     if stop in text:
-        assert missing_characters(stop, encoder) == ""
-    if missing_characters(stop, encoder):
+        assert find_missing_characters(stop, encoder) == ""
+    if find_missing_characters(stop, encoder):
         assert stop not in text
 
 

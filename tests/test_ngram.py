@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from support import ModelMaker
 
 import textforge
-from textforge.architectures.ngram import Ngram, longest_order, token_bits
+from textforge.architectures.ngram import Ngram, count_token_bits, find_longest_order
 from textforge.backends.numpy.ngram import counts as ngram_counts
 from textforge.backends.numpy.ngram import model as ngram_model
-from textforge.backends.numpy.ngram.beginning import ending_of, occurrences
+from textforge.backends.numpy.ngram.beginning import count_occurrences, take_ending
 from textforge.backends.numpy.ngram.counts import count_tables, estimate_discounts
 from textforge.backends.numpy.ngram.model import NgramModel
 from textforge.errors import BundleError, OptionError, TrainingError
@@ -195,9 +195,9 @@ def test_a_text_that_begins_is_read_by_a_model_of_that_order(case: Any) -> None:
 @given(case=cases)
 def test_occurrences_follow_from_the_longest_ngrams_and_the_ending(case: Any) -> None:
     size, tokens, order, _ = case
-    bits, reference = token_bits(size), Reference(tokens, size, order)
+    bits, reference = count_token_bits(size), Reference(tokens, size, order)
     longest = count_tables(np.array(tokens), size, order)[-1]
-    found = occurrences(longest, order, ending_of(np.array(tokens), order), bits)
+    found = count_occurrences(longest, order, take_ending(np.array(tokens), order), bits)
     for length, table in enumerate(found, start=2):
         expected = {
             sum(token << bits * (length - 1 - place) for place, token in enumerate(ngram)): count
@@ -218,7 +218,7 @@ def test_full_contexts_do_not_depend_on_how_a_text_begins(case: Any) -> None:
     for place in range(text.shape[1]):
         model.step(text[:, place], state)
         if place >= order - 2:
-            expected = np.log(smoothed.probabilities(state.histories, order - 1))
+            expected = np.log(smoothed.compute_probabilities(state.histories, order - 1))
             assert (logits[:, place] == expected).all()
 
 
@@ -259,13 +259,13 @@ def test_counting_in_chunks_changes_nothing(case: Any, chunk: int) -> None:
 def test_tables_are_no_larger_than_what_is_different(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngram_counts, "CHUNK", 100)
     sizes = []
-    merged = ngram_counts._merged
+    merge = ngram_counts._merge
 
     def measured(first: Any, second: Any) -> Any:
         sizes.append(len(first[0]) + len(second[0]))
-        return merged(first, second)
+        return merge(first, second)
 
-    monkeypatch.setattr(ngram_counts, "_merged", measured)
+    monkeypatch.setattr(ngram_counts, "_merge", measured)
     (*_, longest) = count_tables(np.arange(10_000) % 7, 7, 3)
     assert len(longest.keys) == 7
     assert longest.counts.sum() == 9_998
@@ -284,13 +284,13 @@ def test_logits_are_log_probabilities(precision: str, near: float) -> None:
 
 @pytest.mark.parametrize(("size", "order"), [(2, 64), (256, 8), (2**16, 4), (2**32, 2), (3, 32)])
 def test_keys_of_all_64_bits(size: int, order: int) -> None:
-    assert token_bits(size) * order == 64
+    assert count_token_bits(size) * order == 64
     last = size - 1
     tokens = np.array([last] * (order + 3) + [0] + [last] * order + [1, last])
     tables = count_tables(tokens, size, order)
     assert all((table.keys[1:] > table.keys[:-1]).all() for table in tables)
     top = dict(zip(tables[-1].keys.tolist(), tables[-1].counts.tolist(), strict=True))
-    all_last = sum(last << (i * token_bits(size)) for i in range(order))
+    all_last = sum(last << (i * count_token_bits(size)) for i in range(order))
     same = tokens == last
     assert top[all_last] == sum(same[i : i + order].all() for i in range(len(tokens) - order + 1)) >= 5
     if size > 2**16:
@@ -306,7 +306,7 @@ def test_keys_of_all_64_bits(size: int, order: int) -> None:
 
 
 def test_the_order_is_limited_by_the_vocabulary() -> None:
-    assert [longest_order(size) for size in (1, 2, 3, 65, 256, 257, 50_000)] == [64, 64, 32, 9, 8, 7, 4]
+    assert [find_longest_order(size) for size in (1, 2, 3, 65, 256, 257, 50_000)] == [64, 64, 32, 9, 8, 7, 4]
     assert [ngram().create(size, 0).order for size in (65, 512, 513, 50_000)] == [7, 7, 6, 4]
     with pytest.raises(OptionError, match="ngram: order must be <= 4 for a vocabulary of 50000 tokens, got 5"):
         ngram(order=5).create(50_000, 0)

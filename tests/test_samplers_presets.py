@@ -9,7 +9,7 @@ from sampler_cases import sampler
 
 from textforge.components.spec import write_chain
 from textforge.errors import OptionError
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.samplers import _presets
 
 PRESETS = [
@@ -52,7 +52,7 @@ PRESETS = [
 
 @pytest.mark.parametrize(("spec", "chain"), PRESETS)
 def test_presets(spec, chain):
-    assert write_chain(expanded([sampler(f"preset:{spec}")])) == chain
+    assert write_chain(expand_presets([sampler(f"preset:{spec}")])) == chain
     assert sampler(sampler(f"preset:{spec}").spec) == sampler(f"preset:{spec}")
 
 

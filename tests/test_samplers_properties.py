@@ -14,7 +14,7 @@ from sampler_cases import adversarial, context, encoder, names, sampler, softmax
 from support import PieceEncoder
 
 from textforge.errors import GenerationError, OptionError
-from textforge.generation.chain import Chain, expanded
+from textforge.generation.chain import Chain, expand_presets
 from textforge.generation.context import RowContext
 from textforge.generation.drawing import Draw
 from textforge.generation.history import History
@@ -36,7 +36,7 @@ def rows(draw):
 
 
 def chain(name, history, texts, size):
-    parts = expanded([sampler(spec(name))])
+    parts = expand_presets([sampler(spec(name))])
     return Chain(parts, history, seed=3, texts=texts, encoder=encoder(size))
 
 
@@ -97,7 +97,7 @@ def test_a_vocabulary_of_one_token(name):
     history = History(np.array([0, 0, 0], dtype=np.int64), rows=2)
     text = f"{name}" if name == "logit-bias" else spec(name)
     one = PieceEncoder.of("a")
-    found = Chain(expanded([sampler(text)]), history, seed=1, texts=[0, 1], encoder=one)
+    found = Chain(expand_presets([sampler(text)]), history, seed=1, texts=[0, 1], encoder=one)
     for step in range(3):
         assert np.isfinite(found(np.array([[2.5], [-1e300]]), step)).all()
         history.append(np.array([0, 0]))

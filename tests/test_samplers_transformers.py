@@ -14,7 +14,7 @@ import transformers
 from sampler_cases import adversarial, context, sampler, softmax
 from transformers.generation import logits_process as theirs
 
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 
@@ -36,7 +36,7 @@ def judge(processor, logits, tokens=None):
 def ours(spec, logits, tokens=None):
     tokens = np.zeros((len(logits), 1), dtype=np.int64) if tokens is None else tokens
     history = History.of(tokens, tokens.shape[1])
-    for part in expanded([sampler(spec)]):
+    for part in expand_presets([sampler(spec)]):
         where = RowContext(history, seed=1, texts=range(len(logits)), position=0, encoder=context(size=9).encoder)
         logits = part(logits, where)
     return logits

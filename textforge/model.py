@@ -1,4 +1,4 @@
-"""What passes between the rooms: models, their states and their saved form.
+"""Models, their states and their saved form: the interfaces between architectures, backends and the core.
 
 Shapes: B rows (texts generated or trained on at once), T tokens, V the vocabulary's size.
 """
@@ -18,7 +18,7 @@ from textforge.errors import BackendError
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 State = Any
-"""What a model carries from one token to the next: its own affair, passed back to it by the core."""
+"""The memory of a model from one token to the next, of any type: the core only passes it back."""
 StateShape = tuple[int | None, ...]
 """The shape of an array of a state; None stands for the rows, of which there may be any number."""
 Loss = SupportsFloat
@@ -27,7 +27,7 @@ Loss = SupportsFloat
 
 @attrs.frozen(eq=False)
 class SavedModel:
-    """A model in nobody's framework: what a bundle stores, and any backend of its architecture loads."""
+    """A model independent of any framework: a bundle stores it, and any backend of its architecture loads it."""
 
     architecture: str
     options: Mapping[str, Any]
@@ -40,7 +40,7 @@ class SavedModel:
 
 
 class Model(ABC):
-    """Token ids in, logits out."""
+    """A model of text: token ids in, logits of the next token out."""
 
     vocabulary_size: int
     window: int | None = None
@@ -48,17 +48,17 @@ class Model(ABC):
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
-        """The state before the first token, for `batch_size` rows."""
+        """Return the state before the first token, for `batch_size` rows."""
 
     @abstractmethod
     def step(self, ids: Array, state: State) -> npt.NDArray[np.floating[Any]]:
-        """Read one token a row, (B,), and give the logits of the next, (B, V).
+        """Read one token a row, (B,), and return the logits of the next, (B, V).
 
         Advances `state` in place. The result is valid until the next call.
         """
 
     def forward(self, ids: Array, state: State, last_only: bool = False) -> npt.NDArray[np.floating[Any]]:
-        """Read (B, T) tokens and give the logits after each, (B, T, V), or after the last, (B, 1, V).
+        """Read tokens, (B, T), and return the logits after each, (B, T, V), or after the last alone, (B, 1, V).
 
         The same as T calls of `step`; models that can read many tokens at once override it.
         """
@@ -74,7 +74,7 @@ class Model(ABC):
 
     @abstractmethod
     def select(self, state: State, rows: Array) -> State:
-        """A copy of some rows of a state, in this order; a row may come more than once."""
+        """Return a copy of the rows of a state with these indices, (b,), in this order; one may come more than once."""
 
     @abstractmethod
     def save(self) -> SavedModel:
@@ -92,7 +92,7 @@ class Model(ABC):
         raise BackendError(f"{type(self).__name__} can't give its state as arrays: it has no state_arrays()")
 
     def make_state(self, arrays: Arrays) -> State:
-        """Return the state that `state_arrays` gave, of this model or of another backend's.
+        """Return a state from what `state_arrays` returned, of this model or of another backend's.
 
         Raises `BackendError` unless overridden.
         """
@@ -100,7 +100,7 @@ class Model(ABC):
 
 
 class CountingModel(Model):
-    """A model that learns in one reading of the text, such as n-grams."""
+    """A model that is trained in one reading of the text, such as n-grams."""
 
     @property
     def parameters(self) -> int:
@@ -109,45 +109,45 @@ class CountingModel(Model):
 
     @abstractmethod
     def count(self, tokens: Array) -> Self:
-        """Return the model that has learnt these token ids, (n,), memory-mapped and in the smallest type that fits."""
+        """Return a model trained on these token ids alone, (n,), memory-mapped and in the smallest type that fits."""
 
 
 class GradientModel(Model):
-    """A model that learns step by step: the core's training loop trains it."""
+    """A model that is trained by gradient descent, a step at a time, in the core's training loop."""
 
     @abstractmethod
     def begin(self, optimizer: Optimizer, seed: int) -> None:
-        """Get ready to train from here, with fresh moments; dropout is seeded from (`seed`, step)."""
+        """Prepare for training from here, with fresh moments; dropout is seeded from (`seed`, step)."""
 
     @abstractmethod
     def train_step(
         self, inputs: Array, targets: Array, state: State, *, learning_rate: float, step: int
     ) -> tuple[Loss, State]:
-        """One step of gradient descent on `inputs`, (B, T), and the state after them, without gradients.
+        """Take a step of gradient descent on `inputs`, (B, T); return the loss, and the state after them, detached.
 
-        `targets` are (B, T), each the token that follows; or (B,), the token after the last, and then only
-        that one is predicted. `step` counts from 0.
+        `targets`, (B, T), are the tokens that follow each input. Of shape (B,) they are those after the last input,
+        and only these are predicted. `step` counts from 0.
         """
 
     @abstractmethod
     def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
-        """The mean loss without dropout, and the state after, as in `train_step`; nothing is learnt."""
+        """Return the mean loss without dropout, and the state after, as in `train_step`; change no weight."""
 
     @abstractmethod
     def training_arrays(self, state: State) -> Arrays:
-        """What resuming needs beside the weights: moments and the carried state, under canonical names."""
+        """Return what resuming needs beside the weights: moments and the carried state, under canonical names."""
 
     @abstractmethod
     def restore(self, arrays: Arrays) -> State:
-        """Take up what `training_arrays` gave, after `begin`; the state it was given with."""
+        """Restore the moments from what `training_arrays` returned, after `begin`; return the carried state in it."""
 
 
 @attrs.frozen
 class Optimizer:
-    """How weights are changed, by PyTorch's definitions in every backend.
+    """An optimizer and its settings, by PyTorch's definitions in every backend.
 
     ``adam``: betas 0.9 and 0.999, epsilon 1e-8. ``rmsprop``: alpha 0.99, epsilon 1e-8. ``sgd``: momentum 0.9.
-    Before it, gradients are scaled down to a joint norm of `clip_norm`, as in `torch.nn.utils.clip_grad_norm_`.
+    Gradients are first scaled down to a joint norm of `clip_norm`, as in `torch.nn.utils.clip_grad_norm_`.
     """
 
     name: str = "adam"

@@ -1,4 +1,4 @@
-"""Architectures: what a model is, in nobody's framework."""
+"""Architectures: the definitions of models, independent of any framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The architecture interface: what a model is, whatever computes it.
+"""The architecture interface: a model's options, weights and state, whatever computes it.
 
 Shapes: B rows, T tokens, V the vocabulary's size.
 """
@@ -32,7 +32,7 @@ class Weight:
 
     shape: tuple[int, ...]
     initial: FirstValues
-    """First values from the shape and a NumPy generator: `normal(0.5)`, `glorot()`, or a function of yours."""
+    """The function of shape and NumPy generator that draws the first values: `normal(0.5)`, say, or your own."""
     vocabulary_axis: int | None = None
     """The axis along which each token has a row, where there is one: a new token's row is added there."""
 
@@ -43,7 +43,7 @@ class Weight:
 
 
 class Architecture(Component):
-    """A model in nobody's framework: its options, its weights, and the state it carries from token to token.
+    """A model's definition, independent of any framework: its options, its weights, and its state between tokens.
 
     Every option is part of the model. A subclass declares `weights` and `state`; first weights, the check of a saved
     model, the number of its parameters and the shapes of an optimizer's moments follow from them.
@@ -64,7 +64,7 @@ class Architecture(Component):
         """Return the weights by canonical name, in the order in which their first values are drawn."""
 
     def state(self) -> Mapping[str, StateShape]:
-        """Return the shapes of what is carried from token to token, by canonical name; nothing unless overridden."""
+        """Return the shapes of the state's arrays, by canonical name; none unless overridden."""
         return {}
 
     @property

@@ -17,14 +17,20 @@ from textforge.model import Array, Arrays, SavedModel
 
 
 def check_options(saved: SavedModel, declared: Mapping[str, Option]) -> dict[str, Any]:
-    """Return the options of a saved model, each as it is declared; the vocabulary's size is checked too."""
+    """Return the options of a saved model, converted as declared.
+
+    Raises `BundleError` for one that is missing or refused, and for a vocabulary size below 1.
+    """
     if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
         raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
     return {name: _check_option(saved, option) for name, option in declared.items()}
 
 
 def check_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
-    """Return the weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
+    """Return the weights as C-contiguous float32.
+
+    Raises `BundleError` unless they are just those of `shapes`, of these shapes, and finite.
+    """
     check_names_and_shapes(arrays, shapes)
     return {name: _check(name, arrays[name]) for name in shapes}
 
@@ -40,18 +46,18 @@ def _check_option(saved: SavedModel, declared: Option) -> Any:
 
 
 def check_names_and_shapes(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `BundleError` unless there are just these arrays, of these shapes."""
+    """Raise `BundleError` unless the arrays are just those of `shapes`, of these shapes."""
     missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
     if missing:
-        raise BundleError(f"the model lacks the weights {_shortened(missing)}; train it again, or copy it again")
+        raise BundleError(f"the model lacks the weights {_shorten(missing)}; train it again, or copy it again")
     if unknown:
-        raise BundleError(f"the model has weights its options don't speak of: {_shortened(unknown)}")
+        raise BundleError(f"the model has weights its options don't speak of: {_shorten(unknown)}")
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise BundleError(f"the weights {name} have shape {arrays[name].shape}, but the options say {shape}")
 
 
-def _shortened(names: list[str]) -> str:
+def _shorten(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

@@ -55,17 +55,17 @@ class Conv(Architecture):
     dropout: float = option(default=0.1, ge=0, lt=1, help="Share of what each layer adds that is dropped in training.")
 
     def __attrs_post_init__(self) -> None:
-        """Refuse layers that look back further than memory would reach."""
+        """Raise `OptionError` for layers that look back further than `LONGEST_LOOK_BACK` positions in all."""
         super().__attrs_post_init__()
         try:
-            look_backs(self.num_layers, self.kernel_size, self.dilation_growth)
+            compute_look_backs(self.num_layers, self.kernel_size, self.dilation_growth)
         except ValueError as error:
             raise OptionError(f"{self.title()}{error}") from None
 
     @property
     def look_backs(self) -> list[int]:
-        """Positions before its newest that each layer reads from."""
-        return look_backs(self.num_layers, self.kernel_size, self.dilation_growth)
+        """The number of earlier positions that each layer reads."""
+        return compute_look_backs(self.num_layers, self.kernel_size, self.dilation_growth)
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         channels, embedding_size = self.channels, self.embedding_size
@@ -90,7 +90,7 @@ class Conv(Architecture):
         return {f"conv.{layer}": (None, length, self.channels) for layer, length in enumerate(self.look_backs)}
 
     def _gated_kernel(self) -> FirstValues:
-        """Return values N(0, 1 / inputs), those that are added to x smaller by the root of the number of layers.
+        """Return first values N(0, 1 / inputs); those of the values added to x are divided by sqrt(layers).
 
         So x is about as large after many layers as after few.
         """
@@ -103,12 +103,12 @@ class Conv(Architecture):
         return draw
 
 
-def look_backs(num_layers: int, kernel_size: int, dilation_growth: int) -> list[int]:
-    """How many positions before its newest each layer reads from: (K - 1) * dilation.
+def compute_look_backs(num_layers: int, kernel_size: int, dilation_growth: int) -> list[int]:
+    """Return the number of earlier positions that each layer reads: (K - 1) * dilation.
 
-    Raises `ValueError` where they are too many to keep.
+    Raises `ValueError` where they are more than `LONGEST_LOOK_BACK` in all.
 
-    >>> look_backs(num_layers=4, kernel_size=3, dilation_growth=2)
+    >>> compute_look_backs(num_layers=4, kernel_size=3, dilation_growth=2)
     [2, 4, 8, 16]
     """
     found: list[int] = []
@@ -124,12 +124,12 @@ def look_backs(num_layers: int, kernel_size: int, dilation_growth: int) -> list[
     return found
 
 
-def lengths_needed(look_backs: Sequence[int], length: int) -> list[int]:
-    """Of how many last positions each layer must give its output, where only the last position's logits are wanted.
+def find_needed_lengths(look_backs: Sequence[int], length: int) -> list[int]:
+    """Return the number of last positions at which each layer is computed, for the logits of the last one alone.
 
-    The others no layer above reads, nor will later: what a layer keeps is among them.
+    No layer above reads the outputs at earlier positions, now or later.
 
-    >>> lengths_needed([1, 2, 4], length=100)
+    >>> find_needed_lengths([1, 2, 4], length=100)
     [7, 5, 1]
     """
     return [min(length, 1 + sum(look_backs[above:])) for above in range(1, len(look_backs) + 1)]

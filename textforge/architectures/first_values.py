@@ -10,11 +10,11 @@ import numpy as np
 from textforge.model import Array
 
 FirstValues = Callable[[tuple[int, ...], np.random.Generator], Array]
-"""Gives the first values of an array of that shape, in any floating-point type."""
+"""A function that returns the first values of an array of that shape, in any floating-point type."""
 
 
 def normal(deviation: float) -> FirstValues:
-    """Return values drawn from N(0, `deviation`²).
+    """Return a function that draws from N(0, `deviation`²).
 
     >>> normal(0.5)((2, 3), np.random.default_rng(1)).shape
     (2, 3)
@@ -23,7 +23,7 @@ def normal(deviation: float) -> FirstValues:
 
 
 def glorot() -> FirstValues:
-    """Return uniform values of variance 2 / (rows + columns), of a matrix.
+    """Return a function that draws a matrix of uniform values with variance 2 / (rows + columns).
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
     """
@@ -36,7 +36,7 @@ def glorot() -> FirstValues:
 
 
 def orthogonal() -> FirstValues:
-    """Return a matrix with orthonormal columns, whose signs are made unique.
+    """Return a function that draws a matrix with orthonormal columns.
 
     Source: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
     networks", 2013.
@@ -44,11 +44,11 @@ def orthogonal() -> FirstValues:
 
     def draw(shape: tuple[int, ...], random: np.random.Generator) -> Array:
         orthonormal, upper = np.linalg.qr(random.normal(size=shape))
-        return orthonormal * np.sign(np.diag(upper))
+        return orthonormal * np.sign(np.diag(upper))  # the signs that make the decomposition unique
 
     return draw
 
 
 def zeros() -> FirstValues:
-    """Return zeros."""
+    """Return a function that returns zeros."""
     return lambda shape, random: np.zeros(shape)

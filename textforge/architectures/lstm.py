@@ -50,7 +50,7 @@ class LSTM(Architecture):
             one_hot = layer == 0 and self.embedding_size is None
             found[f"lstm.{layer}.input_weight"] = Weight((4 * size, input_size), glorot(), 1 if one_hot else None)
             found[f"lstm.{layer}.recurrent_weight"] = Weight((4 * size, size), orthogonal())
-            found[f"lstm.{layer}.bias"] = Weight((4 * size,), remembering)
+            found[f"lstm.{layer}.bias"] = Weight((4 * size,), draw_biases)
         found["output.weight"] = Weight((vocabulary_size, size), glorot(), vocabulary_axis=0)
         found["output.bias"] = Weight((vocabulary_size,), zeros(), vocabulary_axis=0)
         return found
@@ -59,8 +59,8 @@ class LSTM(Architecture):
         return dict.fromkeys(("hidden", "cell"), (self.num_layers, None, self.hidden_size))
 
 
-def remembering(shape: tuple[int, ...], random: np.random.Generator) -> Array:
-    """Return biases, (4H,), that are zero but for the forget gate's: it remembers, until taught otherwise."""
+def draw_biases(shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    """Return biases, (4H,): one for the forget gate, so that the cell remembers at first, and zero for the others."""
     values = np.zeros(shape)
     quarter = shape[0] // 4
     values[quarter : 2 * quarter] = 1.0

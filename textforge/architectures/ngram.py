@@ -35,9 +35,9 @@ USUAL_ORDER = 7
 ENDING = "ngram.ending"
 KEY_BITS = 64
 DISCOUNTS = 3
-"""One for n-grams counted once, one for twice, one for all others."""
+"""The number of discounts of a length: for n-grams counted once, twice, and more often."""
 PLAIN_DISCOUNT = 0.5
-"""A discount where a text is too small to estimate one."""
+"""The discount where a text is too small to estimate one."""
 
 
 class Ngram(Architecture):
@@ -57,19 +57,19 @@ class Ngram(Architecture):
     )
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
-        """Return nothing: what is counted has no shape beforehand."""
+        """Return no weights: the shapes of the tables follow from the text."""
         return {}
 
     def state(self) -> Mapping[str, StateShape]:
         return {"histories": (None,), "length": (None,)}
 
     def create(self, vocabulary_size: int, seed: int) -> SavedModel:
-        """Return a model that has read nothing: every token is as likely as any other."""
+        """Return a model of no text: all tokens are equally likely."""
         order = self._order_for(vocabulary_size)
         arrays: Arrays = {ENDING: np.zeros(0, np.uint64)}
         for length in range(1, order + 1):
             empty = np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.full(DISCOUNTS, PLAIN_DISCOUNT)
-            arrays |= dict(zip(table_names(length), empty, strict=True))
+            arrays |= dict(zip(name_tables(length), empty, strict=True))
         return SavedModel(self.name, {"order": order}, vocabulary_size, arrays)
 
     def check(self, saved: SavedModel) -> Arrays:
@@ -79,13 +79,13 @@ class Ngram(Architecture):
         of range.
         """
         order = check_options(saved, self.options())["order"]
-        longest = longest_order(saved.vocabulary_size)
+        longest = find_longest_order(saved.vocabulary_size)
         if order is None or order > longest:
             raise BundleError(
                 f"the model's order must be a whole number from 1 to {longest} for its {saved.vocabulary_size} tokens, "
                 f"got {order!r}"
             )
-        _check_names(saved, {name for length in range(1, order + 1) for name in table_names(length)} | {ENDING})
+        _check_names(saved, {name for length in range(1, order + 1) for name in name_tables(length)} | {ENDING})
         for length in range(1, order + 1):
             _check_table(saved, length)
         _check_ending(saved, order)
@@ -96,7 +96,7 @@ class Ngram(Architecture):
         return sum(array.size for name, array in saved.arrays.items() if name.endswith(".keys"))
 
     def _order_for(self, vocabulary_size: int) -> int:
-        longest = longest_order(vocabulary_size)
+        longest = find_longest_order(vocabulary_size)
         if self.order is None:
             return min(USUAL_ORDER, longest)
         if self.order > longest:
@@ -107,26 +107,26 @@ class Ngram(Architecture):
         return self.order
 
 
-def token_bits(vocabulary_size: int) -> int:
-    """The bits of a token in a key."""
+def count_token_bits(vocabulary_size: int) -> int:
+    """Return the number of bits that a token takes in a key."""
     return max(1, (vocabulary_size - 1).bit_length())
 
 
-def longest_order(vocabulary_size: int) -> int:
-    """The length of the longest n-grams that fit into a key.
+def find_longest_order(vocabulary_size: int) -> int:
+    """Return the length of the longest n-grams that fit into a key.
 
-    >>> longest_order(65), longest_order(50_000)
+    >>> find_longest_order(65), find_longest_order(50_000)
     (9, 4)
     """
-    return KEY_BITS // token_bits(vocabulary_size)
+    return KEY_BITS // count_token_bits(vocabulary_size)
 
 
-def low_bits(bits: int) -> np.uint64:
-    """A mask of so many bits."""
+def mask_low_bits(bits: int) -> np.uint64:
+    """Return a mask of the lowest `bits` bits."""
     return np.uint64((1 << bits) - 1)
 
 
-def table_names(length: int) -> tuple[str, str, str]:
+def name_tables(length: int) -> tuple[str, str, str]:
     """Return the canonical names of a table's keys, counts and discounts."""
     return f"ngram.{length}.keys", f"ngram.{length}.counts", f"ngram.{length}.discounts"
 
@@ -146,43 +146,47 @@ def _check_ending(saved: SavedModel, order: int) -> None:
         wrong = f"has tokens beyond the vocabulary of {saved.vocabulary_size}"
     else:
         return
-    raise _damaged(ENDING, wrong)
+    raise _make_damage_error(ENDING, wrong)
 
 
-def _damaged(name: str, wrong: str) -> BundleError:
+def _make_damage_error(name: str, wrong: str) -> BundleError:
     return BundleError(f"the array {name} {wrong}; train the model again, or copy it again")
 
 
 def _check_table(saved: SavedModel, length: int) -> None:
-    names = table_names(length)
+    names = name_tables(length)
     keys, counts, discounts = (saved.arrays[name] for name in names)
-    faults = _key_fault(keys, length, saved.vocabulary_size), _count_fault(counts, keys), _discount_fault(discounts)
+    faults = (
+        _find_key_fault(keys, length, saved.vocabulary_size),
+        _find_count_fault(counts, keys),
+        _find_discount_fault(discounts),
+    )
     for name, wrong in zip(names, faults, strict=True):
         if wrong:
-            raise _damaged(name, wrong)
+            raise _make_damage_error(name, wrong)
 
 
-def _key_fault(keys: Array, length: int, vocabulary_size: int) -> str:
+def _find_key_fault(keys: Array, length: int, vocabulary_size: int) -> str:
     if keys.dtype != np.uint64 or keys.ndim != 1:
         return f"must be one row of uint64, got {keys.dtype} of shape {keys.shape}"
     if not (keys[1:] > keys[:-1]).all():
         return "must be sorted, each key once"
-    bits = token_bits(vocabulary_size)
+    bits = count_token_bits(vocabulary_size)
     if length * bits < KEY_BITS and (keys >> np.uint64(length * bits)).any():
         return f"has keys of more than {length} tokens"
     for place in range(length):
-        if ((keys >> np.uint64(place * bits)) & low_bits(bits) >= vocabulary_size).any():
+        if ((keys >> np.uint64(place * bits)) & mask_low_bits(bits) >= vocabulary_size).any():
             return f"has tokens beyond the vocabulary of {vocabulary_size}"
     return ""
 
 
-def _count_fault(counts: Array, keys: Array) -> str:
+def _find_count_fault(counts: Array, keys: Array) -> str:
     if counts.dtype not in (np.uint32, np.uint64) or counts.shape != keys.shape:
         return f"must be uint32 or uint64, one for each of {keys.size} keys, got {counts.dtype} of shape {counts.shape}"
     return "" if counts.all() else "must not be 0 anywhere"
 
 
-def _discount_fault(discounts: Array) -> str:
+def _find_discount_fault(discounts: Array) -> str:
     if discounts.dtype != np.float64 or discounts.shape != (DISCOUNTS,):
         return f"must be {DISCOUNTS} numbers in float64, got {discounts.dtype} of shape {discounts.shape}"
     if not ((discounts > 0) & (discounts <= np.arange(1, DISCOUNTS + 1))).all():

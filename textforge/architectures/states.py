@@ -1,4 +1,4 @@
-"""States as arrays: what one backend carries on, as another takes it up."""
+"""States as arrays, by which one backend takes up the state of another."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from textforge.model import Arrays, StateShape
 
 
 def count_rows(arrays: Arrays, shapes: Mapping[str, StateShape]) -> int:
-    """Return the number of rows of a state, whose arrays must be just these, of these shapes.
+    """Return the number of rows of a state.
 
-    Raises `BackendError` otherwise.
+    Raises `BackendError` unless its arrays are just those of `shapes`, of these shapes, all with as many rows.
 
     >>> import numpy as np
     >>> count_rows({"hidden": np.zeros((1, 4, 8))}, {"hidden": (1, None, 8)})

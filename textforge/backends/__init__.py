@@ -1,4 +1,4 @@
-"""Backends: what computes models."""
+"""Backends: the computation of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backend interface: what computes models."""
+"""The backend interface: the computation of models by a framework."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from textforge.model import Model, SavedModel
 
 
 class Backend(Component):
-    """A way to compute models of any architecture that it has an implementation of.
+    """A framework that computes the models of those architectures for which it has an implementation.
 
-    Every option says how to run, none what the model is. Its module is light: the framework is imported only when a
-    model is made. Implementations are found by the names of backend and architecture, as plugins register them by
-    `register_implementations`.
+    Its options concern the computation alone, never the model. Its module is light: the framework is imported only when
+    a model is made. Implementations are found by the names of backend and architecture, under which plugins register
+    them in `register_implementations`.
     """
 
     frameworks: ClassVar[tuple[str, ...]] = ()
-    """The distributions that compute, such as ``torch``: a bundle records their versions."""
+    """The distributions of the framework, such as ``torch``: a bundle records their versions."""
     trains: ClassVar[bool] = True
-    """Whether its implementations can be trained, unless one is registered to say otherwise."""
+    """True where its implementations can be trained; one may be registered to say otherwise."""
     training_priority: ClassVar[int] = 0
     """Rank among the backends that can train an architecture: the highest does unless another is asked for."""
     running_priority: ClassVar[int] = 0
@@ -38,9 +38,9 @@ class Backend(Component):
 
     @abstractmethod
     def load(self, saved: SavedModel, architecture: Architecture, implementation: Any) -> Model:
-        """Return a saved model, run by this backend.
+        """Return a saved model as a `Model` of this backend.
 
-        `implementation` is what was registered for the backend and the architecture. The arrays of `saved` have been
+        `implementation` is the object registered for the backend and the architecture. The arrays of `saved` have been
         checked by the architecture, and may not be written to. Raises `textforge.errors.BackendError` where a device
         is missing.
         """

@@ -1,4 +1,4 @@
-"""Defaults among what is installed: which architecture is trained, by which backend, and which backend runs it.
+"""Defaults among the installed components: the architecture that is trained, and the backends to train and run it.
 
 They follow from what architectures and backends declare of themselves (`priority`, `training_priority`,
 `running_priority`, `trains`), never from a name here.
@@ -38,27 +38,30 @@ def choose_trained(
     """Return the architecture to train and the backend to train it with.
 
     Unless given, the architecture is the one of the highest priority that the backend, or any, trains; the backend is
-    the one of the highest training priority that trains the architecture. Raises `BackendError` where nothing does.
+    the one of the highest training priority that trains the architecture. Raises `BackendError` where there is none.
     """
     chosen = None if architecture is None else find_architecture(plugins, architecture)
     computing = None if backend is None else find_backend(plugins, backend, chosen)
     if chosen is None:
-        chosen = _default_architecture(plugins, computing)
+        chosen = _choose_default_architecture(plugins, computing)
     if computing is None:
-        computing = plugins.backend(_default_trainer(plugins, chosen.name))
-    elif not any(found.backend == computing.name for found in trainers(plugins, chosen.name)):
-        raise _refusal(plugins, computing.name, chosen.name)
+        computing = plugins.backend(_choose_default_trainer(plugins, chosen.name))
+    elif not any(found.backend == computing.name for found in find_trainers(plugins, chosen.name)):
+        raise _make_refusal(plugins, computing.name, chosen.name)
     return chosen, computing
 
 
 def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architecture:
-    """Return the architecture that a spec names; raises `OptionError` for an option of the backends'."""
+    """Return the architecture that a spec names; raise `OptionError` where an option of it is a backend's."""
     try:
         architecture: Architecture = plugins.architecture(spec)
     except OptionError as error:
-        parsed = _parsed(spec)
-        backends = sorted(_classes(plugins, "backend"), key=lambda cls: -cls.training_priority)
-        if parsed is None or not (misplaced := _misplaced(parsed, plugins.find("architecture", parsed.name), backends)):
+        parsed = _parse(spec)
+        backends = sorted(_list_classes(plugins, "backend"), key=lambda cls: -cls.training_priority)
+        if parsed is None:
+            raise
+        misplaced = _find_misplaced(parsed, plugins.find("architecture", parsed.name), backends)
+        if misplaced is None:
             raise
         name, cls = misplaced
         spec = f"{cls.name}:{name}={parsed.pairs[name]}"
@@ -67,15 +70,15 @@ def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architectur
 
 
 def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architecture | None = None) -> Backend:
-    """Return the backend that a spec names; raises `OptionError` for an option of the architecture's."""
+    """Return the backend that a spec names; raise `OptionError` where an option of it is an architecture's."""
     try:
         backend: Backend = plugins.backend(spec)
     except OptionError as error:
-        parsed = _parsed(spec)
+        parsed = _parse(spec)
         if parsed is None:
             raise
         backend_class = plugins.find("backend", parsed.name)
-        misplaced = _misplaced(parsed, backend_class, _candidates(plugins, parsed.name, architecture))
+        misplaced = _find_misplaced(parsed, backend_class, _list_candidates(plugins, parsed.name, architecture))
         if misplaced is None:
             raise
         name, cls = misplaced
@@ -91,12 +94,12 @@ def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architectu
     return backend
 
 
-def _parsed(spec: object) -> Spec | None:
+def _parse(spec: object) -> Spec | None:
     return parse_spec(spec) if isinstance(spec, str) else None
 
 
-def _misplaced(parsed: Spec, cls: type[Any], others: Iterable[type[Any]]) -> tuple[str, type[Any]] | None:
-    """Return the first option of a spec that its class lacks and one of the others has, and that one."""
+def _find_misplaced(parsed: Spec, cls: type[Any], others: Iterable[type[Any]]) -> tuple[str, type[Any]] | None:
+    """Return the first option of a spec that its class lacks and another class has, with that class; None for none."""
     for name in parsed.pairs:
         for other in others:
             if name not in cls.options() and name in other.options():
@@ -104,30 +107,30 @@ def _misplaced(parsed: Spec, cls: type[Any], others: Iterable[type[Any]]) -> tup
     return None
 
 
-def _candidates(plugins: Plugins, backend: str, architecture: Architecture | None) -> list[type[Architecture]]:
+def _list_candidates(plugins: Plugins, backend: str, architecture: Architecture | None) -> list[type[Architecture]]:
     """Return the architectures that an option may have been meant for, the likeliest first."""
     if architecture is not None:
         return [type(architecture)]
     implemented = {each.architecture for each in plugins.implementations() if each.backend == backend}
-    classes = _classes(plugins, "architecture")
+    classes = _list_classes(plugins, "architecture")
     return sorted(classes, key=lambda cls: (cls.name not in implemented, -cls.priority))
 
 
-def _classes(plugins: Plugins, kind: str) -> list[Any]:
+def _list_classes(plugins: Plugins, kind: str) -> list[Any]:
     return [component.cls for component in plugins.components(kind)]
 
 
-def runners(plugins: Plugins, architecture: str) -> list[Implementation]:
-    """Return the implementations of an architecture whose backend is installed, those to be preferred first."""
+def find_runners(plugins: Plugins, architecture: str) -> list[Implementation]:
+    """Return the implementations of an architecture whose backend is installed, by falling running priority."""
     installed = plugins.names("backend")
     found = [each for each in plugins.implementations() if each.architecture == architecture]
     ranked = {each.backend: each for each in found if each.backend in installed}
     return sorted(ranked.values(), key=lambda each: -plugins.find("backend", each.backend).running_priority)
 
 
-def trainers(plugins: Plugins, architecture: str) -> list[Implementation]:
-    """Return those of them that can be trained, by training priority."""
-    able = [each for each in runners(plugins, architecture) if _trains(plugins, each)]
+def find_trainers(plugins: Plugins, architecture: str) -> list[Implementation]:
+    """Return the implementations of an architecture that can be trained, by falling training priority."""
+    able = [each for each in find_runners(plugins, architecture) if _trains(plugins, each)]
     return sorted(able, key=lambda each: -plugins.find("backend", each.backend).training_priority)
 
 
@@ -138,16 +141,16 @@ def _trains(plugins: Plugins, implementation: Implementation) -> bool:
     return trains
 
 
-def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architecture:
-    for cls in sorted(_classes(plugins, "architecture"), key=lambda cls: -cls.priority):
-        able = [each.backend for each in trainers(plugins, cls.name)]
+def _choose_default_architecture(plugins: Plugins, backend: Backend | None) -> Architecture:
+    for cls in sorted(_list_classes(plugins, "architecture"), key=lambda cls: -cls.priority):
+        able = [each.backend for each in find_trainers(plugins, cls.name)]
         if cls.priority > 0 and (able if backend is None else backend.name in able):
             architecture: Architecture = plugins.architecture(cls.name)
             return architecture
     if backend is None:
         raise BackendError("no installed backend trains any architecture; `textforge plugins` says what is installed")
     named = [each.architecture for each in plugins.implementations() if each.backend == backend.name]
-    trained = [name for name in named if backend.name in [each.backend for each in trainers(plugins, name)]]
+    trained = [name for name in named if backend.name in [each.backend for each in find_trainers(plugins, name)]]
     if len(trained) == 1:
         only: Architecture = plugins.architecture(trained[0])
         return only
@@ -159,19 +162,19 @@ def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architec
     raise BackendError(f"the backend {backend.name} runs trained models but trains none of the installed architectures")
 
 
-def _default_trainer(plugins: Plugins, architecture: str) -> str:
-    if able := trainers(plugins, architecture):
+def _choose_default_trainer(plugins: Plugins, architecture: str) -> str:
+    if able := find_trainers(plugins, architecture):
         return able[0].backend
     notes = plugins.notes()
     message = f"no installed backend trains the architecture {architecture!r}: install the plugin of one that does"
     raise BackendError(f"{message} ({'; '.join(notes)})" if notes else message)
 
 
-def _refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
-    """Return the error that says why a backend can't train an architecture, and which ones can."""
-    runs = any(each.backend == backend for each in runners(plugins, architecture))
+def _make_refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
+    """Return the error of a backend that can't train an architecture, which names those that can."""
+    runs = any(each.backend == backend for each in find_runners(plugins, architecture))
     problem = "only runs trained models of" if runs else "has no implementation of"
-    able = [each.backend for each in trainers(plugins, architecture)]
+    able = [each.backend for each in find_trainers(plugins, architecture)]
     message = f"the backend {backend} {problem} the architecture {architecture!r}; "
     if not able:
         return BackendError(f"{message}no installed backend trains it")
@@ -181,18 +184,18 @@ def _refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
 def choose_runner(
     plugins: Plugins, saved: SavedModel, spec: str | Backend | None, plugin: str | None = None
 ) -> Backend:
-    """Return the backend to run a trained model with: as asked for, else of the highest running priority.
+    """Return the backend to run a trained model with: the one given, else that of the highest running priority.
 
-    `plugin` is what brought the model's architecture. Raises `BackendError` for a backend that doesn't implement the
-    architecture and where none does, and `OptionError` for an option that is the model's own.
+    `plugin` is the plugin that brought the model's architecture. Raises `BackendError` for a backend that doesn't
+    implement the architecture and where none does, and `OptionError` for an option that is the model's own.
     """
     if spec is None:
-        spec = default_runner(plugins, saved.architecture, plugin)
-    parsed = _parsed(spec)
+        spec = choose_default_runner(plugins, saved.architecture, plugin)
+    parsed = _parse(spec)
     if parsed is not None:
         _refuse_model_options(plugins, saved, parsed)
     backend = find_backend(plugins, spec)
-    able = [each.backend for each in runners(plugins, saved.architecture)]
+    able = [each.backend for each in find_runners(plugins, saved.architecture)]
     if backend.name not in able:
         raise BackendError(
             f"the backend {backend.name} doesn't implement the architecture {saved.architecture!r}; "
@@ -211,12 +214,12 @@ def _refuse_model_options(plugins: Plugins, saved: SavedModel, parsed: Spec) -> 
             )
 
 
-def default_runner(plugins: Plugins, architecture: str, plugin: str | None = None) -> str:
-    """Return the name of what runs an architecture unless something else is asked for.
+def choose_default_runner(plugins: Plugins, architecture: str, plugin: str | None = None) -> str:
+    """Return the name of the backend that runs an architecture by default.
 
-    Raises `BackendError` where nothing does.
+    Raises `BackendError` where none does.
     """
-    if able := runners(plugins, architecture):
+    if able := find_runners(plugins, architecture):
         return able[0].backend
     source = f" of the plugin {plugin!r}" if plugin else ""
     implemented = sorted({each.backend for each in plugins.implementations() if each.architecture == architecture})
@@ -228,7 +231,7 @@ def default_runner(plugins: Plugins, architecture: str, plugin: str | None = Non
     raise BackendError(f"{message}: install the plugin that brings it, or ", NAME_PLUGIN)
 
 
-def architecture_of(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
+def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
     """Return the architecture of a saved model, with the model's options.
 
     Raises `BundleError` where no plugin brings it, or an option is missing, unknown or refused.
@@ -248,11 +251,11 @@ def architecture_of(plugins: Plugins, saved: SavedModel, plugin: str | None = No
 def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
     """Return a saved model, checked by its architecture and run by a backend.
 
-    Raises `BundleError` for weights or options that aren't the architecture's, and also for what neither architecture
-    nor backend foresaw: options that were edited, say.
+    Raises `BundleError` for weights or options that aren't the architecture's, and for errors of a damaged or edited
+    model that neither architecture nor backend foresaw.
     """
     try:
-        architecture = architecture_of(plugins, saved)
+        architecture = restore_architecture(plugins, saved)
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
         implementation = plugins.implementation(backend.name, saved.architecture)
         backend.require()

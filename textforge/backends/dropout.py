@@ -1,4 +1,4 @@
-"""Dropout masks that depend on nothing but the seed and the step, the same in every framework."""
+"""Dropout masks that depend on the seed and the step alone, and are the same in every framework."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEVELS = 1 << 16
-"""A share is dropped to within one part of so many: 16 random bits decide."""
+"""The parts to which a share is rounded, as 16 random bits decide."""
 
 
 class DropoutMasks:
@@ -25,16 +25,16 @@ class DropoutMasks:
         self._kept = max(1, round((1.0 - share) * LEVELS))
         self._bits = np.random.SFC64(np.random.SeedSequence((seed, step)))
         self.scale = LEVELS / self._kept
-        """What the values that are kept are multiplied with, so that the mean stays."""
+        """The factor of the values that are kept, so that the mean stays."""
 
     def __call__(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-        """The next mask of the step: which values are kept."""
+        """Return the next mask of the step, of this shape: true for values that are kept."""
         size = int(np.prod(shape))
         raw = self._bits.random_raw(-(-size // 4)).view(np.uint16)[:size]
         mask: npt.NDArray[np.bool_] = (raw < self._kept).reshape(shape)
         return mask
 
 
-def dropout_seed(seed: int, step: int) -> int:
-    """64 bits from which a device that can't take masks from NumPy draws those of a step."""
+def make_dropout_seed(seed: int, step: int) -> int:
+    """Return a seed of 64 bits for the masks of a step, for a device that can't take them from NumPy."""
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])

@@ -1,4 +1,4 @@
-"""What models of every framework share: saving, and refusing to train before they are ready."""
+"""The base of models in a framework: saving, and checks before training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from textforge.errors import BackendError
 from textforge.model import Array, Arrays, GradientModel, SavedModel, StateShape
 
 STATE = "state/"
-"""What the names of a carried state's arrays begin with in a checkpoint."""
+"""The prefix of the names of a carried state's arrays in a checkpoint."""
 
 
 class SavedNetwork(Protocol):
-    """A network that gives its weights under canonical names."""
+    """A network that returns its weights under canonical names."""
 
     def save(self) -> Arrays:
         """Return a float32 copy of the weights."""
@@ -26,7 +26,7 @@ class FrameworkModel(GradientModel):
     """
 
     framework: str
-    """Name of the backend, for messages."""
+    """The name of the backend, for messages."""
     network: SavedNetwork
 
     def __init__(self, saved: SavedModel, architecture: Architecture, precision: str) -> None:
@@ -40,7 +40,7 @@ class FrameworkModel(GradientModel):
 
     @property
     def dropout(self) -> float:
-        """Share of values dropped in training: the architecture's option of that name, or none."""
+        """The share of values dropped in training: the architecture's option of that name, or 0."""
         return float(getattr(self.architecture, "dropout", 0.0))
 
     def save(self) -> SavedModel:
@@ -48,15 +48,15 @@ class FrameworkModel(GradientModel):
         return SavedModel(self.architecture.name, options, self.vocabulary_size, self.network.save(), self.window)
 
     def check_precision(self) -> None:
-        """Raise `BackendError` for a precision that weights kept in float32 can't be trained in."""
+        """Raise `BackendError` for float64, in which weights that are kept in float32 can't be trained."""
         if self.precision == "float64":
             raise BackendError(
                 f"{self.framework}: precision=float64 is for generating and evaluating, since weights are kept in "
                 "float32: train with precision=float32 or bfloat16"
             )
 
-    def not_begun(self) -> BackendError:
-        """Return the error of a model that is to be trained before `begin`."""
+    def make_unready_error(self) -> BackendError:
+        """Return the error of training a model before `begin`."""
         return BackendError(
             f"{self.framework}: the model is not ready to be trained: call begin(optimizer, seed) first"
         )

@@ -1,10 +1,10 @@
-"""What resuming needs beside the weights, under names that every backend shares.
+"""The arrays that resuming needs beside the weights, under names that every backend shares.
 
     optimizer.step              (1,): steps done
     moment1/{weight}, …         an optimizer's moments, each of its weight's shape: see `MOMENTS`
     state/{name}                the carried state, rows along one axis
 
-So a run that one backend interrupts another goes on with. Whatever is wrong raises `BundleError`.
+So one backend can go on with a run of another. Whatever is wrong raises `BundleError`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ MOMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The moments of each optimizer: means of gradients and of their squares, or the momentum."""
 
 
-def moments_of(optimizer: str, backend: str) -> tuple[str, ...]:
-    """The moments of an optimizer. Raises `BackendError` for one there isn't."""
+def list_moments(optimizer: str, backend: str) -> tuple[str, ...]:
+    """Return the names of an optimizer's moments; raise `BackendError` for an unknown optimizer."""
     if optimizer not in MOMENTS:
         raise BackendError(f"{backend}: there is no optimizer {optimizer!r}; choose one of {', '.join(MOMENTS)}")
     return MOMENTS[optimizer]
 
 
 def check_moments(arrays: Arrays, optimizer: str, weights: Mapping[str, tuple[int, ...]]) -> int:
-    """The steps done, where all moments of weights of these shapes are there."""
+    """Return the number of steps done; raise `BundleError` unless there are all moments of weights of these shapes."""
     shapes: dict[str, tuple[int, ...]] = {STEP: (1,)}
     for moment in MOMENTS[optimizer]:
         shapes |= {f"{moment}/{name}": shape for name, shape in weights.items()}
@@ -47,9 +47,12 @@ def check_moments(arrays: Arrays, optimizer: str, weights: Mapping[str, tuple[in
     return int(np.ravel(arrays[STEP])[0])
 
 
-def carried_state(arrays: Arrays, shapes: Mapping[str, StateShape]) -> Arrays:
-    """The carried state, by its names, each array of its shape and all of as many rows."""
-    state = {name: _carried(f"{STATE}{name}", arrays, shape) for name, shape in shapes.items()}
+def read_carried_state(arrays: Arrays, shapes: Mapping[str, StateShape]) -> Arrays:
+    """Return the carried state, by its names.
+
+    Raises `BundleError` for an array that is missing or of another shape, and for unequal numbers of rows.
+    """
+    state = {name: _read_carried(f"{STATE}{name}", arrays, shape) for name, shape in shapes.items()}
     rows = {name: state[name].shape[shape.index(None)] for name, shape in shapes.items()}
     for name, count in rows.items():
         first = next(iter(rows))
@@ -61,14 +64,14 @@ def carried_state(arrays: Arrays, shapes: Mapping[str, StateShape]) -> Arrays:
     return state
 
 
-def _carried(name: str, arrays: Arrays, shape: StateShape) -> Array:
+def _read_carried(name: str, arrays: Arrays, shape: StateShape) -> Array:
     found = arrays.get(name)
-    if found is None or not _fits(found.shape, shape):
+    if found is None or not _has_shape(found.shape, shape):
         given = "nothing" if found is None else f"shape {found.shape}"
         wanted = ", ".join("rows" if size is None else str(size) for size in shape)
         raise BundleError(f"the checkpoint has {given} for {name}, but ({wanted}) is needed: train from the start")
     return found
 
 
-def _fits(found: tuple[int, ...], shape: StateShape) -> bool:
+def _has_shape(found: tuple[int, ...], shape: StateShape) -> bool:
     return len(found) == len(shape) and all(wanted in (None, size) for size, wanted in zip(found, shape, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from textforge.backends.choose import default_runner
+from textforge.backends.choose import choose_default_runner
 from textforge.components.component import Component
 from textforge.encoders.base import Encoder
 from textforge.model import Model, SavedModel
@@ -50,7 +50,7 @@ def collect_contents(model: Model, encoder: Encoder, plugins: Plugins) -> Bundle
     Raises `BackendError` where no installed backend runs its architecture.
     """
     saved = model.save()
-    backend = default_runner(plugins, saved.architecture)
+    backend = choose_default_runner(plugins, saved.architecture)
     return BundleContents(
         encoder=encoder,
         model=saved,

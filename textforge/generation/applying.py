@@ -31,28 +31,28 @@ def apply_samplers(
     seed: int | None = None,
     plugins: Plugins | None = None,
 ) -> Logits:
-    """Return what a chain of samplers leaves of logits, (B, V), computed as in one step of a run.
+    """Return the logits that a chain of samplers makes of `logits`, (B, V), computed as in one step of a run.
 
     `samplers` is a chain as `TextGenerator.generate` takes it. `logits` is any array of numbers, (B, V), and is
-    not changed; the result is an array of its own, (B, V) float64, with minus infinity for what is ruled out.
+    not changed; the result is an array of its own, (B, V) float64, with minus infinity for tokens that are ruled out.
     `tokens`, (B, t), are the ids that each text has so far; without them the texts are empty. The first
-    `prompt_length` of them, all unless given, are the prompt. `step`, the tokens generated so far, is what is left
-    of them unless given. `encoder` is what samplers ask for the text of tokens; some refuse to work without.
+    `prompt_length` of them, all unless given, are the prompt. `step` is the number of tokens generated so far: those
+    behind the prompt, unless given. Samplers ask `encoder` for the text of tokens; some refuse to work without one.
 
     Samplers that draw random numbers get those that text 0, 1, … of a run gets at this step with this `seed`; without
-    one, it is drawn. Samplers with a memory begin with none. `plugins` says where samplers are looked up; among all
-    that is installed, unless given.
+    one, it is drawn. Samplers with a memory begin with none. Samplers are looked up among `plugins`: all that are
+    installed, unless given.
 
-    Raises `GenerationError` for logits or tokens of another shape, NaN, infinity, or a row with every token ruled out,
-    before the chain or behind it, and what a sampler raises.
+    Raises `GenerationError` for logits or tokens of another shape, and for NaN, infinity or a row with every token
+    ruled out, before the chain or behind it. Whatever a sampler raises is passed on.
 
     >>> apply_samplers("top-k:2 | temperature:0.5", [[0.0, 1.0, 2.0]])
     array([[-inf,   2.,   4.]])
     """
     chain = make_chain(samplers, encoder, plugins)
-    before = _logits(logits, encoder)
+    before = _read_logits(logits, encoder)
     rows, size = before.shape
-    history = _history(tokens, rows, size, prompt_length)
+    history = _make_history(tokens, rows, size, prompt_length)
     generated = history.tokens.shape[1] - history.prompt_length
     seed = secrets.randbits(32) if seed is None else check_whole("seed", seed, least=0)
     applied = Chain(chain, history, seed=seed, texts=range(rows), encoder=encoder)
@@ -61,9 +61,9 @@ def apply_samplers(
     return np.array(left)
 
 
-def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
-    """Return a copy of the logits, (B, V), read-only, checked."""
-    array = _array("logits", given, "iuf", "numbers")
+def _read_logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
+    """Return a checked copy of the logits, (B, V) float64, read-only."""
+    array = _read_array("logits", given, "iuf", "numbers")
     if array.ndim != 2 or not array.size:
         hint = "; one row of them is logits[np.newaxis]" if array.ndim == 1 else ""
         raise GenerationError(f"logits must be (B, V), with a row and a token at least, got shape {array.shape}{hint}")
@@ -78,8 +78,8 @@ def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
     return logits
 
 
-def _history(given: npt.ArrayLike | None, rows: int, size: int, prompt_length: int | None) -> History:
-    tokens = np.zeros((rows, 0), dtype=np.int64) if given is None else _tokens(given, rows, size)
+def _make_history(given: npt.ArrayLike | None, rows: int, size: int, prompt_length: int | None) -> History:
+    tokens = np.zeros((rows, 0), dtype=np.int64) if given is None else _read_tokens(given, rows, size)
     length = tokens.shape[1]
     prompt_length = length if prompt_length is None else check_whole("prompt_length", prompt_length, least=0)
     if prompt_length > length:
@@ -87,8 +87,8 @@ def _history(given: npt.ArrayLike | None, rows: int, size: int, prompt_length: i
     return History.of(tokens, prompt_length)
 
 
-def _tokens(given: npt.ArrayLike, rows: int, size: int) -> npt.NDArray[np.int64]:
-    array = _array("tokens", given, "iu", "token ids, which are whole numbers")
+def _read_tokens(given: npt.ArrayLike, rows: int, size: int) -> npt.NDArray[np.int64]:
+    array = _read_array("tokens", given, "iu", "token ids, which are whole numbers")
     if not array.size and len(array) in (0, rows):
         return np.zeros((rows, 0), dtype=np.int64)
     if array.ndim != 2 or len(array) != rows:
@@ -99,8 +99,8 @@ def _tokens(given: npt.ArrayLike, rows: int, size: int) -> npt.NDArray[np.int64]
     return array.astype(np.int64)
 
 
-def _array(name: str, given: npt.ArrayLike, kinds: str, what: str) -> npt.NDArray[np.generic]:
-    """Return an array of these kinds of NumPy's dtypes, or an empty one."""
+def _read_array(name: str, given: npt.ArrayLike, kinds: str, what: str) -> npt.NDArray[np.generic]:
+    """Return an array whose dtype is of one of these kinds, in NumPy's letters, or an empty one."""
     try:
         array: npt.NDArray[np.generic] = np.asarray(given)
     except Exception as error:  # ragged lists, and arrays of other libraries that live on a device

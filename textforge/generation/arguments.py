@@ -1,4 +1,4 @@
-"""Checks of what a caller asks for."""
+"""Checks of a caller's arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textforge.plugins.blame import blame
 
 
 def check_whole(name: str, value: Any, least: int) -> int:
-    """Return a whole number that is not too small; `True` is none. Raises `GenerationError`."""
+    """Return a whole number of at least `least`; raise `GenerationError` for anything else, `True` among it."""
     try:
         number = least - 1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
@@ -25,7 +25,7 @@ def check_whole(name: str, value: Any, least: int) -> int:
 
 
 def check_stops(stop: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the stop texts, none of them empty. Raises `GenerationError`."""
+    """Return the stop texts; raise `GenerationError` for an empty one, or what is no text."""
     if not isinstance(stop, Iterable):
         raise GenerationError(f"stop must be a text or a list of texts, got {stop!r}")
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
@@ -36,28 +36,28 @@ def check_stops(stop: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def check_prompt(prompt: str) -> str:
-    """Return the prompt, which is a text. Raises `GenerationError`."""
+    """Return the prompt; raise `GenerationError` where it is no text."""
     if not isinstance(prompt, str):
         raise GenerationError(f"the prompt must be a text, got {prompt!r}")
     return prompt
 
 
 def check_unknown(unknown: Unknown) -> Unknown:
-    """Return what becomes of text the vocabulary lacks. Raises `GenerationError` for another word."""
+    """Return the word for the fate of text that the vocabulary lacks; raise `GenerationError` for another word."""
     if unknown not in get_args(Unknown):
         raise GenerationError(f"unknown must be one of {', '.join(get_args(Unknown))}, got {unknown!r}")
     return unknown
 
 
 def encode_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
-    """Return the prompt's tokens, (T,) with T at least 1. Raises `EncodingError` for what the vocabulary lacks."""
+    """Return the prompt's ids, (T,) with T at least 1; raise `EncodingError` for text that the vocabulary lacks."""
     with blame(encoder, "to encode the prompt"):
         ids = encoder.encode(prompt, unknown=unknown)
-    return ids if len(ids) else np.array([_first_token(encoder)], dtype=np.int64)
+    return ids if len(ids) else np.array([_choose_first_token(encoder)], dtype=np.int64)
 
 
-def _first_token(encoder: Encoder) -> int:
-    """Return the token that an empty prompt starts after."""
+def _choose_first_token(encoder: Encoder) -> int:
+    """Return the token after which an empty prompt starts."""
     if encoder.end_of_text is not None:
         return encoder.end_of_text
     try:

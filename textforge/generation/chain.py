@@ -1,4 +1,4 @@
-"""A chain of samplers, expanded, and applied to logits."""
+"""Chains of samplers: their expansion, and their application to logits."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FLOAT64 = np.dtype(np.float64)
 
 
 def parse_samplers(samplers: Samplers, plugins: Plugins | None = None) -> list[Sampler]:
-    """Return the samplers that were asked for, specs looked up and functions wrapped; presets stay as they are.
+    """Return a chain's samplers, specs looked up and functions wrapped; presets stay as they are.
 
-    Raises `PluginError` for what is no sampler, and what a spec raises.
+    Raises `PluginError` for a value that is no sampler, and the errors of a spec.
     """
     from textforge.plugins.registry import Plugins  # imports what only a spec needs
 
@@ -36,31 +36,31 @@ def parse_samplers(samplers: Samplers, plugins: Plugins | None = None) -> list[S
 
 
 def make_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
-    """Return the chain that was asked for, looked up, expanded, and found to work with this encoder."""
-    chain = expanded(parse_samplers(samplers, plugins))
+    """Return a chain's samplers, looked up and expanded; raise a `TextforgeError` where one refuses the encoder."""
+    chain = expand_presets(parse_samplers(samplers, plugins))
     for sampler in chain:
         sampler.check(encoder)
     return chain
 
 
-def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
-    """Return the samplers, each preset replaced by its chain, and that chain's presets by theirs.
+def expand_presets(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
+    """Return the samplers with each preset replaced by its chain, and that chain's presets by theirs.
 
     Raises `GenerationError` for presets that contain themselves.
     """
     found: list[Sampler] = []
     for sampler in samplers:
-        parts = _parts(sampler)
+        parts = _expand_once(sampler)
         if len(parts) == 1 and parts[0] is sampler:
             found.append(sampler)
         elif depth == _DEEPEST:
             raise GenerationError(f"the preset {sampler.name} contains itself, or is nested more than {_DEEPEST} deep")
         else:
-            found.extend(expanded(parts, depth + 1))
+            found.extend(expand_presets(parts, depth + 1))
     return found
 
 
-def _parts(sampler: Sampler) -> Sequence[Sampler]:
+def _expand_once(sampler: Sampler) -> Sequence[Sampler]:
     parts = sampler.expand()
     if not isinstance(parts, Sequence) or not all(isinstance(part, Sampler) for part in parts):
         raise GenerationError(f"the preset {sampler.name} must expand to a sequence of samplers, got {parts!r}")
@@ -80,16 +80,16 @@ class Chain:
         encoder: Encoder | None,
         position: int = 0,
     ) -> None:
-        """`position` is that of the first sampler, where these are the rest of a longer chain."""
+        """Make a context for each sampler; `position` is the first one's, where they are the rest of a longer chain."""
         self._links = [
             (sampler, RowContext(history, seed=seed, texts=texts, position=place, encoder=encoder))
             for place, sampler in enumerate(samplers, position)
         ]
 
     def __call__(self, logits: Logits, step: int) -> Logits:
-        """Return what the last sampler leaves of the logits, (B, V), which are read-only.
+        """Return the logits as the last sampler leaves them, (B, V); those given must be read-only.
 
-        Raises `GenerationError`, naming the sampler, where one fails or gives anything but (B, V) float64.
+        Raises `GenerationError`, naming the sampler, where one fails or returns anything but (B, V) float64.
         """
         shape = logits.shape
         for sampler, context in self._links:
@@ -103,7 +103,7 @@ class Chain:
             except TextforgeError:
                 raise
             except Exception as error:
-                raise GenerationError(_failure(sampler, step, logits, error)) from error
+                raise GenerationError(_describe_failure(sampler, step, logits, error)) from error
             if not right:
                 raise GenerationError(
                     f"the sampler {sampler.spec} must give logits of shape {shape}, float64, "
@@ -112,9 +112,9 @@ class Chain:
         return logits
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all texts but these.
+        """Drop all texts but those of these rows.
 
-        Raises `GenerationError`, naming the sampler, where what it keeps is not by row.
+        Raises `GenerationError`, naming the sampler, where a value in its `state` is not by row.
         """
         for sampler, context in self._links:
             try:
@@ -126,7 +126,7 @@ class Chain:
         return write_chain([sampler for sampler, _ in self._links]) or "no samplers"
 
 
-def _failure(sampler: Sampler, step: int, logits: object, error: Exception) -> str:
+def _describe_failure(sampler: Sampler, step: int, logits: object, error: Exception) -> str:
     if not isinstance(logits, np.ndarray):
         return f"the sampler {sampler.spec} must give an array of logits, got {type(logits).__name__}, at step {step}"
     reason = " ".join(str(error).split())

@@ -16,7 +16,7 @@ from textforge.generation.randomness import RandomStreams, Uniform
 
 
 class RowContext:
-    """The context of one position of the chain: implements `textforge.samplers.base.Context`.
+    """The context of one position of the chain, a `textforge.samplers.base.Context`.
 
     >>> context = RowContext(History(np.array([7]), rows=2), seed=1, texts=[0, 1], position=0)
     >>> context.random(3).shape
@@ -38,11 +38,11 @@ class RowContext:
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
-        """The prompt and what was generated so far, (B, t), read-only; not a copy."""
+        """The ids of the prompt and of the tokens generated so far, (B, t): a read-only view."""
         return self._history.tokens
 
     def random(self, *shape: int) -> Uniform:
-        """Return uniform numbers in [0, 1), (B, *shape); a second call in a step returns those that follow."""
+        """Return uniform numbers in [0, 1), (B, *shape); a second call in a step returns the next ones."""
         if self._streams is None:  # most samplers never ask
             self._streams = RandomStreams(self._seed, self._texts, self._place)
         if self.step != self._used_step:
@@ -53,7 +53,7 @@ class RowContext:
         return numbers.reshape(len(self._texts), *shape)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop the entries of all rows but these. The history is shared, and is dropped from by itself.
+        """Drop the entries of all rows but these, except those of the history, which is shared.
 
         Raises `GenerationError` for an entry of `state` that isn't by row.
         """

@@ -1,4 +1,4 @@
-"""The distribution of the next token, as a model or a sampler left it: probabilities and entropy."""
+"""The distribution of the next token, from a model or a sampler: probabilities and entropy."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Distribution:
 
     @functools.cached_property
     def log_probabilities(self) -> Row:
-        """Natural logarithms, (V,); minus infinity for what is ruled out."""
+        """The natural logarithms of the probabilities, (V,); minus infinity for tokens that are ruled out."""
         if not self.is_defined:
             return np.full(self._logits.shape, np.nan)
         return log_softmax(self._logits)
 
     @functools.cached_property
     def probabilities(self) -> Row:
-        """They sum to 1, (V,)."""
+        """The probabilities, (V,), which sum to 1."""
         probabilities: Row = np.exp(self.log_probabilities)
         return probabilities
 
@@ -59,7 +59,7 @@ class Distribution:
         return possible
 
     def likeliest(self, count: int, among: npt.NDArray[np.bool_] | None = None) -> Ids:
-        """Return the ids of the likeliest possible tokens, `among` these, (V,); of equals, the lower id first."""
+        """Return the ids of the `count` likeliest possible tokens, in order, equals by id; `among` is a mask, (V,)."""
         if not self.is_defined:
             return np.empty(0, dtype=np.int64)
         ids: Ids = np.flatnonzero(self.possible if among is None else self.possible & among)

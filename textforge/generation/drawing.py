@@ -13,7 +13,7 @@ from textforge.samplers.base import Logits
 
 
 class UndrawableRow(GenerationError):
-    """A row of logits has NaN or plus infinity, or rules every token out."""
+    """A row of logits that has NaN or plus infinity, or rules every token out."""
 
     def __init__(self, row: int, best: float) -> None:
         self.row = row
@@ -27,7 +27,7 @@ def check_drawable(logits: Logits) -> None:
 
 
 def _check_best(best: Logits) -> None:
-    """Raise `UndrawableRow` unless each row's best logit, (B,), is finite; it is NaN where the row has one."""
+    """Raise `UndrawableRow` unless each row's best logit, (B,), is finite; a NaN in a row makes its best NaN."""
     finite = np.isfinite(best)
     if not finite.all():
         row = int(finite.argmin())
@@ -35,7 +35,7 @@ def _check_best(best: Logits) -> None:
 
 
 class Draw:
-    """A draw of a token a row by the inverse of the cumulative distribution, tokens in the order of their ids.
+    """A draw of one token a row, by the inverse of the cumulative distribution over ids.
 
     With c the running sum of exp(logit - best logit), it is the first token with c > u c[-1]. So a token of
     probability 0 is never drawn, and the same logits and number give the same token in a batch of any size.
@@ -53,13 +53,13 @@ class Draw:
     def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
         """Return token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
 
-        Raises `UndrawableRow`.
+        Raises `UndrawableRow` for a row that no token can be drawn from.
         """
         self._draw(logits, uniform)
         return self._ids
 
     def _draw_one(self, logits: Logits, uniform: Uniform) -> None:
-        """Draw as `_draw_rows` does, with the calls that cost least for a single row."""
+        """Draw as `_draw_rows` does, by the calls that cost least for a single row."""
         logits = logits[0]
         place = logits.argmax()
         best = logits.item(place)

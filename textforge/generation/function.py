@@ -1,4 +1,4 @@
-"""Plain functions as samplers, for the library: a class and a plugin are needed only to be named on a command line."""
+"""Plain functions as samplers, for the library; a spec can name a plugin's classes alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textforge.errors import GenerationError
 from textforge.samplers.base import Context, Logits, Sampler
 
 SamplerFunction = Callable[[Logits, Context], Logits]
-"""Reshapes logits, (B, V) float64 and read-only, as a `Sampler` does."""
+"""A function that reshapes logits, (B, V) float64 and read-only, as a `Sampler` does."""
 
 
 class FunctionSampler(Sampler):
@@ -42,7 +42,7 @@ class FunctionSampler(Sampler):
 
     @property
     def spec(self) -> str:
-        """The function's name: what messages call it."""
+        """The name by which messages call the function."""
         return f"{getattr(self.function, '__name__', type(self.function).__name__)}()"
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class FunctionSampler(Sampler):
 
 
 def wrap_functions(samplers: Any) -> Any:
-    """Return samplers, as they were asked for, with each function among them wrapped."""
+    """Return a chain, in the form it was given in, with each function wrapped in a `FunctionSampler`."""
     if isinstance(samplers, (str, Sampler, type)):
         return samplers
     if isinstance(samplers, Sequence):

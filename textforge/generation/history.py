@@ -13,9 +13,9 @@ _ROOM = 1024
 
 
 class History:
-    """The prompt and what was generated so far, a row a text, in a buffer that grows.
+    """The ids of the prompt and of the tokens generated so far, a row a text, in a buffer that grows.
 
-    The buffer has time first, (t, B), so that what belongs to a step lies together.
+    The buffer has time first, (t, B), so that the ids of a step lie together.
 
     >>> history = History(np.array([5, 6]), rows=2)
     >>> history.append(np.array([1, 2]))
@@ -24,14 +24,14 @@ class History:
     """
 
     def __init__(self, prompt: Ids, rows: int, room: int = _ROOM) -> None:
-        """`room` is that for tokens to come; more is made as it is needed."""
+        """Repeat the prompt, (T,), for each row; `room` is the number of tokens to come before the buffer grows."""
         self.prompt_length = self._length = len(prompt)
         self._tokens = np.empty((self._length + room, rows), dtype=np.int64)
         self._tokens[: self._length] = prompt[:, np.newaxis]
 
     @classmethod
     def of(cls, tokens: npt.NDArray[np.int64], prompt_length: int) -> History:
-        """Return the history of texts under way, (B, t), whose first `prompt_length` tokens are the prompt's."""
+        """Return the history of texts of these ids, (B, t), the first `prompt_length` of which are the prompt."""
         history = cls(np.zeros(tokens.shape[1], dtype=np.int64), rows=len(tokens), room=0)
         history._tokens[: history._length] = tokens.T
         history.prompt_length = prompt_length
@@ -58,11 +58,11 @@ class History:
         self._length += 1
 
     def last(self, count: int) -> npt.NDArray[np.int64]:
-        """Return a copy of the last tokens, (B, count), or of all where there are fewer."""
+        """Return a copy of the last `count` tokens, (B, count), or of all where there are fewer."""
         return self._tokens[max(0, self._length - count) : self._length].T.copy()
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all texts but these."""
+        """Drop all texts but those of these rows."""
         self._tokens = self._tokens[:, rows]
 
     def _grow(self) -> None:

@@ -11,19 +11,19 @@ from textforge.generation.watching import DrawnToken
 
 @attrs.frozen
 class TokenLogprob:
-    """The probability of a token that was drawn, as natural logarithms."""
+    """The log-probabilities of a token that was drawn, in nats."""
 
     token: int
     """Its id."""
     text: str
     before: float
-    """Before the chain, by the model; minus infinity where the chain alone made it possible."""
+    """The model's, before the chain; minus infinity where the chain alone made the token possible."""
     after: float
-    """After the chain."""
+    """The one after the chain, by which it was drawn."""
 
 
 class Logprobs:
-    """A `Watcher` that notes the log-probabilities of tokens as they are drawn."""
+    """A `Watcher` that stores the log-probabilities of tokens as they are drawn."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -36,5 +36,5 @@ class Logprobs:
         self._by_text.setdefault(drawn.number, []).append(noted)
 
     def take(self, text: Text) -> tuple[TokenLogprob, ...]:
-        """Return those of a finished text's tokens that show, and forget them."""
+        """Return the log-probabilities of those tokens of a finished text that show, and forget them all."""
         return tuple(self._by_text.pop(text.number, ())[: text.tokens])

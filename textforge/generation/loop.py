@@ -24,34 +24,33 @@ BATCH = 64
 
 @attrs.frozen
 class WritingProgress:
-    """The progress of the writing of several texts."""
+    """The progress of a batch of texts."""
 
     finished: int
-    """Texts."""
+    """Texts that are finished, of all batches."""
     count: int
-    """Texts there will be."""
+    """Texts that were asked for."""
     tokens: int
     """Tokens that each unfinished text of this batch has."""
 
 
 WritingWatcher = Callable[[WritingProgress], None]
-"""Is told how far the writing is, after each token of a batch."""
+"""A function called with the progress after each token of a batch."""
 
 
 def write(
     task: Task, count: int, watch: Watcher | None = None, progress: WritingWatcher | None = None
 ) -> Iterator[Text]:
-    """Write texts, in batches, and yield each, in order, as soon as it and those before it are finished.
+    """Write `count` texts, in batches, and yield each, in order, as soon as it and those before it are finished.
 
-    Where Ctrl-C interrupts it, the finished texts that wait for an earlier one are given before `KeyboardInterrupt` is
-    raised.
+    On Ctrl-C, the finished texts that wait for an earlier one are yielded before `KeyboardInterrupt` is raised.
     """
     if task.max_tokens == 0:
-        yield from _unwritten(task, count)
+        yield from _write_nothing(task, count)
         return
     reader = read_prompt(task.model, task.prompt)
     for start in range(0, count, BATCH):
-        batch = _batch(task, reader, range(start, min(start + BATCH, count)), watch)
+        batch = _make_batch(task, reader, range(start, min(start + BATCH, count)), watch)
         given = 0
         try:
             for step, _ in enumerate(batch.run(), 1):
@@ -66,24 +65,24 @@ def write(
 
 
 def write_one(task: Task, watch: Watcher | None = None) -> Iterator[str]:
-    """Write text 0, and yield its pieces as they come."""
+    """Write one text, number 0, and yield its pieces as they come."""
     if task.max_tokens == 0:
         return
-    for pieces in _batch(task, read_prompt(task.model, task.prompt), range(1), watch).run():
+    for pieces in _make_batch(task, read_prompt(task.model, task.prompt), range(1), watch).run():
         if pieces[0]:
             yield pieces[0]
 
 
 def write_text(task: Task) -> str:
-    """Return text 0, whole."""
+    """Write one text, number 0, and return it whole."""
     return "".join(write_one(task))
 
 
-def _batch(task: Task, prompt: Reader, numbers: range, watch: Watcher | None) -> Batch:
+def _make_batch(task: Task, prompt: Reader, numbers: range, watch: Watcher | None) -> Batch:
     return WatchedBatch(task, prompt, numbers, watch) if watch else Batch(task, prompt, numbers)
 
 
-def _unwritten(task: Task, count: int) -> Iterator[Text]:
+def _write_nothing(task: Task, count: int) -> Iterator[Text]:
     for number in range(count):
         text = Text(number, task.encoder)
         text.finish("length")
@@ -107,7 +106,7 @@ class Batch:
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
         )
         self._numbers = DrawNumbers(task.seed, numbers)
-        self._reader = prompt.copies(len(numbers))
+        self._reader = prompt.repeat(len(numbers))
         self._make_buffers()
         self._take(self._reader.logits)
 
@@ -117,7 +116,7 @@ class Batch:
         return sum(text.finish_reason is not None for text in self.texts)
 
     def run(self) -> Iterator[list[str]]:
-        """Write all texts to their end. After each token, yield what each row that was left shows of it."""
+        """Write all texts to their end; after each token, yield the piece that it shows of each unfinished row."""
         for step in range(self._max_tokens):
             if step:
                 self._take(self._reader.read(self._history))
@@ -136,10 +135,10 @@ class Batch:
         try:
             return self._draw(logits, self._numbers.at(step))
         except UndrawableRow as error:
-            raise GenerationError(self._explanation(error, step)) from None
+            raise GenerationError(self._explain(error, step)) from None
 
     def _take(self, logits: ModelLogits) -> None:
-        """Keep logits, (B, V), in float64, for they are valid only until the model's next call."""
+        """Copy logits, (B, V), to float64: the model's own are valid only until its next call."""
         if logits.shape != self._shape:
             raise GenerationError(f"the model must give logits of shape {self._shape}, got {logits.shape}")
         self._kept[...] = logits
@@ -164,7 +163,7 @@ class Batch:
         self._logits.flags.writeable = False
         self._draw = Draw(len(self._rows), self._vocabulary_size)
 
-    def _explanation(self, error: UndrawableRow, step: int) -> str:
+    def _explain(self, error: UndrawableRow, step: int) -> str:
         row = self._kept[error.row]
         sound = np.isfinite(row.max())
         source = f"the samplers ({self._chain}) left" if sound else "the model gave"
@@ -176,7 +175,7 @@ class Batch:
 
 
 class WatchedBatch(Batch):
-    """A batch that writes the same texts, and tells of each token how it came about."""
+    """A batch that writes the same texts, and calls a watcher with each token drawn."""
 
     chain_class = WatchedChain
     _chain: WatchedChain
@@ -190,6 +189,6 @@ class WatchedBatch(Batch):
         model_logits = self._kept.copy()  # the next step writes over them
         uniform = self._numbers.at(step).tolist()
         for row, (text, id) in enumerate(zip(self._rows, ids.tolist(), strict=True)):
-            stages = self._chain.stages(row)
+            stages = self._chain.collect_stages(row)
             self._watch(DrawnToken(text.number, step, id, uniform[row], model_logits[row], stages))
         return ids

@@ -29,10 +29,10 @@ _UNUSED_BITS = np.uint64(11)
 _UNIT = 2.0**-53
 
 
-def stream_key(seed: int, text: int, place: int) -> npt.NDArray[np.uint64]:
-    """Return the key of a stream, two words, well mixed, from a non-negative seed of any size.
+def make_stream_key(seed: int, text: int, place: int) -> npt.NDArray[np.uint64]:
+    """Return the key of a stream, two well mixed words, (2,), from a non-negative seed of any size.
 
-    >>> bool((stream_key(1, 2, 3) == stream_key(1, 3, 2)).any())
+    >>> bool((make_stream_key(1, 2, 3) == make_stream_key(1, 3, 2)).any())
     False
     """
     digest = hashlib.blake2b(f"{seed:x} {text:x} {place:x}".encode(), digest_size=16).digest()
@@ -49,7 +49,7 @@ class RandomStreams:
     """
 
     def __init__(self, seed: int, texts: Sequence[int], place: int) -> None:
-        self._keys = [stream_key(seed, text, place) for text in texts]
+        self._keys = [make_stream_key(seed, text, place) for text in texts]
         self._generator = np.random.Philox(key=self._keys[0])
         self._state: Any = self._generator.state  # with an empty buffer, and so it stays: it is a copy
 
@@ -63,7 +63,7 @@ class RandomStreams:
         return uniform
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all texts but these, by their place among those there are."""
+        """Drop all texts but those of these rows."""
         self._keys = [self._keys[row] for row in rows]
 
     def _open(self, key: npt.NDArray[np.uint64], page: int) -> None:
@@ -74,7 +74,7 @@ class RandomStreams:
 
 
 class DrawNumbers:
-    """The numbers that tokens are drawn with, one a text and step."""
+    """The numbers by which tokens are drawn, one a text and step."""
 
     def __init__(self, seed: int, texts: Sequence[int]) -> None:
         self._streams = RandomStreams(seed, texts, DRAW)
@@ -82,13 +82,13 @@ class DrawNumbers:
         self._numbers: list[Uniform] = []  # of each step of the page
 
     def at(self, step: int) -> Uniform:
-        """Return the numbers of a step, (B,)."""
+        """Return the numbers in [0, 1) of a step, (B,)."""
         page, place = divmod(step, PAGE)
         if page != self._page:
             self._page, self._numbers = page, list(self._streams.page(page, PAGE).T)
         return self._numbers[place]
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all texts but these."""
+        """Drop all texts but those of these rows."""
         self._streams.keep(rows)
         self._page = -1

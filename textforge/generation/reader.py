@@ -1,4 +1,4 @@
-"""Readers of tokens for a model: with a state carried on, or anew over its window."""
+"""Readers of tokens for a model: with its state carried on, or from a fresh state over its window."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Reader(ABC):
         self.logits = logits
 
     @abstractmethod
-    def copies(self, count: int) -> Reader:
-        """Return a reader of `count` rows that have all read what this one's only row has."""
+    def repeat(self, count: int) -> Reader:
+        """Return a reader of `count` rows, each a copy of the only row of this one."""
 
     @abstractmethod
     def read(self, history: History) -> ModelLogits:
@@ -38,7 +38,7 @@ class Reader(ABC):
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all rows but these."""
 
-    def _repeated_logits(self, count: int) -> ModelLogits:
+    def _repeat_logits(self, count: int) -> ModelLogits:
         return np.repeat(self.logits, count, axis=0)
 
 
@@ -49,9 +49,9 @@ class StateReader(Reader):
         super().__init__(model, logits)
         self._state = state
 
-    def copies(self, count: int) -> StateReader:
+    def repeat(self, count: int) -> StateReader:
         state = self.model.select(self._state, np.zeros(count, dtype=np.int64))
-        return StateReader(self.model, self._repeated_logits(count), state)
+        return StateReader(self.model, self._repeat_logits(count), state)
 
     def read(self, history: History) -> ModelLogits:
         return self.model.step(history.newest, self._state)
@@ -67,26 +67,26 @@ class WindowReader(Reader):
         super().__init__(model, logits)
         self._window = window
 
-    def copies(self, count: int) -> WindowReader:
-        return WindowReader(self.model, self._repeated_logits(count), self._window)
+    def repeat(self, count: int) -> WindowReader:
+        return WindowReader(self.model, self._repeat_logits(count), self._window)
 
     def read(self, history: History) -> ModelLogits:
-        return _fresh(self.model, history.last(self._window))
+        return _read_afresh(self.model, history.last(self._window))
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Nothing is carried on, so there is nothing to drop."""
+        """Do nothing, as no state is carried on."""
 
 
 def read_prompt(model: Model, prompt: Ids) -> Reader:
     """Return a reader of one row that has read the prompt, (T,) with T at least 1."""
     ids = np.array(prompt, dtype=np.int64)[np.newaxis]
     if model.window is not None:
-        return WindowReader(model, _fresh(model, ids[:, -model.window :]).copy(), model.window)
+        return WindowReader(model, _read_afresh(model, ids[:, -model.window :]).copy(), model.window)
     state = model.start(1)
     for start in range(0, ids.shape[1], PIECE):
         logits = model.forward(ids[:, start : start + PIECE], state, last_only=True)
     return StateReader(model, logits[:, -1].copy(), state)
 
 
-def _fresh(model: Model, ids: npt.NDArray[np.int64]) -> ModelLogits:
+def _read_afresh(model: Model, ids: npt.NDArray[np.int64]) -> ModelLogits:
     return model.forward(ids, model.start(len(ids)), last_only=True)[:, -1]

@@ -1,4 +1,4 @@
-"""A request for text: everything that may be asked of a generation, declared once.
+"""A request for text: the options of a generation, declared once.
 
 The library, the command line and the training's samples all make a `Request`. `RequestOptions` tells type checkers the
 same of the keyword arguments that the library takes in its place; a test holds the two equal.
@@ -29,7 +29,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 def _freeze(samplers: Samplers) -> Samplers:
-    """Return the chain with each list in it as a tuple, which nobody can change later."""
+    """Return the chain with each list in it as a tuple, which can't be changed later."""
     if isinstance(samplers, list):
         return tuple(_freeze(part) for part in samplers)  # type: ignore[misc]
     return samplers
@@ -67,13 +67,13 @@ class Request:
     max_tokens: int = attrs.field(default=DEFAULT_MAX_TOKENS, kw_only=True, converter=_check_max_tokens)
     """Tokens written at most."""
     count: int | None = attrs.field(default=None, kw_only=True, converter=_check_count)
-    """How many texts; None asks for one by itself, not for a list of one."""
+    """The number of texts; None asks for one by itself, not for a list of one."""
     stop: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=check_stops)
     """Texts that end the text before its time, and don't show."""
     seed: int | None = attrs.field(default=None, kw_only=True, converter=_check_seed)
     """The same seed gives the same texts; without one, it is drawn."""
     unknown: Unknown = attrs.field(default="error", kw_only=True, converter=check_unknown)
-    """``error`` or ``skip``: the fate of what the vocabulary lacks of the prompt."""
+    """The fate of characters of the prompt that the vocabulary lacks: ``error`` or ``skip``."""
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values, checked as in the constructor."""
@@ -82,7 +82,7 @@ class Request:
 
 
 def make_request(prompt: str | Request, count: int | None, options: Mapping[str, Any]) -> Request:
-    """Return the request that a function's arguments amount to.
+    """Return the request that a function's arguments describe.
 
     Raises `TypeError` for an option that doesn't exist, as Python does, and `GenerationError` for one beside a request.
     """

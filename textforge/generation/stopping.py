@@ -9,8 +9,8 @@ from collections.abc import Sequence
 class StopFilter:
     """A filter that passes text on up to where a stop text begins, and holds back what may be the beginning of one.
 
-    What is shown does not depend on how the text is cut into pieces. It is what stands before the
-    least of ``text.find(stop)``; where that takes more text to know, it is waited for.
+    It shows the text before the least of ``text.find(stop)``, however the text is cut into pieces; where that can't be
+    known yet, it waits for more text.
 
     >>> stops = StopFilter(["END"])
     >>> stops.push("THE"), stops.push("N"), stops.push(" E"), stops.push("ND."), stops.found
@@ -26,18 +26,18 @@ class StopFilter:
         self.found = False
 
     def push(self, piece: str) -> str:
-        """Take a piece, and return what can be shown now; nothing once a stop text was found."""
+        """Take a piece, and return the text that can be shown now; none once a stop text was found."""
         if self.found:
             return ""
         self._begins.append(self._shown + len(self._held))
         held = self._held = self._held + piece
-        match, begun = self._match(), self._begun()
+        match, begun = self._find_match(), self._find_begun()
         self.found = match <= begun and match < len(held)
         return self._show(min(match, begun))
 
     def finish(self) -> str:
-        """Return what was held back, when no more text comes."""
-        match = self._match()
+        """Return the text that was held back, up to a stop text in it; no more text may come."""
+        match = self._find_match()
         self.found = self.found or match < len(self._held)
         return self._show(match)
 
@@ -46,13 +46,13 @@ class StopFilter:
         """The number of pieces that have shown, at least in part, or were empty before the place that is reached."""
         return bisect_left(self._begins, self._shown) if self.found else len(self._begins)
 
-    def _match(self) -> int:
-        """Return where the first stop text stands in what is held; its length where there is none."""
+    def _find_match(self) -> int:
+        """Return the place of the first stop text in the text held; its length where there is none."""
         places = [self._held.find(stop) for stop in self._stops]
         return min((place for place in places if place >= 0), default=len(self._held))
 
-    def _begun(self) -> int:
-        """Return where what may become a stop text begins in what is held; its length where nothing does."""
+    def _find_begun(self) -> int:
+        """Return the place in the text held of what may become a stop text; its length where nothing may."""
         held = self._held
         for place in range(max(0, len(held) - self._longest + 1), len(held)):
             if any(stop.startswith(held[place:]) and len(stop) > len(held) - place for stop in self._stops):

@@ -36,10 +36,10 @@ class Task:
 
 
 def make_task(model: Model, encoder: Encoder, request: Request, plugins: Plugins | None = None) -> Task:
-    """Return what the token loop needs to write what was asked for, with a seed drawn where none was given.
+    """Return the task of a request, its prompt encoded, its chain expanded, and a seed drawn where none was given.
 
-    Raises `EncodingError` for what the vocabulary lacks of the prompt, and what the chain raises. Warns with a
-    `TextforgeWarning` of a stop text that can never come.
+    Raises `EncodingError` for characters of the prompt that the vocabulary lacks, and the errors of the chain. Warns
+    with a `TextforgeWarning` of a stop text that can never come.
     """
     task = Task(
         model=model,

@@ -1,4 +1,4 @@
-"""A text as it is written: decoding, stopping, and why it ended."""
+"""A text as it is written: decoding, stopping, and the reason of its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textforge.generation.stopping import StopFilter
 from textforge.plugins.blame import blame, blame_error
 
 FinishReason = Literal["length", "stop", "end"]
-"""All tokens that were asked for, a stop text, or the end-of-text token."""
+"""The reason of a text's end: its greatest number of tokens, a stop text, or the end-of-text token."""
 
 
 class Text:
@@ -54,13 +54,13 @@ class Text:
 
     @property
     def tokens(self) -> int:
-        """Tokens generated that show, at least in part: not the end-of-text token, nor a stop text's."""
+        """The number of tokens that show, at least in part: without the end-of-text token and a stop text's."""
         if self._stops is not None and self._stops.found:
             return min(self._tokens, self._stops.shown_pieces)
         return self._tokens
 
     def push(self, id: int) -> str:
-        """Take the next token, and return what can be shown now. May set `finish_reason`."""
+        """Take the next token, and return the text that can be shown now; set `finish_reason` where it is the last."""
         if id == self._end_of_text:
             return self.finish("end")
         self._tokens += 1
@@ -76,7 +76,7 @@ class Text:
         return piece
 
     def finish(self, reason: FinishReason) -> str:
-        """End the text here, and return what was held back."""
+        """End the text here, and return the text that was held back."""
         with blame(self._encoder, "to decode"):
             rest = self._decoder.finish()
         if self._stops is not None:

@@ -1,4 +1,4 @@
-"""A trace: what a model thought of a token, what each sampler made of it, and what was drawn."""
+"""A trace of tokens drawn: the model's distribution, each sampler's effect on it, and the draw."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from textforge.generation.distribution import Distribution
 from textforge.generation.watching import DrawnToken, Stage
 
 TOP = 10
-"""Tokens a list shows at most."""
+"""The greatest number of tokens in a list."""
 
 
 def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]:
-    """Return what there is to see of a token that was drawn, ready for JSON.
+    """Return the trace of a token that was drawn, ready for JSON.
 
-    ``number`` is the text's, ``step`` how many tokens came before. ``model``: what the model thought. ``samplers``, in
-    order: what each ruled out, as likely as it was just before that sampler, and the entropy before and after it.
-    ``left``: what the token was drawn from. ``drawn``: the token, its probability before and after the chain, and the
-    number in [0, 1) that chose it. Entropy is in bits; lists hold the `top` likeliest tokens, so that a trace of any
-    vocabulary is of bounded size; what can't be said of a broken distribution is None.
+    ``number`` is the text's; ``step`` counts the tokens before. ``model`` is the model's distribution. ``samplers``
+    holds, in order, the tokens that each ruled out, with their probabilities just before that sampler, and the entropy
+    before and after it. ``left`` is the distribution that the token was drawn from. ``drawn`` is the token, its
+    probability before and after the chain, and the number in [0, 1) that chose it. Entropy is in bits. Lists hold the
+    `top` likeliest tokens, so that a trace is of bounded size. Figures of a broken distribution are None.
     """
     before = drawn.before
     samplers = []
     for stage in drawn.stages:
-        samplers.append(_sampler(stage, before, encoder, top))
+        samplers.append(_describe_stage(stage, before, encoder, top))
         before = stage.left
     return {
         "number": drawn.number,
         "step": drawn.step,
-        "model": _distribution(drawn.before, encoder, top),
+        "model": _describe_distribution(drawn.before, encoder, top),
         "samplers": samplers,
-        "left": _distribution(drawn.after, encoder, top),
+        "left": _describe_distribution(drawn.after, encoder, top),
         "drawn": {
             "id": drawn.id,
             "text": encoder.token_text(drawn.id),
@@ -45,28 +45,28 @@ def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]
     }
 
 
-def _distribution(distribution: Distribution, encoder: Encoder, top: int) -> dict[str, Any]:
+def _describe_distribution(distribution: Distribution, encoder: Encoder, top: int) -> dict[str, Any]:
     return {
         "entropy": _round(distribution.entropy),
         "tokens": int(distribution.possible.sum()),
-        "top": _tokens(distribution, encoder, top),
+        "top": _list_tokens(distribution, encoder, top),
     }
 
 
-def _sampler(stage: Stage, before: Distribution, encoder: Encoder, top: int) -> dict[str, Any]:
+def _describe_stage(stage: Stage, before: Distribution, encoder: Encoder, top: int) -> dict[str, Any]:
     removed = before.possible & ~stage.left.possible
     return {
         "sampler": stage.sampler.spec,
         "removed": {
             "tokens": int(removed.sum()),
             "probability": _round(before.probabilities[removed].sum()),
-            "top": _tokens(before, encoder, top, removed),
+            "top": _list_tokens(before, encoder, top, removed),
         },
         "entropy": {"before": _round(before.entropy), "after": _round(stage.left.entropy)},
     }
 
 
-def _tokens(
+def _list_tokens(
     distribution: Distribution, encoder: Encoder, top: int, among: npt.NDArray[Any] | None = None
 ) -> list[dict[str, Any]]:
     return [
@@ -76,5 +76,5 @@ def _tokens(
 
 
 def _round(value: float) -> float | None:
-    """Six digits: what a person compares."""
+    """Return the value to six digits, as many as a person compares; None where it is not finite."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Watchers of tokens as they come about, which change nothing of them."""
+"""Watchers of tokens as they are drawn, which change nothing of them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Stage:
 
     @functools.cached_property
     def left(self) -> Distribution:
-        """The distribution it left."""
+        """The distribution that the sampler left."""
         return Distribution(self._logits)
 
 
 @attrs.frozen(eq=False, slots=False)
 class DrawnToken:
-    """A token that was drawn, and how the chain came to it."""
+    """A token that was drawn, with the distributions before, within and after the chain."""
 
     number: int
     """The text's number."""
@@ -41,7 +41,7 @@ class DrawnToken:
     """The number in [0, 1) that it was drawn with."""
     _model_logits: Row
     stages: tuple[Stage, ...]
-    """What each sampler of the chain left, presets expanded."""
+    """The distributions that the samplers of the chain left, in order, presets expanded."""
 
     @functools.cached_property
     def before(self) -> Distribution:
@@ -50,16 +50,16 @@ class DrawnToken:
 
     @property
     def after(self) -> Distribution:
-        """The distribution it was drawn from."""
+        """The distribution that the token was drawn from."""
         return self.stages[-1].left if self.stages else self.before
 
 
 Watcher = Callable[[DrawnToken], None]
-"""Is told of each token as it is drawn, before it shows: also of the end-of-text token, and of those of a stop text."""
+"""A function called with each token as it is drawn, before it shows; with the end of text and a stop text's too."""
 
 
 def broadcast(watchers: Sequence[Watcher]) -> Watcher | None:
-    """Return one watcher that tells all of these, or None where there are none."""
+    """Return one watcher that calls all of these, or None where there are none."""
     if len(watchers) < 2:
         return watchers[0] if watchers else None
 
@@ -71,7 +71,7 @@ def broadcast(watchers: Sequence[Watcher]) -> Watcher | None:
 
 
 class WatchedChain:
-    """A chain that computes the same, and keeps what each sampler left of the newest logits."""
+    """A chain that computes the same, and keeps the logits of the newest step as each sampler left them."""
 
     def __init__(
         self, samplers: Sequence[Sampler], history: History, *, seed: int, texts: Sequence[int], encoder: Encoder
@@ -84,19 +84,19 @@ class WatchedChain:
         self._left: list[Logits] = []
 
     def __call__(self, logits: Logits, step: int) -> Logits:
-        """Return what the last sampler leaves of the logits, as `Chain` does."""
+        """Return the logits as the last sampler leaves them, (B, V), as `Chain` does."""
         self._left = []
         for link in self._links:
             logits = link(logits, step)
             self._left.append(logits.copy())  # a sampler may use its array again
         return logits
 
-    def stages(self, row: int) -> tuple[Stage, ...]:
-        """Return what each sampler left of a row."""
+    def collect_stages(self, row: int) -> tuple[Stage, ...]:
+        """Return the distributions of a row that the samplers left, in order."""
         return tuple(Stage(sampler, left[row]) for sampler, left in zip(self._samplers, self._left, strict=True))
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all texts but these, as `Chain` does."""
+        """Drop all texts but those of these rows, as `Chain` does."""
         for link in self._links:
             link.keep(rows)
 

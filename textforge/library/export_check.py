@@ -115,7 +115,7 @@ def write_text(model: Model, first: Ids) -> Array:
     room = max(1, LOGITS // model.vocabulary_size)
     length = max(1, min(LENGTH, room // 2, model.window or LENGTH))
     rows = max(1, min(TOKENS, room) // length)
-    reader = read_prompt(model, first[-length:]).copies(rows)
+    reader = read_prompt(model, first[-length:]).repeat(rows)
     history, numbers = History(first[-length:], rows), DrawNumbers(SEED, range(rows))
     draw, logits = Draw(rows, model.vocabulary_size), reader.logits
     for step in range(length - history.tokens.shape[1]):

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from textforge import __version__
-from textforge.backends.choose import architecture_of, default_runner, load_model
+from textforge.backends.choose import choose_default_runner, load_model, restore_architecture
 from textforge.bundle.files import delete_if_possible
 from textforge.components.spec import parse_spec
 from textforge.encoders.base import Encoder
@@ -122,7 +122,7 @@ def _check_path(format: Format, path: Path) -> None:
 def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder, path: Path) -> Agreement:
     """Write the file, and compare it with the model."""
     format.require()
-    architecture = architecture_of(plugins, saved)
+    architecture = restore_architecture(plugins, saved)
     saved = attrs.evolve(saved, arrays=architecture.check(saved))
     found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)
     implementation = None if found is None else found.load()
@@ -137,10 +137,10 @@ def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder
 
 def make_reference(plugins: Plugins, saved: SavedModel) -> Reference:
     """Return a model as its default backend runs it: in float64 and in float32, where there are both."""
-    name = default_runner(plugins, saved.architecture)
+    name = choose_default_runner(plugins, saved.architecture)
     precision = plugins.find("backend", name).options().get("precision")
     rounded = load_model(plugins, plugins.backend(name), saved)
-    state = architecture_of(plugins, saved).state()
+    state = restore_architecture(plugins, saved).state()
     if precision is None or EXACT not in (precision.choices or ()):
         return Reference(rounded, None, state)
     return Reference(load_model(plugins, plugins.backend(f"{name}:precision={EXACT}"), saved), rounded, state)

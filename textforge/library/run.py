@@ -18,7 +18,7 @@ import numpy as np
 import textforge
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import architecture_of, choose_trained, load_model
+from textforge.backends.choose import choose_trained, load_model, restore_architecture
 from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.base import Corpus
@@ -26,7 +26,7 @@ from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import TokenFile, token_file
 from textforge.encoders.base import Encoder
 from textforge.errors import CorpusError, EncodingError, TrainingError, advise
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
@@ -129,7 +129,7 @@ def resumed_run(
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
     if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
-    architecture = architecture_of(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     return Run(
         plugins=plugins,
@@ -193,7 +193,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
 
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
-        for sampler in expanded(list(itertools.chain(*run.chains))):
+        for sampler in expand_presets(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)

@@ -1,4 +1,4 @@
-"""Samplers: how logits are reshaped before a token is drawn."""
+"""Samplers: the steps that reshape logits before a token is drawn."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def find_dropped(given: Values) -> list[str]:
     return [name for name, (least, most) in _OFF.items() if name in given and not least <= given[name] <= most]
 
 
-def _hf(values: Values) -> Iterator[Sampler]:
+def _build_hf(values: Values) -> Iterator[Sampler]:
     if values["sequence_bias"]:
         yield LogitBias(values["sequence_bias"])
     if values["repetition_penalty"] != 1:
@@ -151,12 +151,12 @@ def _hf(values: Values) -> Iterator[Sampler]:
     if values["no_repeat_ngram_size"] > 0:
         yield NoRepeatNGram(values["no_repeat_ngram_size"])
     if values["do_sample"]:
-        yield from _hf_warpers(values)
+        yield from _build_hf_warpers(values)
     else:
         yield Greedy()
 
 
-def _hf_warpers(values: Values) -> Iterator[Sampler]:
+def _build_hf_warpers(values: Values) -> Iterator[Sampler]:
     if values["temperature"] != 1:
         yield Temperature(values["temperature"])
     if values["top_h"] is not None:
@@ -175,24 +175,24 @@ def _hf_warpers(values: Values) -> Iterator[Sampler]:
         yield Eta(values["eta_cutoff"])
 
 
-def _llama_cpp(values: Values) -> Iterator[Sampler]:
+def _build_llama_cpp(values: Values) -> Iterator[Sampler]:
     if values["logit_bias"]:
         yield LogitBias(values["logit_bias"])
     if values["mirostat"]:
-        yield from _llama_cpp_temperature({**values, "dynatemp_range": 0.0})
+        yield from _build_llama_cpp_temperature({**values, "dynatemp_range": 0.0})
         kind = Mirostat if values["mirostat"] == 1 else Mirostat2
         yield kind(tau=values["mirostat_ent"], eta=values["mirostat_lr"], surprise="kept")
         return
-    yield from _llama_cpp_penalties(values)
-    yield from _llama_cpp_cuts(values)
-    yield from _llama_cpp_temperature(values)
+    yield from _build_llama_cpp_penalties(values)
+    yield from _build_llama_cpp_cuts(values)
+    yield from _build_llama_cpp_temperature(values)
     if values["adaptive_target"] >= 0:
         yield AdaptiveP(values["adaptive_target"], decay=values["adaptive_decay"])
 
 
-def _llama_cpp_penalties(values: Values) -> Iterator[Sampler]:
+def _build_llama_cpp_penalties(values: Values) -> Iterator[Sampler]:
     if values["repeat_last_n"] != 0:
-        last = _window(values["repeat_last_n"])
+        last = _read_window(values["repeat_last_n"])
         if values["repeat_penalty"] != 1:
             yield RepetitionPenalty(values["repeat_penalty"], last_n=last)
         if values["frequency_penalty"] != 0:
@@ -204,12 +204,12 @@ def _llama_cpp_penalties(values: Values) -> Iterator[Sampler]:
             values["dry_multiplier"],
             base=values["dry_base"],
             allowed_length=values["dry_allowed_length"],
-            last_n=_window(values["dry_penalty_last_n"]),
+            last_n=_read_window(values["dry_penalty_last_n"]),
             breakers=values["dry_sequence_breaker"],
         )
 
 
-def _llama_cpp_cuts(values: Values) -> Iterator[Sampler]:
+def _build_llama_cpp_cuts(values: Values) -> Iterator[Sampler]:
     if values["top_n_sigma"] > 0:
         yield TopNSigma(values["top_n_sigma"])
     if values["top_k"] > 0:
@@ -224,7 +224,7 @@ def _llama_cpp_cuts(values: Values) -> Iterator[Sampler]:
         yield XTC(values["xtc_probability"], threshold=values["xtc_threshold"])
 
 
-def _llama_cpp_temperature(values: Values) -> Iterator[Sampler]:
+def _build_llama_cpp_temperature(values: Values) -> Iterator[Sampler]:
     middle, spread = values["temp"], values["dynatemp_range"]
     if middle < 0:  # the range is from 0 to the sum then
         middle = spread = (middle + spread) / 2
@@ -236,8 +236,10 @@ def _llama_cpp_temperature(values: Values) -> Iterator[Sampler]:
         yield Temperature(values["temp"])
 
 
-def _window(last: int) -> int | None:
+def _read_window(last: int) -> int | None:
     return None if last < 0 else last
 
 
-CHAINS: Mapping[str, Callable[[Values], Iterator[Sampler]]] = MappingProxyType({"hf": _hf, "llama.cpp": _llama_cpp})
+CHAINS: Mapping[str, Callable[[Values], Iterator[Sampler]]] = MappingProxyType(
+    {"hf": _build_hf, "llama.cpp": _build_llama_cpp}
+)

@@ -20,12 +20,12 @@ _SHARPNESS = 10.0
 
 
 class AdaptiveP(Sampler):
-    """Give each token the logit 5 - 10 d² / (1 + d), d its probability's distance from a target, over 0.3.
+    """A pull towards a target probability: at distance d from it, over 0.3, a token gets the logit 5 - 10 d² / (1 + d).
 
-    The target is what brings the average of the tokens drawn back to `target`: twice `target` less that average,
-    between 0 and 1. The average is of the probabilities as they came, those of earlier tokens weighing `decay` times
-    less at each step, and begins at `target`. It replaces the logits but for what is ruled out: so it belongs at the
-    chain's end, where llama.cpp puts it, behind what cuts the unlikely off (min-p, say), whose many tokens would all be
+    The target moves, so that the average of the tokens drawn comes back to `target`: it is twice `target` less that
+    average, between 0 and 1. The average is of the probabilities as they came, those of earlier tokens weighing `decay`
+    times less at each step, and begins at `target`. All logits are replaced but those ruled out. So it belongs at the
+    chain's end, where llama.cpp puts it, behind a cut of the unlikely tokens (min-p, say): they are many, and all about
     as far from the target. `target` is 0.5 by default; `decay`, 0.9, is llama.cpp's: some ten tokens count.
 
     >>> from textforge.generation.context import RowContext
@@ -38,7 +38,7 @@ class AdaptiveP(Sampler):
     name: ClassVar[str] = "adaptive-p"
 
     target: float = option(default=0.5, ge=0, le=1, help="The probability that tokens drawn should have on average.")
-    decay: float = option(default=0.9, ge=0, le=0.99, help="How much of the average stays from token to token.")
+    decay: float = option(default=0.9, ge=0, le=0.99, help="The share of a token's weight that stays at each step.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
@@ -49,7 +49,7 @@ class AdaptiveP(Sampler):
         return np.where(logits > -np.inf, _PEAK - _SHARPNESS * distance * distance / (1 + distance), -np.inf)
 
     def _follow(self, context: Context, rows: int) -> npt.NDArray[np.float64]:
-        """Return the average probability of what was drawn so far, (B,)."""
+        """Return the average probability of the tokens drawn so far, (B,)."""
         state: dict[str, Any] = context.state
         if "likely" not in state:
             state["sum"] = np.full(rows, self.target / (1 - self.decay))

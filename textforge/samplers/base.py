@@ -1,4 +1,4 @@
-"""The sampler interface: how logits are reshaped before a token is drawn."""
+"""The sampler interface: a step that reshapes logits before a token is drawn."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Context(Protocol):
     encoder: Encoder | None
     """The encoder, where there is one."""
     state: dict[str, Any]
-    """This position's own, from one step to the next. Each value has one entry a row (an array whose
+    """The memory of this position from one step to the next. Each value has one entry a row (an array whose
     first axis is the rows, or a list); the core drops the entries of rows that finish."""
     shared: dict[str, Any]
-    """This position's own, but not by row: tables over the vocabulary, say."""
+    """The memory of this position that is not by row: tables over the vocabulary, say."""
 
     @property
     def tokens(self) -> npt.NDArray[np.int64]:
@@ -45,7 +45,7 @@ class Context(Protocol):
 
 
 class Sampler(Component):
-    """Reshapes logits; the core draws a token from what the last sampler of the chain leaves.
+    """A step that reshapes logits; a token is drawn from what the last sampler of the chain leaves.
 
     A sampler holds nothing between calls, so one object serves any number of runs and threads.
 
@@ -67,7 +67,7 @@ class Sampler(Component):
         """
 
     def check(self, encoder: Encoder | None) -> None:
-        """Refuse, with a `TextforgeError`, before the first token, what can't work with this encoder."""
+        """Raise a `TextforgeError`, before the first token, where the sampler can't work with this encoder."""
 
     def expand(self) -> Sequence[Sampler]:
         """Return the samplers this one stands for: itself, or a preset's chain."""

@@ -1,4 +1,4 @@
-"""DRY, "don't repeat yourself": what would go on with a repetition is less likely, the more so the longer it is.
+"""DRY, "don't repeat yourself": a penalty on tokens that would go on with a repetition, growing with its length.
 
 Source: p-e-w, text-generation-webui, pull request 5677, 2024; as in llama.cpp (`--dry-multiplier`).
 """
@@ -27,7 +27,7 @@ Breakers = tuple[npt.NDArray[np.bool_], list[Ids]]
 
 
 class DRY(Sampler):
-    """Lower each token that would go on with a repetition, by multiplier * base ** (length - allowed_length).
+    """A penalty of multiplier * base ** (length - allowed_length) on each token that would go on with a repetition.
 
     The length is that of the longest sequence at the text's end, new token aside, that stands earlier among the last
     `last_n` tokens too, the prompt's included, and is followed by that token there; from `allowed_length` on it is
@@ -52,7 +52,7 @@ class DRY(Sampler):
     last_n: int | None = option(
         default=None,
         ge=1,
-        help="How many of the last tokens to look at; none: all.",
+        help="Last tokens that are looked at; none: all.",
         remedy="for all of them write none; for no penalty leave dry out",
     )
     breakers: tuple[str, ...] = option(default=BREAKERS, help="Texts that end a sequence.")
@@ -62,7 +62,7 @@ class DRY(Sampler):
             raise OptionError("dry: a breaker is empty; give texts, or [] for no breakers")
 
     def check(self, encoder: Encoder | None) -> None:
-        """Raises `GenerationError` for breakers without an encoder, or one that the vocabulary can't spell."""
+        """Raise `GenerationError` for breakers without an encoder, or one that the vocabulary can't spell."""
         if self.multiplier:
             self._find_breakers(encoder, 0)
 
@@ -79,14 +79,14 @@ class DRY(Sampler):
         longest[:, single] = 0
         if not longest.any():
             return logits
-        return lower_logits(logits, np.where(longest > 0, self._penalty(longest), 0.0))
+        return lower_logits(logits, np.where(longest > 0, self._compute_penalty(longest), 0.0))
 
     @functools.cached_property
     def _enough(self) -> int:
         """The length beyond which the penalty grows no more."""
         return self.allowed_length + (int(_LARGEST_POWER / math.log(self.base)) if self.base > 1 else 0)
 
-    def _penalty(self, lengths: npt.NDArray[np.int64]) -> Logits:
+    def _compute_penalty(self, lengths: npt.NDArray[np.int64]) -> Logits:
         exponents = np.maximum(lengths - self.allowed_length, 0).astype(np.float64)
         with np.errstate(over="ignore"):
             return np.nan_to_num(self.multiplier * self.base**exponents)
@@ -105,7 +105,7 @@ class DRY(Sampler):
 def _measure_longest(
     window: npt.NDArray[np.int64], limits: npt.NDArray[np.intp], least: int, enough: int, size: int
 ) -> npt.NDArray[np.int64]:
-    """Return how long a sequence each token continues at most, (B, V): at most `enough`, below `least` 0."""
+    """Return the length of the longest sequence each token continues, (B, V): at most `enough`, and 0 below `least`."""
     longest = np.zeros((len(window), size), dtype=np.int64)
     rows, ends = np.nonzero(window[:, :-1] == window[:, -1:])  # where a sequence of the text's last token ends
     for length in range(1, enough + 1):
@@ -126,7 +126,7 @@ def _count_since_breaker(
 ) -> npt.NDArray[np.intp]:
     """Return the number of tokens behind the last breaker of each row, (B,); all of them where there is none."""
     size = window.shape[1]
-    broken = single[window]  # (B, t): whether a breaker ends there
+    broken = single[window]  # (B, t), true where a breaker ends
     for ids in several:
         starts = size - len(ids) + 1
         if starts > 0:

@@ -16,10 +16,10 @@ from textforge.samplers.rows import entropy, find_best, log_softmax
 
 
 class DynamicTemperature(Sampler):
-    """Divide the logits by a temperature between `temperature` - `range` (0 at least) and `temperature` + `range`.
+    """A temperature that follows the entropy, from `temperature` - `range` (0 at least) to `temperature` + `range`.
 
     It is low + (high - low) (entropy / greatest entropy) ** `exponent`, the greatest being that of as many equally
-    likely tokens as are not ruled out yet: so it matters what comes before in the chain, as in llama.cpp. At a
+    likely tokens as are not ruled out yet: so the samplers before it matter, as in llama.cpp. At a
     temperature of 0 only the likeliest token is left, among equals the one with the lowest id. A row with one token
     left stays as it is. By default it is 1.0, 0.5 more or less.
 
@@ -31,7 +31,7 @@ class DynamicTemperature(Sampler):
     name: ClassVar[str] = "dynamic-temperature"
 
     temperature: float = option(default=1.0, ge=0, lt=math.inf, help="The middle of the range.")
-    range: float = option(default=0.5, ge=0, lt=math.inf, help="How far the temperature may be from the middle.")
+    range: float = option(default=0.5, ge=0, lt=math.inf, help="The greatest distance from the middle.")
     exponent: float = option(default=1.0, ge=0, lt=math.inf, help="Above 1, nearer to the low end.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

@@ -14,7 +14,7 @@ from textforge.samplers.thresholds import loosen_probability
 
 
 class Epsilon(Sampler):
-    """Keep the tokens with a probability of at least `epsilon`, and always the likeliest one and its equals.
+    """A cut to the tokens with a probability of at least `epsilon`, and to the likeliest one and its equals always.
 
     A token exactly at `epsilon` is kept, as in transformers, whatever float32 did to it (see
     `textforge.samplers.thresholds`). `epsilon` 0 changes nothing. It is 0.0003 by default, of the 0.0003 to 0.0009 that

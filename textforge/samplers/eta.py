@@ -1,4 +1,4 @@
-"""Eta sampling: the tokens of at least some probability, less where much is possible.
+"""Eta sampling: the tokens of at least some probability, which is less where the entropy is high.
 
 Source: Hewitt, Manning and Liang, "Truncation sampling as language model desmoothing", 2022.
 """
@@ -17,7 +17,7 @@ from textforge.samplers.thresholds import loosen_probability
 
 
 class Eta(Sampler):
-    """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
+    """A cut to the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
 
     The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, whatever float32 did to it
     (see `textforge.samplers.thresholds`), and the likeliest one and its equals always are, as in transformers.

@@ -1,4 +1,4 @@
-"""Frequency penalty: each time a token came, it is less likely.
+"""Frequency penalty: a token is less likely each time it came.
 
 Source: OpenAI's API reference, `frequency_penalty`; as in llama.cpp (`--frequency-penalty`).
 """
@@ -16,7 +16,7 @@ from textforge.samplers.rows import lower_logits
 
 
 class FrequencyPenalty(Sampler):
-    """Lower each logit by `penalty` times how often its token is among the last `last_n`.
+    """A penalty on each token: `penalty` times the number of times it is among the last `last_n`.
 
     The prompt counts too, as in llama.cpp; OpenAI counts only what was generated (`prompt` false, `last_n` none).
     `penalty` 0 changes nothing, below 0 repetition is welcome; it is 0.2 by default.
@@ -30,14 +30,14 @@ class FrequencyPenalty(Sampler):
 
     name: ClassVar[str] = "frequency-penalty"
 
-    penalty: float = option(default=0.2, gt=-np.inf, lt=np.inf, help="What each time costs; 0 changes nothing.")
+    penalty: float = option(default=0.2, gt=-np.inf, lt=np.inf, help="Subtracted each time; 0 changes nothing.")
     last_n: int | None = option(
         default=64,
         ge=1,
-        help="How many of the last tokens count; none: all.",
+        help="Last tokens that are counted; none: all.",
         remedy="for all of them write none; for no penalty leave frequency-penalty out",
     )
-    prompt: bool = option(default=True, help="Whether the prompt counts too.")
+    prompt: bool = option(default=True, help="The prompt is counted too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

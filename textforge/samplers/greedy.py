@@ -10,7 +10,7 @@ from textforge.samplers.base import Context, Logits, Sampler
 
 
 class Greedy(Sampler):
-    """Keep only the likeliest token; among equals, the one with the lowest id.
+    """A cut to the likeliest token; among equals, to the one with the lowest id.
 
     >>> Greedy()(np.array([[0.5, 2.0, 2.0]]), None)
     array([[-inf,   2., -inf]])

@@ -1,4 +1,4 @@
-"""How often each token came, counted in a window that moves with the text, for samplers that look back."""
+"""Counts of tokens in a window that moves with the text, for samplers that look back."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy.typing as npt
 from textforge.samplers.base import Context
 
 Counts = npt.NDArray[np.int64]
-"""How often each token came, (B, V)."""
+"""The number of times each token came, (B, V)."""
 
 
 def count_tokens(context: Context, size: int, last_n: int | None = None, prompt: bool = True) -> Counts:
-    """Return how often each of `size` tokens is among the `last_n` of each text, (B, V); none: among all.
+    """Return the number of times that each of `size` tokens is among the `last_n` of each text, (B, V); none: all.
 
     Without `prompt`, only what was generated counts. The counts are kept in the context, under ``counts`` in its
-    `state` and ``length`` in its `shared`, and belong to it: read them, and don't change them. So they are brought up
-    to date where the text grew by a token, and counted anew otherwise. A sampler calls this once a step, with the
+    `state` and ``length`` in its `shared`, and belong to it: read them, and don't change them. Where the text grew by
+    one token they are brought up to date; otherwise they are counted anew. A sampler calls this once a step, with the
     same arguments each time.
 
     >>> from textforge.generation.context import RowContext
@@ -30,20 +30,20 @@ def count_tokens(context: Context, size: int, last_n: int | None = None, prompt:
     first = 0 if prompt else context.prompt_length
     counts: Counts | None = context.state.get("counts")
     if counts is None or context.shared.get("length") != length - 1:
-        counts = _count(tokens[:, _start(length, first, last_n) :], size)
+        counts = _count(tokens[:, _find_start(length, first, last_n) :], size)
         context.state["counts"] = counts
     else:
         if length > first:
             _add(counts, tokens[:, -1], 1)
-        start = _start(length, first, last_n)
-        if start > _start(length - 1, first, last_n):
+        start = _find_start(length, first, last_n)
+        if start > _find_start(length - 1, first, last_n):
             _add(counts, tokens[:, start - 1], -1)
     context.shared["length"] = length
     return counts
 
 
-def _start(length: int, first: int, last_n: int | None) -> int:
-    """Return the place of the first token that counts."""
+def _find_start(length: int, first: int, last_n: int | None) -> int:
+    """Return the place of the first token that is counted."""
     return min(length, first if last_n is None else max(first, length - last_n))
 
 

@@ -17,11 +17,11 @@ from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.rows import lower_logits, rule_out_unless_all
 
 _LARGEST = 1e300
-"""Any number of such biases can be added up."""
+"""The largest bias: any number of such can be added up."""
 
 
 class LogitBias(Sampler):
-    r"""Add to the logits of texts, as in ``logit-bias:{"e": -2, "\n": 1.5}``; -Infinity rules a text out.
+    r"""Numbers added to the logits of texts, as in ``logit-bias:{"e": -2, "\n": 1.5}``; -Infinity rules a text out.
 
     The encoder cuts a text into tokens. One of a single token gets its bias always; one of several when all of it but
     the last token has just been written, as in transformers; biases add up. Where nothing would be left, the row's
@@ -39,7 +39,7 @@ class LogitBias(Sampler):
 
     name: ClassVar[str] = "logit-bias"
 
-    bias: dict[str, float] = option(default={}, help="What to add, by text, as JSON.")
+    bias: dict[str, float] = option(default={}, help="Numbers to add to the logits, by text, as JSON.")
 
     def __attrs_post_init__(self) -> None:
         if "" in self.bias:
@@ -51,15 +51,15 @@ class LogitBias(Sampler):
                 )
 
     def check(self, encoder: Encoder | None) -> None:
-        """Raises `GenerationError` without an encoder, or for a text that the vocabulary lacks."""
-        self._sequences(encoder)
+        """Raise `GenerationError` without an encoder, or for a text that the vocabulary lacks."""
+        self._spell_texts(encoder)
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
         if not self.bias:
             return logits
         if "biases" not in context.shared:
-            context.shared["biases"] = self._biases(context.encoder, logits.shape[1])
+            context.shared["biases"] = self._collect_biases(context.encoder, logits.shape[1])
         alone, later = context.shared["biases"]
         added = np.repeat(alone, len(logits), axis=0)  # (B, V)
         tokens = context.tokens
@@ -72,16 +72,16 @@ class LogitBias(Sampler):
         biased = lower_logits(logits, np.where(outside, 0.0, -added))
         return rule_out_unless_all(biased, outside) if outside.any() else biased
 
-    def _biases(self, encoder: Encoder | None, size: int) -> tuple[Logits, list[tuple[Ids, float]]]:
-        """Return what texts of a single token add, (1, V), and the token ids of each other text, with its bias."""
-        sequences = self._sequences(encoder)
+    def _collect_biases(self, encoder: Encoder | None, size: int) -> tuple[Logits, list[tuple[Ids, float]]]:
+        """Return the biases of texts of a single token, (1, V), and the token ids of each other text, with its bias."""
+        sequences = self._spell_texts(encoder)
         alone = np.zeros((1, size))
         for ids, value in sequences:
             if len(ids) == 1:
                 alone[0, ids[0]] += value
         return alone, [(ids, value) for ids, value in sequences if len(ids) > 1]
 
-    def _sequences(self, encoder: Encoder | None) -> list[tuple[Ids, float]]:
+    def _spell_texts(self, encoder: Encoder | None) -> list[tuple[Ids, float]]:
         """Return the token ids of each text, and its bias."""
         if not self.bias:
             return []
@@ -91,7 +91,7 @@ class LogitBias(Sampler):
 
 
 def _spell(text: str, encoder: Encoder) -> Ids:
-    """Return the tokens of a text, one at least."""
+    """Return the token ids of a text, (n,) with n at least 1; raise `GenerationError` where it has none."""
     try:
         ids, why = encoder.encode(text), "it has no tokens"
     except EncodingError as error:

@@ -16,13 +16,13 @@ from textforge.samplers.rows import rule_out
 from textforge.samplers.thresholds import TOLERANCE
 
 _HUGE = 1e150
-"""Logits beyond it are scaled down first, so that their differences don't overflow."""
+"""The size beyond which logits are scaled down first, so that their differences don't overflow."""
 _FLAT = 1e-8
-"""Added to the range of the logits, as in the paper, so that a flat row has one."""
+"""A term of the range of the logits, as in the paper, so that a flat row has one above 0."""
 
 
 class MinK(Sampler):
-    """Keep the k likeliest tokens, where k is the place of the steepest fall, or `tau` over the logits' range if more.
+    """A cut to the k likeliest tokens: k is the place of the steepest fall, or `tau` over the logits' range if more.
 
     With the logits l from the likeliest on, a fall is (l[i] - l[i + 1]) / (i range), i from 1, and the range is that of
     all logits but those ruled out. A temperature before it changes nothing of where the steepest fall is. In a nearly
@@ -37,7 +37,7 @@ class MinK(Sampler):
 
     name: ClassVar[str] = "min-k"
 
-    tau: float = option(default=3.0, ge=0, lt=np.inf, help="What over the logits' range is the least k.")
+    tau: float = option(default=3.0, ge=0, lt=np.inf, help="The least k, times the logits' range; 0: none.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
@@ -48,12 +48,12 @@ class MinK(Sampler):
         values = np.where(ordered > -np.inf, ordered, last) / scale  # what is ruled out falls no further
         span = values[:, :1] - values[:, -1:] + _FLAT
         least = np.minimum(np.floor(self.tau / span / scale * (1 + TOLERANCE)), count).astype(np.intp)
-        places = np.maximum(_steepest(values, span), np.maximum(least, 1)) - 1
+        places = np.maximum(_find_steepest_fall(values, span), np.maximum(least, 1)) - 1
         return rule_out(logits, logits < np.take_along_axis(ordered, places, axis=-1))
 
 
-def _steepest(values: Logits, span: Logits) -> np.typing.NDArray[np.intp]:
-    """Return how many tokens of each row, (B, 1), are before the steepest fall of ordered logits, (B, V)."""
+def _find_steepest_fall(values: Logits, span: Logits) -> np.typing.NDArray[np.intp]:
+    """Return the number of tokens, (B, 1), before the steepest fall of the ordered logits of each row, (B, V)."""
     if values.shape[1] == 1:
         return np.ones((len(values), 1), dtype=np.intp)
     falls = (values[:, :-1] - values[:, 1:]) / span / np.arange(1, values.shape[1])

@@ -16,7 +16,7 @@ from textforge.samplers.thresholds import loosen_logit
 
 
 class MinP(Sampler):
-    """Keep the tokens at least `p` times as likely as the likeliest one.
+    """A cut to the tokens at least `p` times as likely as the likeliest one.
 
     A token exactly at the floor is kept, as in transformers and llama.cpp, whatever float32 did to it (see
     `textforge.samplers.thresholds`); equals are kept or dropped together. `p` 0 changes nothing, `p` 1 keeps the

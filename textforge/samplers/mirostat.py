@@ -19,7 +19,7 @@ from textforge.samplers.thresholds import TOLERANCE
 
 
 class Mirostat(Sampler):
-    """Keep the k likeliest tokens, k from the Zipf exponent of the `m` likeliest and a greatest surprise, mu.
+    """A cut to the k likeliest tokens, k from the Zipf exponent of the `m` likeliest and a greatest surprise, mu.
 
     mu begins at 2 `tau`, and after each token falls by `eta` times how much the token's surprise, -log2 p, exceeded
     `tau`. `surprise` says which p: `model`, as the logits came, is the paper's; `kept`, among the tokens kept, is
@@ -37,9 +37,9 @@ class Mirostat(Sampler):
     name: ClassVar[str] = "mirostat"
 
     tau: float = option(default=5.0, gt=0, lt=math.inf, help="The surprise to keep near, in bits.")
-    eta: float = option(default=0.1, gt=0, lt=math.inf, help="How fast the cut follows.")
-    m: int = option(default=100, ge=2, help="How many tokens the exponent is estimated from.")
-    surprise: str = option(default="model", choices=("model", "kept"), help="Whose probability a surprise is of.")
+    eta: float = option(default=0.1, gt=0, lt=math.inf, help="Share of the excess surprise that the cut follows by.")
+    m: int = option(default=100, ge=2, help="Likeliest tokens that the exponent is estimated from.")
+    surprise: str = option(default="model", choices=("model", "kept"), help="The distribution it is taken from.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
@@ -52,7 +52,7 @@ class Mirostat(Sampler):
 
 
 def _count_kept(ordered: Logits, m: int, mu: float) -> int:
-    """Return how many tokens of a row, (V,), the likeliest first, to keep."""
+    """Return the number of tokens to keep of a row, (V,), its likeliest first."""
     size, possible = len(ordered), int(np.count_nonzero(ordered > -np.inf))
     likeliest = ordered[: min(m, possible)]
     if len(likeliest) < 2:
@@ -61,7 +61,7 @@ def _count_kept(ordered: Logits, m: int, mu: float) -> int:
     steps = np.log((places + 1) / places)
     with np.errstate(over="ignore"):
         exponent = float(-(steps * np.diff(likeliest)).sum() / (steps * steps).sum())
-    logarithm = _log_scale(exponent - 1, size) + mu * math.log(2)
+    logarithm = _compute_log_scale(exponent - 1, size) + mu * math.log(2)
     if exponent > 0:
         logarithm /= exponent
     elif logarithm:
@@ -70,7 +70,7 @@ def _count_kept(ordered: Logits, m: int, mu: float) -> int:
     return max(1, min(possible, int(math.exp(max(0.0, min(logarithm, math.log(size) + 1))))))
 
 
-def _log_scale(excess: float, size: int) -> float:
+def _compute_log_scale(excess: float, size: int) -> float:
     """Return log(excess / (1 - size ** -excess)), or its limit at 0."""
     if abs(excess) < 1e-9:
         return -math.log(math.log(size))

@@ -18,11 +18,11 @@ from textforge.samplers.surprise import follow_surprise, remember_surprises, sur
 from textforge.samplers.thresholds import TOLERANCE
 
 _ROUNDING = TOLERANCE / math.log(2)
-"""In bits."""
+"""The tolerance of thresholds, in bits."""
 
 
 class Mirostat2(Sampler):
-    """Keep the tokens whose surprise, -log2 p, is at most mu, and the likeliest one always.
+    """A cut to the tokens whose surprise, -log2 p, is at most mu, and to the likeliest one always.
 
     mu begins at 2 `tau`, and after each token falls by `eta` times how much the token's surprise exceeded `tau`;
     `surprise` as for `mirostat`. A token exactly at mu is kept, as in llama.cpp, whatever float32 did to it (see
@@ -39,8 +39,8 @@ class Mirostat2(Sampler):
     name: ClassVar[str] = "mirostat-2"
 
     tau: float = option(default=5.0, gt=0, lt=math.inf, help="The surprise to keep near, in bits.")
-    eta: float = option(default=0.1, gt=0, lt=math.inf, help="How fast the cut follows.")
-    surprise: str = option(default="model", choices=("model", "kept"), help="Whose probability a surprise is of.")
+    eta: float = option(default=0.1, gt=0, lt=math.inf, help="Share of the excess surprise that the cut follows by.")
+    surprise: str = option(default="model", choices=("model", "kept"), help="The distribution it is taken from.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

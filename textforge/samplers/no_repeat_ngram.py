@@ -15,9 +15,9 @@ from textforge.samplers.rows import rule_out_unless_all
 
 
 class NoRepeatNGram(Sampler):
-    """Rule out each token that would end a sequence of `n` tokens that came already, in the prompt or after it.
+    """A ban on each token that would end a sequence of `n` tokens that came already, in the prompt or after it.
 
-    `n` 1 lets no token come twice. Where nothing would be left, the row's likeliest token is, and may repeat;
+    With `n` 1 no token comes twice. Where nothing would be left, the row's likeliest token is, and may repeat;
     transformers would leave nothing to draw from. `n` is 4 by default.
 
     >>> from textforge.generation.context import RowContext

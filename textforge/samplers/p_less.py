@@ -14,7 +14,7 @@ from textforge.samplers.thresholds import loosen_probability
 
 
 class PLess(Sampler):
-    """Keep the tokens with a probability of at least the sum of all squared probabilities; there is nothing to set.
+    """A cut to the tokens with a probability of at least the sum of all squared probabilities; there is nothing to set.
 
     That sum is the chance that two tokens drawn are the same, and never more than the likeliest one's probability,
     which therefore stays. A token exactly at the threshold is kept, whatever rounding did to it (see

@@ -1,4 +1,4 @@
-"""Presence penalty: what came already is less likely, however often it came.
+"""Presence penalty: a token that came already is less likely, however often it came.
 
 Source: OpenAI's API reference, `presence_penalty`; as in llama.cpp (`--presence-penalty`).
 """
@@ -16,7 +16,7 @@ from textforge.samplers.rows import lower_logits
 
 
 class PresencePenalty(Sampler):
-    """Lower the logit of each token among the last `last_n` by `penalty`.
+    """A penalty, `penalty`, on the logit of each token among the last `last_n`.
 
     The prompt counts too, as in llama.cpp; OpenAI counts only what was generated (`prompt` false, `last_n` none).
     `penalty` 0 changes nothing, below 0 repetition is welcome; it is 0.5 by default.
@@ -30,14 +30,14 @@ class PresencePenalty(Sampler):
 
     name: ClassVar[str] = "presence-penalty"
 
-    penalty: float = option(default=0.5, gt=-np.inf, lt=np.inf, help="What having come costs; 0 changes nothing.")
+    penalty: float = option(default=0.5, gt=-np.inf, lt=np.inf, help="Subtracted once; 0 changes nothing.")
     last_n: int | None = option(
         default=64,
         ge=1,
-        help="How many of the last tokens count; none: all.",
+        help="Last tokens that are counted; none: all.",
         remedy="for all of them write none; for no penalty leave presence-penalty out",
     )
-    prompt: bool = option(default=True, help="Whether the prompt counts too.")
+    prompt: bool = option(default=True, help="The prompt is counted too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

@@ -57,7 +57,7 @@ class Preset(Sampler):
 
     name: ClassVar[str] = "preset"
 
-    project: str = option(choices=("hf", "llama.cpp"), help="Whose chain.")
+    project: str = option(choices=("hf", "llama.cpp"), help="The project that has the chain.")
     top_h: float | None = option(default=None, gt=0, le=1, help="hf: none, which is off.")
     top_k: int | None = option(default=None, ge=-1, help="Both: hf 50, llama.cpp 40; 0 is off.")
     top_p: float | None = option(default=None, ge=0, le=1, help="Both: hf 1, llama.cpp 0.95; 1 is off.")
@@ -119,7 +119,7 @@ class Preset(Sampler):
         return super().known_option(name)
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """Raises `GenerationError`: a preset is replaced by its chain, each sampler with a context of its own."""
+        """Raise `GenerationError`: a preset is replaced by its chain, each sampler with a context of its own."""
         raise GenerationError(f"preset: it stands for the chain {write_chain(self.expand())!r}; apply that one instead")
 
     def expand(self) -> Sequence[Sampler]:

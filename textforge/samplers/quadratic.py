@@ -15,11 +15,11 @@ from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.rows import clip_to_finite, find_best
 
 _FAR = 1e100
-"""No logit counts as farther below the best: its cube would overflow."""
+"""The greatest distance below the best that counts: the cube of a larger one would overflow."""
 
 
 class Quadratic(Sampler):
-    """Replace each logit's distance d below the best by `factor` d² (3 - `curve` + (`curve` - 1) d) / 2.
+    """A curve of logits: the distance d of each below the best becomes `factor` d² (3 - `curve` + (`curve` - 1) d) / 2.
 
     At a `curve` of 1 that is `factor` d². So tokens less than 1 / `factor` below the best become likelier, the others
     less so: a temperature that is high among good tokens and low beyond. A `curve` up to 3 makes the fall steeper;

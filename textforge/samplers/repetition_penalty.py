@@ -1,4 +1,4 @@
-"""Repetition penalty: what came already is less likely, by a factor.
+"""Repetition penalty: a token that came already is less likely, by a factor.
 
 Source: Keskar, McCann, Varshney, Xiong and Socher, "CTRL", 2019; the sign as in transformers and llama.cpp.
 """
@@ -18,12 +18,12 @@ from textforge.samplers.rows import clip_to_finite
 
 
 class RepetitionPenalty(Sampler):
-    """Divide a positive logit by `penalty`, and multiply a negative one, of each token among the last `last_n`.
+    """A factor against tokens among the last `last_n`: a positive logit is divided by it, a negative one multiplied.
 
-    Once, however often it came. The paper only divides, which would make a token with a negative logit likelier. The
-    effect depends on where the logits' zero is, so put it before what shifts them. The prompt counts too, unless
-    `prompt` is false; transformers looks at all tokens (`last_n` none), llama.cpp at the last 64. `penalty` 1 changes
-    nothing, below 1 repetition is welcome; it is 1.1 by default, the paper's is 1.2.
+    It applies once, however often the token came. The paper only divides, which would make a token with a negative
+    logit likelier. The effect depends on where the logits' zero is, so put it before what shifts them. The prompt
+    counts too, unless `prompt` is false; transformers looks at all tokens (`last_n` none), llama.cpp at the last 64.
+    `penalty` 1 changes nothing, below 1 repetition is welcome; it is 1.1 by default, the paper's is 1.2.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History
@@ -38,10 +38,10 @@ class RepetitionPenalty(Sampler):
     last_n: int | None = option(
         default=64,
         ge=1,
-        help="How many of the last tokens count; none: all.",
+        help="Last tokens that are counted; none: all.",
         remedy="for all of them write none; for no penalty leave repetition-penalty out",
     )
-    prompt: bool = option(default=True, help="Whether the prompt counts too.")
+    prompt: bool = option(default=True, help="The prompt is counted too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
@@ -60,12 +60,12 @@ class RepetitionPenalty(Sampler):
         return changed
 
     def _penalize(self, before: Logits) -> Logits:
-        """Return the lesser of product and quotient, or the greater: what the sign would choose, for half the cost."""
+        """Return the lesser of product and quotient, or the greater: for half the cost of a choice by the sign."""
         outer: np.ufunc = np.minimum if self.penalty > 1 else np.maximum
         after: Logits = outer(before * self._factor, before / self._factor)
         return after
 
     @functools.cached_property
     def _factor(self) -> npt.NDArray[np.float64]:
-        """The penalty as NumPy takes it fastest."""
+        """The penalty as an array of no axes, which NumPy takes fastest."""
         return np.array(self.penalty)

@@ -21,7 +21,7 @@ _SMALL = 512
 """Vocabularies up to this size are sorted whole: a partition would save nothing."""
 _BINS = 1024
 _RANGE = 40.0
-"""How far below the best a logit may be to have a bin among its like: beyond, tokens share almost no probability."""
+"""The distance below the best, in nats, that the bins cover: beyond it, tokens share almost no probability."""
 
 
 def find_best(logits: Logits) -> Logits:
@@ -102,7 +102,7 @@ def sort_likeliest(logits: Logits, count: int) -> Order:
 
 
 def scatter_by_id(inside: Mask, order: Order) -> Mask:
-    """Return a mask over places in `order`, (B, V), as a mask over ids."""
+    """Return a mask over ids, (B, V), from one over places in `order`, (B, V)."""
     by_id: Mask = np.empty(inside.shape, dtype=np.bool_)
     np.put_along_axis(by_id, order, inside, axis=-1)
     return by_id
@@ -181,10 +181,10 @@ def find_share_edge(row: Logits, share: float) -> tuple[float, int]:
     >>> find_share_edge(np.log([0.2, 0.5, 0.3]), 0.6)[1]
     2
     """
-    return _edge_by_bins(row, share) if len(row) > _SMALL else _edge_by_sorting(row, share)
+    return _find_edge_by_bins(row, share) if len(row) > _SMALL else _find_edge_by_sorting(row, share)
 
 
-def _edge_by_sorting(row: Logits, share: float) -> tuple[float, int]:
+def _find_edge_by_sorting(row: Logits, share: float) -> tuple[float, int]:
     ordered = row.copy()
     ordered.sort()
     ordered = ordered[::-1]
@@ -195,8 +195,8 @@ def _edge_by_sorting(row: Logits, share: float) -> tuple[float, int]:
     return ordered.item(place), place + 1
 
 
-def _edge_by_bins(row: Logits, share: float) -> tuple[float, int]:
-    """Find the same by a partition into bins, likelier logits in the earlier ones, of which one has to be sorted."""
+def _find_edge_by_bins(row: Logits, share: float) -> tuple[float, int]:
+    """Find the edge by a partition into bins, likelier logits in the earlier ones; only one of them is sorted."""
     best = row.max()
     with np.errstate(over="ignore"):
         below = best - row

@@ -26,8 +26,8 @@ def surprise_in_bits(logits: Logits) -> Logits:
 def follow_surprise(context: Context, rows: int, tau: float, eta: float) -> npt.NDArray[np.float64]:
     """Return Mirostat's greatest surprise, mu, of each of `rows` texts after the token drawn last, (B,), in bits.
 
-    It is 2 `tau` before the first; then it falls by `eta` times how much the token's surprise, which
-    `remember_surprises` kept, exceeded `tau`.
+    It is 2 `tau` before the first; then it falls by `eta` times the excess over `tau` of the token's surprise, which
+    `remember_surprises` kept.
     """
     state: dict[str, Any] = context.state
     if "mu" not in state:
@@ -40,6 +40,6 @@ def follow_surprise(context: Context, rows: int, tau: float, eta: float) -> npt.
 
 
 def remember_surprises(context: Context, mu: npt.NDArray[np.float64], logits: Logits) -> None:
-    """Keep mu, (B,), and what the surprise of each token would be by these logits, (B, V), for the next step."""
+    """Keep mu, (B,), and the surprise of each token by these logits, (B, V), in the context for the next step."""
     context.state["mu"] = mu
     context.state["surprises"] = surprise_in_bits(logits)

@@ -1,4 +1,4 @@
-"""Tail-free sampling: what comes before the distribution flattens out.
+"""Tail-free sampling: the tokens before the distribution flattens out.
 
 Source: Phénix and Egan, "Tail free sampling", 2019; as in KoboldAI and text-generation-webui.
 """
@@ -16,7 +16,7 @@ from textforge.samplers.thresholds import TOLERANCE
 
 
 class TailFree(Sampler):
-    """Keep the likeliest tokens up to where the curve of their probabilities has bent by a share `z` of all it bends.
+    """A cut to the likeliest tokens, up to where the curve of probabilities has bent by a share `z` of all it bends.
 
     With p the probabilities from the likeliest on, and b the size of their second differences over their sum: the first
     token is kept, token i + 1 if b[0] + ... + b[i] is at most `z`, whatever float32 did to it (within 2 ** -20 of the

@@ -13,11 +13,11 @@ from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 
 _TINY = 1e-3
-"""Below it, dividing could overflow."""
+"""The temperature below which dividing could overflow."""
 
 
 class Temperature(Sampler):
-    """Divide the logits by a temperature: below 1 likely tokens become likelier, above 1 less so.
+    """A divisor of the logits: below 1 likely tokens become likelier, above 1 less so.
 
     The same as raising each probability to the power 1 / temperature. Near 0 it is `greedy`, but for tokens
     that are equally likely, which stay so. It is 1.0 by default, which changes nothing.
@@ -48,7 +48,7 @@ class Temperature(Sampler):
         return scaled
 
     def _divide_shifted_where_large(self, logits: Logits) -> Logits:
-        """Divide the logits, those of rows in which something would be too large shifted."""
+        """Divide the logits, and shift those of rows in which a quotient would be too large."""
         with np.errstate(over="ignore"):
             scaled: Logits = logits / self._divisor
         large = (np.isinf(scaled) & np.isfinite(logits)).any(axis=-1)
@@ -57,7 +57,7 @@ class Temperature(Sampler):
 
     @functools.cached_property
     def _divisor(self) -> npt.NDArray[np.float64]:
-        """The temperature as NumPy takes it fastest."""
+        """The temperature as an array of no axes, which NumPy takes fastest."""
         return np.array(self.temperature)
 
     def _divide_shifted(self, logits: Logits) -> Logits:

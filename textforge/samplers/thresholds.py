@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 TOLERANCE = 2.0**-20
-"""In nats, or of a probability relative to itself."""
+"""The tolerance in nats, or of a probability relative to itself."""
 
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 

@@ -14,7 +14,7 @@ from textforge.samplers.thresholds import loosen_probability
 
 
 class TopA(Sampler):
-    """Keep the tokens with a probability of at least `a` times the square of the likeliest one's.
+    """A cut to the tokens with a probability of at least `a` times the square of the likeliest one's.
 
     A token exactly at the floor is kept, as in text-generation-webui, whatever float32 did to it (see
     `textforge.samplers.thresholds`), equals are kept or dropped together, and the likeliest always stays. `a` 0 changes

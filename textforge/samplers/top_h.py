@@ -1,4 +1,4 @@
-"""Top-h: as many tokens as together have a share of the entropy.
+"""Top-h: the likeliest tokens that together have a share of the entropy.
 
 Source: Potraghloo, Azizi, Kundu and Pedram, "Top-H decoding: adapting the creativity and coherence with bounded entropy
 in text generation", 2025; as in transformers' `TopHLogitsWarper`.
@@ -17,7 +17,7 @@ from textforge.samplers.thresholds import loosen_share_limit
 
 
 class TopH(Sampler):
-    """Keep the likeliest tokens as long as their terms of the entropy, -p log p, sum to at most a share `h` of it.
+    """A cut to the likeliest tokens whose terms of the entropy, -p log p, sum to at most a share `h` of it.
 
     The likeliest is always kept. Only the `m` likeliest are looked at, and p is among them; the others are dropped. A
     sum exactly at the share is kept, as in transformers, whatever float32 did to it (see
@@ -32,14 +32,14 @@ class TopH(Sampler):
     name: ClassVar[str] = "top-h"
 
     h: float = option(default=0.4, gt=0, le=1, help="The share of the entropy to keep.")
-    m: int = option(default=100, ge=1, help="How many of the likeliest tokens are looked at.")
+    m: int = option(default=100, ge=1, help="Likeliest tokens that are looked at.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
         order = sort_likeliest(logits, self.m)
         logs = log_softmax(np.take_along_axis(logits, order, axis=-1))  # (B, m)
         terms = -np.exp(logs) * np.where(logs > -np.inf, logs, 0.0)
-        # what is too unlikely for a number adds nothing to the sum, and would be kept for ever
+        # a token too unlikely for a number adds nothing to the sum, so the sum alone would never drop it
         dropped = (terms.cumsum(axis=-1) > loosen_share_limit(self.h) * entropy(logs)) | (terms <= 0)
         dropped[:, 0] = False
         outside = np.ones(logits.shape, dtype=np.bool_)

@@ -15,7 +15,7 @@ from textforge.samplers.base import Context, Logits, Sampler
 
 
 class TopK(Sampler):
-    """Keep the `k` likeliest tokens, exactly: among equals at the edge, those with the lowest ids.
+    """A cut to the `k` likeliest tokens, exactly: among equals at the edge, those with the lowest ids.
 
     A `k` as large as the vocabulary keeps all. What is ruled out already stays so. The default, 40, is llama.cpp's.
 
@@ -25,7 +25,7 @@ class TopK(Sampler):
 
     name: ClassVar[str] = "top-k"
 
-    k: int = option(default=40, ge=1, help="How many tokens to keep.", remedy="to keep every token, leave top-k out")
+    k: int = option(default=40, ge=1, help="Tokens to keep.", remedy="to keep every token, leave top-k out")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""

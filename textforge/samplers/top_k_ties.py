@@ -15,7 +15,7 @@ from textforge.samplers.rows import rule_out
 
 
 class TopKTies(Sampler):
-    """Keep the `k` likeliest tokens, and every token that equals the last of them, as transformers does.
+    """A cut to the `k` likeliest tokens and all that equal the last of them, as in transformers.
 
     `top-k` and llama.cpp keep exactly `k`. A `k` as large as the vocabulary keeps all. The default, 50, is
     transformers'.
@@ -27,7 +27,7 @@ class TopKTies(Sampler):
     name: ClassVar[str] = "top-k-ties"
 
     k: int = option(
-        default=50, ge=1, help="How many tokens to keep at least.", remedy="to keep every token, leave top-k-ties out"
+        default=50, ge=1, help="Tokens to keep at least.", remedy="to keep every token, leave top-k-ties out"
     )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

@@ -15,11 +15,11 @@ from textforge.samplers.rows import find_best, rule_out
 from textforge.samplers.thresholds import TOLERANCE
 
 _HUGE = 1e150
-"""Logits beyond it are scaled down first, so that their squares don't overflow."""
+"""The size beyond which logits are scaled down first, so that their squares don't overflow."""
 
 
 class TopNSigma(Sampler):
-    """Keep the tokens whose logit is at most `n` standard deviations below the row's best.
+    """A cut to the tokens whose logit is at most `n` standard deviations below the row's best.
 
     The deviation is that of all logits of the row but those ruled out, divided by their number, as in llama.cpp. A
     token exactly at the edge is kept, as in llama.cpp, whatever float32 did to it (within 2 ** -20 of it); so are all

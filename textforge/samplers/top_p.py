@@ -16,7 +16,7 @@ from textforge.samplers.thresholds import loosen_share
 
 
 class TopP(Sampler):
-    """Keep the likeliest tokens, as few as together have a probability of at least `p`.
+    """A cut to the likeliest tokens, as few as together have a probability of at least `p`.
 
     The token that reaches `p` is kept and none after it, as in transformers and llama.cpp, whatever float32 did to the
     sum (see `textforge.samplers.thresholds`): so one is always left, with `p` 0 too, and `p` 1 changes nothing. Among

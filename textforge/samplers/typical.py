@@ -1,4 +1,4 @@
-"""Locally typical sampling: the tokens whose surprise is nearest to what is expected.
+"""Locally typical sampling: the tokens whose surprise is nearest to the entropy, which is its mean.
 
 Source: Meister, Pimentel, Wiher and Cotterell, "Locally typical sampling", 2022.
 """
@@ -16,7 +16,7 @@ from textforge.samplers.thresholds import loosen_share, loosen_share_limit
 
 
 class Typical(Sampler):
-    """Keep the tokens whose surprise, -log p, is nearest to the entropy, as few as together have a probability of `p`.
+    """A cut to the tokens of a surprise, -log p, nearest to the entropy, as few as have a probability of `p` together.
 
     So the likeliest token may go. `boundary` says when they are enough: as soon as `p` is `reached`, as in the paper
     and in transformers, or only when it is `exceeded`, as in llama.cpp; a sum exactly at `p` has reached and not
@@ -33,7 +33,9 @@ class Typical(Sampler):
 
     p: float = option(default=0.95, gt=0, le=1, help="The probability to keep; 1 keeps all.")
     boundary: str = option(
-        default="reached", choices=("reached", "exceeded"), help="When the tokens kept are enough: p is ..."
+        default="reached",
+        choices=("reached", "exceeded"),
+        help="The end of the tokens kept: p is ...",
     )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:

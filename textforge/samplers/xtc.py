@@ -16,7 +16,7 @@ from textforge.samplers.thresholds import loosen_probability
 
 
 class XTC(Sampler):
-    """With a chance of `probability`, drop all tokens of at least `threshold` but the least likely of them.
+    """An exclusion, at a chance of `probability`, of all tokens of at least `threshold` but the least likely of them.
 
     Each row takes its own chance at each step, from the sampler's numbers, not the draw's. Where fewer than two tokens
     reach the threshold nothing happens: so never above 0.5. A token exactly at the threshold reaches it, as in

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Encoder
 from textforge.errors import GenerationError, TextforgeError
-from textforge.generation.chain import expanded
+from textforge.generation.chain import expand_presets
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
@@ -42,7 +42,7 @@ class SamplerRun:
         self._history = History(_prompt(encoder), len(texts))
         self._links = [
             (sampler, RowContext(self._history, seed=SEED, texts=texts, position=place, encoder=encoder))
-            for place, sampler in enumerate(expanded([sampler]))
+            for place, sampler in enumerate(expand_presets([sampler]))
         ]
 
     def __call__(self, logits: Logits, *, read_only: bool = False) -> Logits:
@@ -98,7 +98,7 @@ class SamplerRun:
 
 
 def _ask(sampler: Sampler, encoder: Encoder) -> None:
-    for one in expanded([sampler]):
+    for one in expand_presets([sampler]):
         try:
             one.check(encoder)
         except TextforgeError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.dropout import DropoutMasks, dropout_seed
+from textforge.backends.dropout import DropoutMasks, make_dropout_seed
 from textforge.model import Array
 
 Dropout = Callable[[tf.Tensor], tf.Tensor]
@@ -30,7 +30,7 @@ class SeededDropout:
         """Return what the compiled step needs for its masks, of these shapes, (T, B, ·), in order."""
         if self._on_cpu:
             return tuple(map(DropoutMasks(self._share, self._seed, step), shapes))
-        return (np.array([dropout_seed(self._seed, step)], dtype=np.uint64).view(np.int32),)
+        return (np.array([make_dropout_seed(self._seed, step)], dtype=np.uint64).view(np.int32),)
 
     def within(self, handed: Sequence[tf.Tensor]) -> Dropout:
         """Return the dropout of a step that was handed this: called once for each mask, in order."""

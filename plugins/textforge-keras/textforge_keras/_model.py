@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from textforge.architectures.base import Architecture
 from textforge.backends.framework_model import STATE, FrameworkModel
-from textforge.backends.training_arrays import carried_state
+from textforge.backends.training_arrays import read_carried_state
 from textforge.model import Array, Arrays, Loss, Optimizer, SavedModel
 from textforge_keras._dropout import SeededDropout, watch_shapes
 from textforge_keras._framework import remake_model
@@ -126,7 +126,7 @@ class KerasModel(FrameworkModel):
     def restore(self, arrays: Arrays) -> State:
         self._begun().restore(arrays)
         with tf.device(self._device):
-            return self.make_state(carried_state(arrays, self.state_shapes))
+            return self.make_state(read_carried_state(arrays, self.state_shapes))
 
     def state_arrays(self, state: State) -> Arrays:
         return {name: np.array(value.numpy()) for name, value in state.items()}
@@ -164,7 +164,7 @@ class KerasModel(FrameworkModel):
         return self._updates  # type: ignore[return-value]
 
     def _refuse(self, *arguments: object) -> None:
-        raise self.not_begun()
+        raise self.make_unready_error()
 
     def _compiled_step(self, updates: Updates) -> Compiled:
         """Return a training step, compiled once for the shape of its first batch."""

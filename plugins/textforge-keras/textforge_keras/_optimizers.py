@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.training_arrays import STEP, check_moments, moments_of
+from textforge.backends.training_arrays import STEP, check_moments, list_moments
 from textforge.model import Array, Arrays, Optimizer
 from textforge_keras.network import Weight
 
@@ -27,7 +27,7 @@ class Updates:
 
     def __init__(self, settings: Optimizer, weights: dict[str, Weight]) -> None:
         self._settings = settings
-        self._moments = moments_of(settings.name, "keras")
+        self._moments = list_moments(settings.name, "keras")
         self._weights = weights
         self.variables: list[tf.Variable] = [weight.variable.value for weight in weights.values()]
         self._slots = {

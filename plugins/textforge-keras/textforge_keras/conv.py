@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from textforge.architectures.conv import Conv, lengths_needed
+from textforge.architectures.conv import Conv, find_needed_lengths
 from textforge_keras.network import Dropout, Network, State, Weight
 
 _TRANSPOSED = (1, 0)
@@ -78,7 +78,7 @@ class ConvNetwork(Network):
         """Return the number of last positions whose output each layer gives; None: all, or there are no more."""
         if not last_only:
             return [None] * len(self.look_backs)
-        return lengths_needed(self.look_backs, 1 + sum(self.look_backs))
+        return find_needed_lengths(self.look_backs, 1 + sum(self.look_backs))
 
     def _input(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the first layer's input, (B, T) -> (B, T, C)."""

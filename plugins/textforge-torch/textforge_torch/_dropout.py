@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from textforge.backends.dropout import DropoutMasks, dropout_seed
+from textforge.backends.dropout import DropoutMasks, make_dropout_seed
 
 
 class SeededDropout:
@@ -26,7 +26,7 @@ class SeededDropout:
         if self._device.type == "cpu":
             self._masks = DropoutMasks(self._share, self._seed, step)
         else:
-            self._generator.manual_seed(dropout_seed(self._seed, step))
+            self._generator.manual_seed(make_dropout_seed(self._seed, step))
         return self
 
     def __call__(self, values: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from textforge.architectures.base import Architecture
 from textforge.backends.framework_model import STATE, FrameworkModel
-from textforge.backends.training_arrays import carried_state
+from textforge.backends.training_arrays import read_carried_state
 from textforge.model import Array, Arrays, Loss, Optimizer, SavedModel
 from textforge_torch._dropout import SeededDropout
 from textforge_torch._optimizers import Updates
@@ -98,11 +98,11 @@ class TorchModel(FrameworkModel):
 
     def restore(self, arrays: Arrays) -> State:
         self._begun().restore(arrays)
-        return self.make_state(carried_state(arrays, self.state_shapes))
+        return self.make_state(read_carried_state(arrays, self.state_shapes))
 
     def _begun(self) -> Updates:
         if self._updates is None:
-            raise self.not_begun()
+            raise self.make_unready_error()
         return self._updates
 
     def _mixed_precision(self) -> AbstractContextManager[object]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from textforge.backends.training_arrays import STEP, check_moments, moments_of
+from textforge.backends.training_arrays import STEP, check_moments, list_moments
 from textforge.model import Arrays, Optimizer
 from textforge_torch.network import to_array
 
@@ -28,7 +28,7 @@ class Updates:
 
     def __init__(self, settings: Optimizer, parameters: dict[str, nn.Parameter]) -> None:
         self._settings = settings
-        self._moments = {moment: ATTRIBUTES[settings.name][moment] for moment in moments_of(settings.name, "torch")}
+        self._moments = {moment: ATTRIBUTES[settings.name][moment] for moment in list_moments(settings.name, "torch")}
         self._names = list(parameters)
         self._parameters = list(parameters.values())
         self._optimizer = make_optimizer(settings, self._parameters)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.architectures.conv import Conv, lengths_needed
+from textforge.architectures.conv import Conv, find_needed_lengths
 from textforge_torch.network import Dropout, Network, State
 
 
@@ -45,7 +45,7 @@ class ConvNetwork(Network):
     ) -> tuple[Tensor, State]:
         values = self._input(ids)
         after: State = {}
-        lengths = lengths_needed(self.look_backs, len(ids)) if last_only else [len(ids)] * len(self.layers)
+        lengths = find_needed_lengths(self.look_backs, len(ids)) if last_only else [len(ids)] * len(self.layers)
         for name, layer, length in zip(self.state_names, self.layers, lengths, strict=True):
             read = torch.cat([state[name].transpose(0, 1), values])
             after[name] = read[len(values) :].detach().transpose(0, 1).contiguous()

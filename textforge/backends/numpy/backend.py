@@ -1,4 +1,4 @@
-"""The backend ``numpy``: runs models with NumPy alone, faster token by token than a framework does."""
+"""The backend ``numpy``, which runs models on NumPy alone, faster token by token than a framework does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textforge.model import Model, SavedModel
 
 
 class NumpyBackend(Backend):
-    """Runs what other backends have trained, and trains models that are counted.
+    """The backend of NumPy alone: it runs the models of other backends, and trains those that are counted.
 
     >>> import numpy as np
     >>> from textforge.architectures.lstm import LSTM

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textforge.architectures.conv import Conv, lengths_needed
+from textforge.architectures.conv import Conv, find_needed_lengths
 from textforge.architectures.states import count_rows
 from textforge.backends.numpy.model import NumpyModel
-from textforge.backends.numpy.weights import Numbers, token_table, with_biases
+from textforge.backends.numpy.weights import Numbers, append_biases, make_token_table
 from textforge.model import Array, Arrays, SavedModel
 
 _add, _copy, _multiply, _tanh = np.add, np.copyto, np.multiply, np.tanh
@@ -48,14 +48,14 @@ class _Layer(NamedTuple):
     """The windows of d positions, (d, B, K * C + 1)."""
     views: tuple[_Window, ...]
     product: Numbers
-    """What the layer computes, 2C: the values, then the gates."""
+    """The values, then the gates, 2C."""
     values: Numbers
     gates: Numbers
     one: Numbers
 
 
 class ConvState:
-    """What a network carries on for some rows, with the buffers that a step needs."""
+    """The state of a network for some rows, with the buffers that a step needs."""
 
     __slots__ = ("hidden", "layers", "logits", "nothing", "position", "product", "rows", "top")
 
@@ -64,23 +64,23 @@ class ConvState:
         self.rows = rows
         self.position = 0
         self.layers = tuple(
-            _layer(shape, matrix, dilation) for matrix, dilation in zip(matrices, dilations, strict=True)
+            _make_layer(shape, matrix, dilation) for matrix, dilation in zip(matrices, dilations, strict=True)
         )
         self.nothing = np.array(0, dtype)
         self.top = np.ones((*shape, matrices[0].shape[1] // 2 + 1), dtype)
-        """What the logits are computed from, and a one for the biases, (B, C + 1) or (C + 1,)."""
+        """The top layer's output and a one for the biases, (B, C + 1) or (C + 1,): the logits are computed from it."""
         self.hidden = self.top[..., :-1]
         self.product = np.zeros((*shape, vocabulary_size), dtype)
         self.logits = self.product.reshape(rows, vocabulary_size)
 
     def take(self, source: ConvState, rows: Array) -> None:
-        """Take over what these rows of another state carry."""
+        """Copy these rows of another state into this one."""
         self.position = source.position
         for own, other in zip(self.layers, source.layers, strict=True):
-            _by_row(own.windows, self.rows)[:] = _by_row(other.windows, source.rows)[:, rows]
+            _view_by_row(own.windows, self.rows)[:] = _view_by_row(other.windows, source.rows)[:, rows]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        """Copy and pickle the windows alone; views into buffers would come apart, so they are made anew."""
         matrices, windows = [layer.matrix for layer in self.layers], [layer.windows for layer in self.layers]
         return _restore_state, (self.rows, matrices, self.logits.shape[-1], windows, self.position)
 
@@ -93,12 +93,12 @@ def _restore_state(rows: int, matrices: list[Numbers], size: int, windows: list[
     return state
 
 
-def _by_row(windows: Numbers, rows: int) -> Numbers:
-    """The same windows, (d, B, ·), where one row has no axis of its own."""
+def _view_by_row(windows: Numbers, rows: int) -> Numbers:
+    """Return a view of windows as (d, B, ·), where one row has no axis of its own."""
     return windows.reshape(len(windows), rows, windows.shape[-1])
 
 
-def _layer(shape: tuple[int, ...], matrix: Numbers, dilation: int) -> _Layer:
+def _make_layer(shape: tuple[int, ...], matrix: Numbers, dilation: int) -> _Layer:
     size, dtype = matrix.shape[1] // 2, matrix.dtype
     windows = np.zeros((dilation, *shape, len(matrix)), dtype)
     windows[..., -1] = 1
@@ -118,17 +118,17 @@ class NumpyConv(NumpyModel):
         weights = self.weights
         self._look_backs = architecture.look_backs
         self._dilations = [look_back // (architecture.kernel_size - 1) for look_back in self._look_backs]
-        self._matrices = [_matrix(weights, layer) for layer in range(len(self._dilations))]
-        self._output = with_biases(weights["output.weight"], weights["output.bias"])
-        self._table, self._projection = token_table(
-            weights.get("embedding.weight"), with_biases(weights["input.weight"], weights["input.bias"])
+        self._matrices = [_make_matrix(weights, layer) for layer in range(len(self._dilations))]
+        self._output = append_biases(weights["output.weight"], weights["output.bias"])
+        self._table, self._projection = make_token_table(
+            weights.get("embedding.weight"), append_biases(weights["input.weight"], weights["input.bias"])
         )
 
     def start(self, batch_size: int) -> ConvState:
         return ConvState(batch_size, self._matrices, self._dilations, self.vocabulary_size)
 
     def step(self, ids: Array, state: ConvState) -> Numbers:
-        values, added = self._inputs(ids if state.rows != 1 else ids.item()), state.nothing
+        values, added = self._look_up(ids if state.rows != 1 else ids.item()), state.nothing
         for matrix, _, views, product, own_values, gates, one in state.layers:
             whole, kept, moving, newest = views[state.position % len(views)]
             _copy(kept, moving)
@@ -146,15 +146,15 @@ class NumpyConv(NumpyModel):
         return rows * sum(self._matrices[0].shape) * self._matrices[0].itemsize
 
     def read(self, ids: Array, state: ConvState, last_only: bool) -> Numbers:
-        """Read tokens, (B, T), each layer all of them before the one above; the logits, (B, T or 1, V)."""
+        """Read tokens, (B, T), a layer at a time, and return the logits, (B, T or 1, V)."""
         length = ids.shape[1]
-        values = self._inputs(ids.T if state.rows != 1 else ids[0])
-        lengths = lengths_needed(self._look_backs, length) if last_only else [length] * len(state.layers)
+        values = self._look_up(ids.T if state.rows != 1 else ids[0])
+        lengths = find_needed_lengths(self._look_backs, length) if last_only else [length] * len(state.layers)
         for layer, needed in zip(state.layers, lengths, strict=True):
             values = _run(layer, values, needed, state.position, state.position + length)
         state.position += length
         logits: Numbers = values @ self._output[:-1] + self._output[-1]
-        return logits.reshape(len(values), state.rows, self.vocabulary_size).swapaxes(0, 1)
+        return logits.reshape(len(values), state.rows, self.vocabulary_size).swapaxes(0, 1)  # (T, B, V) -> (B, T, V)
 
     def select(self, state: ConvState, rows: Array) -> ConvState:
         selected = self.start(len(rows))
@@ -162,7 +162,7 @@ class NumpyConv(NumpyModel):
         return selected
 
     def state_arrays(self, state: ConvState) -> Arrays:
-        earlier = [_earlier(layer, state.position) for layer in state.layers]
+        earlier = [_read_earlier(layer, state.position) for layer in state.layers]
         by_row = [inputs.reshape(len(inputs), state.rows, -1).swapaxes(0, 1) for inputs in earlier]  # (B, R, C)
         return {f"conv.{number}": np.array(inputs) for number, inputs in enumerate(by_row)}
 
@@ -173,15 +173,15 @@ class NumpyConv(NumpyModel):
             _keep(layer, inputs if state.rows != 1 else inputs[:, 0], state.position)
         return state
 
-    def _inputs(self, ids: Any) -> Numbers:
-        """What tokens of any shape, (...), are to the lowest layer, (..., C)."""
+    def _look_up(self, ids: Any) -> Numbers:
+        """Return the inputs of the lowest layer, (..., C), for token ids of any shape, (...)."""
         rows: Numbers = self._table[ids]
         return rows if self._projection is None else rows @ self._projection
 
 
 def _run(layer: _Layer, values: Numbers, needed: int, before: int, after: int) -> Numbers:
-    """Take a layer from a position to another, given its last inputs, (T, ·, C); its last outputs, (needed, ·, C)."""
-    read = np.concatenate([_earlier(layer, before), values])
+    """Take a layer from a position to another by its inputs, (T, ·, C); return its last outputs, (needed, ·, C)."""
+    read = np.concatenate([_read_earlier(layer, before), values])
     _keep(layer, read[len(values) :], after)
     size, places, dilation = values.shape[-1], (len(layer.matrix) - 1) // values.shape[-1], len(layer.views)
     windows = np.ones((needed, *values.shape[1:-1], len(layer.matrix)), values.dtype)
@@ -196,24 +196,25 @@ def _run(layer: _Layer, values: Numbers, needed: int, before: int, after: int) -
     return gates
 
 
-def _earlier(layer: _Layer, position: int) -> Numbers:
-    """What a layer keeps of its inputs before a position, (K - 1) * d of them, (·, ·, C), the oldest first."""
+def _read_earlier(layer: _Layer, position: int) -> Numbers:
+    """Return the inputs that a layer keeps from before a position, ((K - 1) * d, ·, C), the oldest first."""
     size = layer.values.shape[-1]
-    windows = np.roll(layer.windows, -position, axis=0)[..., size:-1]
+    windows = np.roll(layer.windows, -position, axis=0)[..., size:-1]  # (d, ·, (K - 1) * C), the oldest first
     places = windows.reshape(*windows.shape[:-1], windows.shape[-1] // size, size)
-    in_order = np.moveaxis(places, -2, 0)
+    in_order = np.moveaxis(places, -2, 0)  # (d, ·, K - 1, C) -> (K - 1, d, ·, C)
     return in_order.reshape(in_order.shape[0] * in_order.shape[1], *in_order.shape[2:])
 
 
 def _keep(layer: _Layer, inputs: Numbers, position: int) -> None:
-    """Keep what `_earlier` is to give at a position."""
+    """Store the inputs, ((K - 1) * d, ·, C), that `_read_earlier` is to return at a position."""
     size, dilation = inputs.shape[-1], len(layer.windows)
     places = inputs.reshape(len(inputs) // dilation, dilation, *inputs.shape[1:])
+    # (K - 1, d, ·, C) -> (d, ·, K - 1, C): each window has its inputs side by side
     windows = np.moveaxis(places, 0, -2).reshape(dilation, *inputs.shape[1:-1], len(places) * size)
     layer.windows[..., size:-1] = np.roll(windows, position, axis=0)
 
 
-def _matrix(weights: Arrays, layer: int) -> Numbers:
-    """What a window is multiplied with, (K * C + 1, 2C), the halves of the sigmoids in it."""
+def _make_matrix(weights: Arrays, layer: int) -> Numbers:
+    """Return the matrix that a window is multiplied with, (K * C + 1, 2C), with the halves of the sigmoids in it."""
     kernel, bias = weights[f"conv.{layer}.weight"] / 2, weights[f"conv.{layer}.bias"] / 2
-    return with_biases(kernel.swapaxes(1, 2).reshape(len(kernel), -1), bias)
+    return append_biases(kernel.swapaxes(1, 2).reshape(len(kernel), -1), bias)

@@ -22,7 +22,7 @@ import numpy as np
 from textforge.architectures.base import Architecture
 from textforge.architectures.states import count_rows
 from textforge.backends.numpy.model import NumpyModel
-from textforge.backends.numpy.weights import Numbers, token_table, with_biases
+from textforge.backends.numpy.weights import Numbers, append_biases, make_token_table
 from textforge.model import Array, Arrays, SavedModel
 
 COLUMN_MULTIPLE = 16
@@ -54,9 +54,9 @@ class _Layer(NamedTuple):
     """A layer's part of a state."""
 
     recurrent: Numbers
-    """What the hidden state adds to the gates of the next step, 4H; a view into `product`."""
+    """The hidden state's part of the gates of the next step, 4H; a view into `product`."""
     upward: Numbers
-    """What it gives to the layer above, 4H, or the logits, V; a view into `product`."""
+    """The hidden state's part of the gates of the layer above, 4H, or the logits, V; a view into `product`."""
     hidden: Numbers
     """The hidden state doubled, and a one for the biases, H + 1."""
     matrix: Numbers
@@ -66,25 +66,25 @@ class _Layer(NamedTuple):
 
 
 class LSTMState:
-    """What an LSTM carries on for some rows, with the buffers that a step needs."""
+    """The state of an LSTM for some rows, with the buffers that a step needs."""
 
     __slots__ = ("layers", "logits", "rows")
 
     def __init__(self, rows: int, matrices: tuple[Numbers, ...], vocabulary_size: int) -> None:
         upward = [*(4 * (len(matrix) - 1) for matrix in matrices[1:]), vocabulary_size]
         self.rows = rows
-        self.layers = tuple(_layer(rows, matrix, size) for matrix, size in zip(matrices, upward, strict=True))
-        self.logits = _by_row(self.layers[-1].upward)
+        self.layers = tuple(_make_layer(rows, matrix, size) for matrix, size in zip(matrices, upward, strict=True))
+        self.logits = _view_by_row(self.layers[-1].upward)
 
     def take(self, source: LSTMState, rows: Array) -> None:
-        """Take over what these rows of another state carry."""
+        """Copy these rows of another state into this one."""
         for own, other in zip(self.layers, source.layers, strict=True):
-            _by_row(own.product)[:] = _by_row(other.product)[rows]
-            _by_row(own.hidden)[:] = _by_row(other.hidden)[rows]
-            _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
+            _view_by_row(own.product)[:] = _view_by_row(other.product)[rows]
+            _view_by_row(own.hidden)[:] = _view_by_row(other.hidden)[rows]
+            _view_by_row(own.cell.cell)[:] = _view_by_row(other.cell.cell)[rows]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        """Copy and pickle products and cells alone; views into buffers would come apart, so they are made anew."""
         carried = [(layer.product, layer.cell.cell) for layer in self.layers]
         return _restore_state, (self.rows, [layer.matrix for layer in self.layers], self.logits.shape[-1], carried)
 
@@ -96,22 +96,22 @@ def _restore_state(rows: int, matrices: list[Numbers], size: int, carried: list[
     return state
 
 
-def _by_row(values: Numbers) -> Numbers:
-    """The same numbers, (B, ·), where one row has no axis of its own."""
+def _view_by_row(values: Numbers) -> Numbers:
+    """Return a view of numbers as (B, ·), where one row has no axis of its own."""
     return values if values.ndim == 2 else values[np.newaxis]
 
 
-def _layer(rows: int, matrix: Numbers, upward: int) -> _Layer:
+def _make_layer(rows: int, matrix: Numbers, upward: int) -> _Layer:
     size, dtype = len(matrix) - 1, matrix.dtype
     shape = () if rows == 1 else (rows,)
     product = np.zeros((*shape, matrix.shape[1]), dtype)
     hidden = np.zeros((*shape, size + 1), dtype)
     hidden[..., size] = 1
-    cell = _cell(np.zeros((*shape, 5 * size), dtype), hidden[..., :size])
+    cell = _make_cell(np.zeros((*shape, 5 * size), dtype), hidden[..., :size])
     return _Layer(product[..., : 4 * size], product[..., 4 * size : 4 * size + upward], hidden, matrix, product, cell)
 
 
-def _cell(block: Numbers, doubled_hidden: Numbers) -> _Cell:
+def _make_cell(block: Numbers, doubled_hidden: Numbers) -> _Cell:
     size = doubled_hidden.shape[-1]
     input, forget, output, candidate, cell = (block[..., n * size : (n + 1) * size] for n in range(5))
     return _Cell(
@@ -131,16 +131,16 @@ def _cell(block: Numbers, doubled_hidden: Numbers) -> _Cell:
 
 
 def _advance(recurrent: Numbers, inputs: Numbers, views: _Cell) -> None:
-    """One step of a layer: from what its hidden state and its input add to the gates to the new hidden state."""
+    """Take a step of a layer: write its new cell and hidden state from both parts of the gates, (·, 4H)."""
     gates, sigmoids, input_forget, candidate_cell, input, forget, output, candidate, cell, hidden, one, half = views
     _add(recurrent, inputs, gates)
     _tanh(gates, gates)
     _add(sigmoids, one, sigmoids)  # twice the sigmoids
     _multiply(input_forget, candidate_cell, input_forget)
     _add(input, forget, cell)
-    _multiply(cell, half, cell)
+    _multiply(cell, half, cell)  # each product was twice too large
     _tanh(cell, candidate)
-    _multiply(output, candidate, hidden)
+    _multiply(output, candidate, hidden)  # twice the hidden state, as the sigmoid is doubled
 
 
 class NumpyLSTM(NumpyModel):
@@ -149,9 +149,9 @@ class NumpyLSTM(NumpyModel):
     def __init__(self, saved: SavedModel, architecture: Architecture, precision: str = "float32") -> None:
         super().__init__(saved, architecture, precision)
         weights = self.weights
-        self._matrices = tuple(_matrices(weights))
-        projection = with_biases(_folded(weights["lstm.0.input_weight"]), _folded(weights["lstm.0.bias"]))
-        self._table, self._projection = token_table(weights.get("embedding.weight"), projection)
+        self._matrices = tuple(_make_matrices(weights))
+        projection = append_biases(_fold_halves(weights["lstm.0.input_weight"]), _fold_halves(weights["lstm.0.bias"]))
+        self._table, self._projection = make_token_table(weights.get("embedding.weight"), projection)
 
     def start(self, batch_size: int) -> LSTMState:
         return LSTMState(batch_size, self._matrices, self.vocabulary_size)
@@ -170,16 +170,16 @@ class NumpyLSTM(NumpyModel):
         return rows * self._matrices[0].itemsize * 4 * (len(self._matrices[0]) - 1)
 
     def read(self, ids: Array, state: LSTMState, last_only: bool) -> Numbers:
-        """Read tokens, (B, T), each layer all of them before the one above; the logits, (B, T or 1, V)."""
-        inputs = self._inputs(ids.T if state.rows != 1 else ids[0])
+        """Read tokens, (B, T), a layer at a time, and return the logits, (B, T or 1, V)."""
+        inputs = self._look_up(ids.T if state.rows != 1 else ids[0])
         top = state.layers[-1]
         for layer in state.layers[:-1]:
-            inputs = _upward(layer, _run(layer, inputs))
+            inputs = _compute_upward(layer, _run(layer, inputs))
         if last_only:
             _run(top, inputs, keep=False)
             return state.logits[:, np.newaxis]
-        logits = _upward(top, _run(top, inputs))
-        return logits.reshape(len(inputs), state.rows, self.vocabulary_size).swapaxes(0, 1)
+        logits = _compute_upward(top, _run(top, inputs))
+        return logits.reshape(len(inputs), state.rows, self.vocabulary_size).swapaxes(0, 1)  # (T, B, V) -> (B, T, V)
 
     def select(self, state: LSTMState, rows: Array) -> LSTMState:
         selected = self.start(len(rows))
@@ -187,27 +187,27 @@ class NumpyLSTM(NumpyModel):
         return selected
 
     def state_arrays(self, state: LSTMState) -> Arrays:
-        hidden = [_by_row(layer.hidden)[:, :-1] / 2 for layer in state.layers]  # kept doubled
-        return {"hidden": np.stack(hidden), "cell": np.stack([_by_row(layer.cell.cell) for layer in state.layers])}
+        hidden = [_view_by_row(layer.hidden)[:, :-1] / 2 for layer in state.layers]  # kept doubled
+        return {"hidden": np.stack(hidden), "cell": np.stack([_view_by_row(layer.cell.cell) for layer in state.layers])}
 
     def make_state(self, arrays: Arrays) -> LSTMState:
         state = self.start(count_rows(arrays, self.architecture.state()))
         for layer, hidden, cell in zip(state.layers, arrays["hidden"], arrays["cell"], strict=True):
-            _by_row(layer.hidden)[:, :-1] = np.multiply(hidden, 2, dtype=layer.hidden.dtype)
-            _by_row(layer.cell.cell)[:] = cell
+            _view_by_row(layer.hidden)[:, :-1] = np.multiply(hidden, 2, dtype=layer.hidden.dtype)
+            _view_by_row(layer.cell.cell)[:] = cell
             layer.hidden.dot(layer.matrix, layer.product)
         return state
 
-    def _inputs(self, ids: Any) -> Numbers:
-        """What tokens of any shape, (...), add to the lowest layer's gates, (..., 4H)."""
+    def _look_up(self, ids: Any) -> Numbers:
+        """Return the part of the lowest layer's gates, (..., 4H), of token ids of any shape, (...)."""
         rows: Numbers = self._table[ids]
         return rows if self._projection is None else rows @ self._projection
 
 
 def _run(layer: _Layer, inputs: Numbers, keep: bool = True) -> Numbers:
-    """Take a layer through what its inputs, (T, ·, 4H), add to its gates.
+    """Take a layer through its inputs' part of the gates, (T, ·, 4H).
 
-    Its hidden states, as in `_Layer.hidden`, (T, ·, H + 1), if they are to be kept.
+    Returns its hidden states, as in `_Layer.hidden`, (T, ·, H + 1), or none, (0, ·, H + 1), unless `keep`.
     """
     kept = np.empty((len(inputs) if keep else 0, *layer.hidden.shape), inputs.dtype)
     matrix = layer.matrix[:, : layer.recurrent.shape[-1]]
@@ -223,29 +223,32 @@ def _run(layer: _Layer, inputs: Numbers, keep: bool = True) -> Numbers:
     return kept
 
 
-def _upward(layer: _Layer, hidden: Numbers) -> Numbers:
-    """What hidden states, (T, ·, H + 1), give to the layer above or as logits, in one product."""
+def _compute_upward(layer: _Layer, hidden: Numbers) -> Numbers:
+    """Return the part of the gates above, (T, ·, 4H), or the logits, (T, ·, V), from hidden states, (T, ·, H + 1)."""
     before, size = layer.recurrent.shape[-1], layer.upward.shape[-1]
     product: Numbers = hidden.reshape(-1, hidden.shape[-1]) @ layer.matrix[:, before : before + size]
     return product.reshape(*hidden.shape[:-1], size)
 
 
-def _matrices(weights: Arrays) -> Iterator[Numbers]:
-    """For each layer all that reads its hidden state, (H + 1, 4H + 4H or V, and some zeros)."""
+def _make_matrices(weights: Arrays) -> Iterator[Numbers]:
+    """Yield a matrix a layer of all weights that read its hidden state, (H + 1, 4H + 4H or V, and some zeros)."""
     number = 0
     while (recurrent := weights.get(f"lstm.{number}.recurrent_weight")) is not None:
         number += 1
         if f"lstm.{number}.bias" in weights:
-            above, bias = _folded(weights[f"lstm.{number}.input_weight"]), _folded(weights[f"lstm.{number}.bias"])
+            above, bias = (
+                _fold_halves(weights[f"lstm.{number}.input_weight"]),
+                _fold_halves(weights[f"lstm.{number}.bias"]),
+            )
         else:
             above, bias = weights["output.weight"], weights["output.bias"]
         unread = np.zeros((-(len(recurrent) + len(above)) % COLUMN_MULTIPLE, recurrent.shape[1]), recurrent.dtype)
-        readers = np.concatenate([_folded(recurrent), above, unread]) / 2
+        readers = np.concatenate([_fold_halves(recurrent), above, unread]) / 2
         biases = np.concatenate([np.zeros_like(recurrent[:, 0]), bias, unread[:, 0]])
-        yield with_biases(readers, biases)
+        yield append_biases(readers, biases)
 
 
-def _folded(weights: Numbers) -> Numbers:
-    """The gates in the order input, forget, output, candidate, and the half of each sigmoid in the weights."""
+def _fold_halves(weights: Numbers) -> Numbers:
+    """Return gates as input, forget, output, candidate, with the half of each sigmoid in the weights."""
     input, forget, candidate, output = np.split(weights, 4)
     return np.concatenate([input / 2, forget / 2, output / 2, candidate])

@@ -1,4 +1,4 @@
-"""A base of NumPy's models: states, saving, and reading many tokens in pieces."""
+"""The base of NumPy's models: states, saving, and reading many tokens in pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textforge.model import Array, Arrays, Model, SavedModel
 
 Numbers = npt.NDArray[np.floating[Any]]
 PIECE_BYTES = 1 << 22
-"""Memory that the tokens read at once may take, so that a long text needs little."""
+"""The memory, in bytes, that tokens read at once may take, so that a long text needs little."""
 
 
 class NumpyModel(Model):
@@ -33,7 +33,7 @@ class NumpyModel(Model):
         self._saved = saved
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle what was saved: matrices made of it lie in memory as suits the processor."""
+        """Copy and pickle the saved model: the matrices made of it lie in memory as suits the processor."""
         return type(self), (self.save(), self.architecture, self.dtype.name)
 
     def start(self, batch_size: int) -> Any:
@@ -58,7 +58,7 @@ class NumpyModel(Model):
         return logits
 
     def bytes_per_token(self, rows: int) -> int:
-        """Return the bytes that `read` takes for a token of so many rows."""
+        """Return the bytes of memory that `read` takes for a token of each of so many rows."""
         return rows * self.vocabulary_size * self.dtype.itemsize
 
     def select(self, state: Any, rows: Array) -> Any:

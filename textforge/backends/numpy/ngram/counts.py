@@ -17,14 +17,14 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.architectures.ngram import DISCOUNTS, KEY_BITS, PLAIN_DISCOUNT, low_bits, token_bits
+from textforge.architectures.ngram import DISCOUNTS, KEY_BITS, PLAIN_DISCOUNT, count_token_bits, mask_low_bits
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
 Floats = npt.NDArray[np.float64]
 
 CHUNK = 1 << 20
-"""N-grams sorted together: bounds the memory that counting takes beside the tables."""
+"""The number of n-grams sorted together, which bounds the memory that counting takes beside the tables."""
 SMALLEST = 1e-300
 
 
@@ -35,49 +35,49 @@ class Table:
     keys: Keys
     """(n,), sorted, each once."""
     counts: Counts
-    """(n,): how often each comes, or, but for the longest, after how many different tokens."""
+    """(n,): the number of times each comes, or, but for the longest, of different tokens before it."""
     discounts: Floats
-    """(3,): what is taken off a count of 1, of 2, and of 3 or more."""
+    """(3,): the discounts of a count of 1, of 2, and of 3 or more."""
 
 
 def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> tuple[Table, ...]:
-    """The tables of a text's n-grams, of length 1 to `order`, from its token ids, (n,).
+    """Return the tables of a text's n-grams, of length 1 to `order`, from its token ids, (n,).
 
     Memory is bounded by the number of different n-grams: the tokens may be memory-mapped.
     """
-    bits = token_bits(vocabulary_size)
+    bits = count_token_bits(vocabulary_size)
     keys, counts = _count(tokens, bits, order)
-    tables = [table_of(keys, counts)]
+    tables = [make_table(keys, counts)]
     for length in range(order - 1, 0, -1):
-        keys, counts = _distinct(np.sort(keys & low_bits(length * bits)))
-        tables.append(table_of(keys, counts))
+        keys, counts = _count_distinct(np.sort(keys & mask_low_bits(length * bits)))
+        tables.append(make_table(keys, counts))
         if len(tokens) >= length:  # nothing comes before the text's beginning, but it is there
             keys = np.union1d(keys, _pack(tokens[:length], bits, length))
     return tuple(reversed(tables))
 
 
-def table_of(keys: Keys, counts: npt.NDArray[np.int64]) -> Table:
-    """The table of some n-grams and their counts, with the discounts that these call for."""
+def make_table(keys: Keys, counts: npt.NDArray[np.int64]) -> Table:
+    """Return the table of n-grams and their counts, (n,) each, with discounts estimated from these."""
     small = len(counts) == 0 or int(counts.max()) <= np.iinfo(np.uint32).max
     return Table(keys, counts.astype(np.uint32 if small else np.uint64), estimate_discounts(counts))
 
 
 def _count(tokens: npt.NDArray[Any], bits: int, order: int) -> tuple[Keys, npt.NDArray[np.int64]]:
-    """The different n-grams of the longest kind, and how often each comes."""
+    """Return the different n-grams of length `order`, and the number of times each comes, (n,) each."""
     runs = [(np.zeros(0, np.uint64), np.zeros(0, np.int64))]
     for start in range(0, len(tokens) - order + 1, CHUNK):
         chunk = _pack(tokens[start : start + CHUNK + order - 1], bits, order)
         chunk.sort()
-        runs.append(_distinct(chunk))
+        runs.append(_count_distinct(chunk))
         while len(runs) > 1 and 2 * len(runs[-1][0]) > len(runs[-2][0]):
-            runs.append(_merged(runs.pop(), runs.pop()))  # each run stays half as long as the one before it, or less
+            runs.append(_merge(runs.pop(), runs.pop()))  # each run stays half as long as the one before it, or less
     while len(runs) > 1:
-        runs.append(_merged(runs.pop(), runs.pop()))
+        runs.append(_merge(runs.pop(), runs.pop()))
     return runs[0]
 
 
 def _pack(tokens: npt.NDArray[Any], bits: int, order: int) -> Keys:
-    """The keys of all n-grams of a piece of text, in its order."""
+    """Return the keys of all n-grams of a piece of text, in its order."""
     ids = tokens.astype(np.uint64)
     count = len(ids) - order + 1
     keys = ids[:count].copy()
@@ -87,44 +87,44 @@ def _pack(tokens: npt.NDArray[Any], bits: int, order: int) -> Keys:
     return keys
 
 
-def _starts(keys: Keys) -> npt.NDArray[np.int64]:
-    """Where each different key begins among sorted ones."""
+def _find_starts(keys: Keys) -> npt.NDArray[np.int64]:
+    """Return the place at which each different key begins among sorted ones."""
     if not len(keys):
         return np.zeros(0, np.int64)
     return np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
 
 
-def _distinct(keys: Keys) -> tuple[Keys, npt.NDArray[np.int64]]:
-    starts = _starts(keys)
+def _count_distinct(keys: Keys) -> tuple[Keys, npt.NDArray[np.int64]]:
+    starts = _find_starts(keys)
     return keys[starts], np.diff(starts, append=len(keys))
 
 
-def _merged(
+def _merge(
     first: tuple[Keys, npt.NDArray[np.int64]], second: tuple[Keys, npt.NDArray[np.int64]]
 ) -> tuple[Keys, npt.NDArray[np.int64]]:
     keys, counts = (np.concatenate(pair) for pair in zip(first, second, strict=True))
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
-    starts = _starts(keys)
-    return keys[starts], _sums(counts[order], starts)
+    starts = _find_starts(keys)
+    return keys[starts], _sum_runs(counts[order], starts)
 
 
-def _sums(values: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """The sum of each run of values; `np.add.reduceat` refuses that there are none."""
+def _sum_runs(values: npt.NDArray[Any], starts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return the sum of each run of values; `np.add.reduceat` refuses no runs."""
     return np.add.reduceat(values, starts) if len(starts) else values[:0]
 
 
-def summed_by_context(keys: Keys, counts: npt.NDArray[Any], bits: int) -> tuple[Keys, npt.NDArray[Any]]:
-    """The n-grams without their last token, and the sum of the counts of each."""
+def sum_by_context(keys: Keys, counts: npt.NDArray[Any], bits: int) -> tuple[Keys, npt.NDArray[Any]]:
+    """Return the contexts of n-grams, without their last token, and the sum of the counts of each."""
     contexts = keys >> np.uint64(bits)
-    starts = _starts(contexts)
-    return contexts[starts], _sums(counts, starts)
+    starts = _find_starts(contexts)
+    return contexts[starts], _sum_runs(counts, starts)
 
 
 def estimate_discounts(counts: npt.NDArray[Any]) -> Floats:
-    """The three discounts, from how many n-grams are counted once, twice, three and four times.
+    """Return three discounts, (3,), estimated from the numbers of n-grams counted once, twice, three and four times.
 
-    Where a small text gives no usable three, Ney's single one; where not even that, 0.5.
+    Where a small text yields no usable three, all are Ney's single one; where not even that, 0.5.
 
     >>> estimate_discounts(np.array([1] * 40 + [2] * 12 + [3] * 6 + [4] * 4))
     array([0.625     , 1.0625    , 1.33333333])
@@ -143,30 +143,30 @@ def estimate_discounts(counts: npt.NDArray[Any]) -> Floats:
 class KneserNey:
     """Smoothed probabilities of the next token after any context.
 
-    The counts of a context, each less its discount, over their sum; what the discounts took is shared out as after
-    the context one token shorter, and in the end evenly, so every token has a positive probability.
+    A context's counts, each less its discount, are divided by their sum. The discounts' total is shared out by the
+    probabilities after the context one token shorter, in the end evenly; so every token has a positive probability.
     """
 
     def __init__(self, tables: Sequence[Table], vocabulary_size: int) -> None:
         self.vocabulary_size = vocabulary_size
-        bits = token_bits(vocabulary_size)
+        bits = count_token_bits(vocabulary_size)
         levels = [_Level.of(table, bits) for table in tables]
-        self._shortest = self._without_context(levels[0])  # (V,)
+        self._shortest = self._smooth_without_context(levels[0])  # (V,)
         longer = range(1, len(levels))
-        self._masks = np.array([low_bits(length * bits) for length in longer], dtype=np.uint64)
+        self._masks = np.array([mask_low_bits(length * bits) for length in longer], dtype=np.uint64)
         # A bit before the first token tells contexts of different lengths apart, so that one search finds all.
         self._markers = np.array([1 << (length * bits) for length in longer], dtype=np.uint64)
         levels = levels[1:]
         marked = [level.contexts | marker for level, marker in zip(levels, self._markers, strict=True)]
         # The last entry stands for every context that was never seen: it passes all on to the shorter one.
-        self._contexts = np.concatenate([*marked, np.array([low_bits(KEY_BITS)])])
+        self._contexts = np.concatenate([*marked, np.array([mask_low_bits(KEY_BITS)])])
         self._kept = np.concatenate([*(level.kept for level in levels), [1.0]])
         self._lengths = np.concatenate([*(level.lengths for level in levels), [0]]).astype(np.int64)
         self._starts = np.cumsum(self._lengths) - self._lengths
         self._tokens = np.concatenate([*(level.tokens for level in levels), np.zeros(0, np.int64)])
         self._shares = np.concatenate([*(level.shares for level in levels), [0.0]])
 
-    def _without_context(self, level: _Level) -> Floats:
+    def _smooth_without_context(self, level: _Level) -> Floats:
         uniform = np.full(self.vocabulary_size, 1 / self.vocabulary_size)
         if not len(level.tokens):
             return uniform
@@ -174,10 +174,10 @@ class KneserNey:
         uniform[level.tokens] += level.shares
         return uniform
 
-    def probabilities(self, histories: Keys, length: int) -> Floats:
-        """The probability of each next token, (B, V), after the packed histories, (B,), of so many tokens."""
+    def compute_probabilities(self, histories: Keys, length: int) -> Floats:
+        """Return the probability of each next token, (B, V), after packed histories, (B,), of `length` tokens."""
         rows, size = len(histories), self.vocabulary_size
-        places, weights = self._weighted(histories, length)
+        places, weights = self._weigh_contexts(histories, length)
         lengths = self._lengths[places].ravel()
         ends = lengths.cumsum()
         entries = np.repeat(self._starts[places].ravel() - ends + lengths, lengths)
@@ -191,19 +191,19 @@ class KneserNey:
         result += seen
         return np.maximum(result, SMALLEST, out=result)
 
-    def chosen(self, histories: Keys, tokens: npt.NDArray[Any], length: int) -> Floats:
-        """The probability of one next token each, (B,): what `probabilities` says, without the others."""
-        places, weights = self._weighted(histories, length)
+    def compute_chosen(self, histories: Keys, tokens: npt.NDArray[Any], length: int) -> Floats:
+        """Return the probability of one next token each, (B,), without computing the others."""
+        places, weights = self._weigh_contexts(histories, length)
         wanted = places * self.vocabulary_size + tokens[:, None]
         entries = self._entries.searchsorted(wanted)
         shares = np.where(self._entries[entries] == wanted, self._shares[entries], 0.0)
         result: Floats = weights[:, 0] * self._shortest[tokens] + (weights[:, 1:] * shares).sum(axis=1)
         return np.maximum(result, SMALLEST, out=result)
 
-    def _weighted(self, histories: Keys, length: int) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Where the contexts of each history are, (B, L), the shortest first, and how much each level counts.
+    def _weigh_contexts(self, histories: Keys, length: int) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the places of each history's contexts, (B, L), the shortest first, and the weights of all levels.
 
-        The weights, (B, L + 1), begin with that of no context: each is what the longer ones leave.
+        The weights, (B, L + 1), begin with that of no context; each is the probability that the longer contexts leave.
         """
         needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]
         places = self._contexts.searchsorted(needles)
@@ -214,7 +214,7 @@ class KneserNey:
 
     @functools.cached_property
     def _entries(self) -> npt.NDArray[np.int64]:
-        """Context and last token of each n-gram as one number, sorted; the last stands for none."""
+        """Contexts and last tokens of n-grams as one number each, (n + 1,), sorted; the last stands for none."""
         contexts = np.repeat(np.arange(len(self._lengths)) * self.vocabulary_size, self._lengths)
         return np.append(contexts + self._tokens, np.iinfo(np.int64).max)
 
@@ -236,16 +236,16 @@ class _Level:
 
     @classmethod
     def of(cls, table: Table, bits: int) -> _Level:
-        last = low_bits(bits)
+        last = mask_low_bits(bits)
         contexts = table.keys >> np.uint64(bits) if bits < KEY_BITS else np.zeros_like(table.keys)
-        starts = _starts(contexts)
+        starts = _find_starts(contexts)
         lengths = np.diff(starts, append=len(contexts))
-        totals = _sums(table.counts.astype(np.float64), starts)
+        totals = _sum_runs(table.counts.astype(np.float64), starts)
         taken = table.discounts[np.minimum(table.counts, DISCOUNTS).astype(np.int64) - 1]
         return cls(
             contexts=contexts[starts],
             lengths=lengths,
-            kept=_sums(taken, starts) / totals,
+            kept=_sum_runs(taken, starts) / totals,
             tokens=(table.keys & last).astype(np.int64),
             shares=(table.counts - taken) / np.repeat(totals, lengths),
         )
