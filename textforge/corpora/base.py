@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textforge.components.component import Component
 from textforge.encoders.base import END_OF_TEXT
@@ -31,6 +31,13 @@ class Corpus(Component):
         are cut means nothing. Raises `textforge.errors.CorpusError` for a text that can't be
         found, read or decoded.
         """
+
+    def notes(self) -> Sequence[str]:
+        """Return what a user should know of the last reading, a line each: what was left out or guessed, say.
+
+        It is asked for once the text has been read to its end, and shown by `train` and `evaluate`.
+        """
+        return ()
 
     @property
     def rereadable(self) -> bool:

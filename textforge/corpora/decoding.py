@@ -6,22 +6,26 @@ import codecs
 import io
 from encodings.aliases import aliases
 
+from textforge.corpora.detecting import DetectingDecoder
 from textforge.errors import nearest
 
 BYTE_ORDER_MARK = "\ufeff"
 _CAPITAL_SIGMA, _FINAL_SIGMA = "Σ", "ς"
 _TAIL = 32
-_HEAD = 4096
+AUTO = "auto"
+"""The name that stands for no encoding in particular: it is found by each file itself."""
 
 
 class TextDecoder:
     """Decodes the bytes of one file, without a byte order mark.
 
+    With the encoding `AUTO`, it is found by the bytes (`DetectingDecoder`), or UTF-8 where `errors` isn't ``strict``.
     Raises `UnicodeError` for bytes that are not in the encoding; `offset` says where.
     """
 
     def __init__(self, encoding: str, errors: str, universal_newlines: bool, lowercase: bool) -> None:
-        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        decoder = _make_decoder(encoding, errors)
+        self._given = decoder
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True) if universal_newlines else decoder
         self._lowercaser = Lowercaser() if lowercase else None
         self._at_start = True
@@ -36,9 +40,20 @@ class TextDecoder:
             text = text.removeprefix(BYTE_ORDER_MARK)
         return self._lowercaser.push(text, final) if self._lowercaser else text
 
+    @property
+    def found_encoding(self) -> str | None:
+        """The encoding that was found; None where it was given, or everything was ASCII so far."""
+        return self._given.encoding if isinstance(self._given, DetectingDecoder) else None
+
     def offset(self, error: UnicodeDecodeError) -> int:
         """The byte of the file, from 0, at which an error arose."""
         return self._read - len(error.object) + error.start
+
+
+def _make_decoder(encoding: str, errors: str) -> codecs.IncrementalDecoder:
+    if encoding == AUTO and errors == "strict":
+        return DetectingDecoder()
+    return codecs.getincrementaldecoder("utf-8" if encoding == AUTO else encoding)(errors)
 
 
 class Lowercaser:
@@ -95,7 +110,9 @@ def _ends_in_word(text: str, before: bool) -> bool:
 
 
 def check_encoding(name: str) -> None:
-    """Raise `ValueError` unless text can be decoded by an encoding of that name."""
+    """Raise `ValueError` unless text can be decoded by an encoding of that name, or it is `AUTO`."""
+    if name == AUTO:
+        return
     try:
         b"a".decode(name, "ignore")
         codecs.getincrementaldecoder(name)
@@ -105,29 +122,9 @@ def check_encoding(name: str) -> None:
 
 def _similar(name: str) -> str:
     hint = nearest(name.lower(), [known.replace("_", "-") for known in (*aliases, *aliases.values())])
-    return hint or ", such as utf-8, latin-1, cp1252 or utf-16"
+    return hint or ", such as utf-8, cp1252, latin-1 or utf-16"
 
 
 def has_null_bytes(encoding: str) -> bool:
     """Whether ordinary text has null bytes in an encoding, as in UTF-16."""
-    return b"\0" in "a".encode(encoding, "ignore")
-
-
-def likely_encoding(encoding: str, head: bytes) -> str | None:
-    """What a file that is not in `encoding` may be in, by its first bytes; None for no better guess."""
-    given = codecs.lookup(encoding).name
-    guess = wide_encoding(head) or ("latin-1" if given in ("utf-8", "utf-8-sig") else "utf-8")
-    return None if codecs.lookup(guess).name == given else guess
-
-
-def wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32, where the first bytes of a file speak for it."""
-    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    head = head[:_HEAD]
-    even, odd = (4 * head[start::2].count(0) / max(len(head), 1) for start in (0, 1))
-    if min(even, odd) < 0.1 and max(even, odd) > 1:
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return None
+    return encoding != AUTO and b"\0" in "a".encode(encoding, "ignore")

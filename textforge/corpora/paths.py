@@ -36,6 +36,12 @@ def is_pattern(path: str) -> bool:
     return glob.has_magic(path)
 
 
+def is_folder(path: str) -> bool:
+    """Return whether a path is a folder's, not one for standard input."""
+    status = None if path == STANDARD_INPUT else status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
 def status_of(path: str) -> os.stat_result | None:
     """The status of a file or folder; None where there is none of that path."""
     try:
