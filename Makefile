@@ -5,7 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: demo test test-core test-plugins test-slow bench parity lint clean
+.PHONY: install demo test test-core test-plugins test-slow bench parity lint clean
+
+install: $(VENV)/.install
+	@echo
+	@echo "The command textforge is in $(BIN). To have it by its name in this shell:"
+	@echo "    . $(BIN)/activate"
 
 demo: $(VENV)/.demo
 	rm -rf demo-model
@@ -13,6 +18,7 @@ demo: $(VENV)/.demo
 	@echo
 	$(BIN)/textforge generate demo-model --prompt "The following " --seed 1
 	@echo
+	@echo "To go on by yourself: . $(BIN)/activate"
 
 # PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own, beside the core.
 test: lint
@@ -49,13 +55,19 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# Built without isolation, so that the build backend is pinned too.
+# Built without isolation, so that the build backend is pinned too. The core was called `textforge` before 0.2: an
+# environment that has it by that name would have it twice.
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproject.toml constraints.txt
+	$(PIP) uninstall --quiet --yes textforge
 	$(INSTALL) hatchling editables
 	$(INSTALL) --no-build-isolation -e . -e plugins/textforge-torch
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
-	$(INSTALL) hypothesis mypy onnx onnxruntime pytest ruff transformers
-	$(INSTALL) --no-build-isolation -e plugins/textforge-keras
+# All that the README's tour uses.
+$(VENV)/.install: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
+	$(INSTALL) --no-build-isolation -e '.[onnx]' -e plugins/textforge-keras
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.install
+	$(INSTALL) hypothesis mypy pytest ruff transformers
 	touch $@

@@ -12,8 +12,9 @@ import click
 
 import textforge
 from textforge.corpora.files import FilesCorpus
+from textforge.terminal import is_plain
 
-LSTM = "hidden_size=128,num_layers=1,embedding_size=none,dropout=0"
+LSTM = "lstm:hidden_size=128,num_layers=1,embedding_size=none,dropout=0"
 SETTINGS = {
     "sequences": "windows",
     "window": 60,
@@ -40,7 +41,7 @@ class Notebook(textforge.Report):
         click.echo(f"Unique characters: {run.vocabulary_size}")
 
     def step(self, progress):
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not is_plain():
             click.echo(f"\repoch {progress.epoch:.2f}, loss {progress.loss:.3f} ", nl=False, err=True)
 
     def samples(self, samples):
@@ -73,7 +74,8 @@ def main(backend, epochs, encoding, output, text, seed):
     try:
         textforge.train(
             FilesCorpus([text], encoding=encoding, lowercase=True) if text else f"nietzsche:encoding={encoding}",
-            backend=f"{backend or installed_backend()}:{LSTM}",
+            architecture=LSTM,
+            backend=backend or installed_backend(),
             epochs=epochs,
             output=output,
             seed=seed,

@@ -3,12 +3,14 @@
 One model serves any number of threads: every text has a state of its own, and the same seed gives the same text.
 """
 
-import sys
+import argparse
 from concurrent.futures import ThreadPoolExecutor
 
 import textforge
 
-generator = textforge.load(sys.argv[1])
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("model", help="Folder of a model that was trained before.")
+generator = textforge.load(parser.parse_args().model)
 
 
 def reply(seed: int) -> str:

@@ -1,31 +1,39 @@
-"""A backend as a plugin: the infini-gram (Liu et al., 2024), which looks up the longest context it has read before."""
+"""An architecture as a plugin: the infini-gram (Liu et al., 2024), which looks up the longest context it has read."""
 
 import numpy as np
 
 import textforge
-from textforge.errors import BundleError
 
 
-class InfiniBackend(textforge.Backend):
+class Infini(textforge.Architecture):
     """Keeps the text, and says what followed where the same tokens stood, as many as there were."""
 
-    name = architecture = "infini"
+    name = "infini"
+
+    def weights(self, vocabulary_size):
+        return {}  # nothing is known of their shape before a text is read
 
     def create(self, vocabulary_size, seed):
-        return InfiniModel(np.zeros(0, dtype=np.int64), vocabulary_size)
+        nothing = np.zeros(0, dtype=np.int64)
+        return textforge.SavedModel(self.name, {}, vocabulary_size, {"text": nothing})
 
-    def load(self, saved):
+    def state(self):
+        return {"context": (None, 16)}
+
+    def check(self, saved):
         if [array.ndim for array in saved.arrays.values()] != [1]:
-            raise BundleError("a model of infini has one array, its text: train it again")
-        return InfiniModel(saved.arrays["text"].copy(), saved.vocabulary_size)
-
-    def fit(self, model, data, settings, report, checkpoint=None):
-        return InfiniModel(data.train.astype(np.int64), model.vocabulary_size)
+            raise textforge.BundleError("a model of infini has one array, its text: train it again")
+        return saved.arrays
 
 
-class InfiniModel(textforge.Model):
-    def __init__(self, text, vocabulary_size):
-        self.text, self.vocabulary_size = text, vocabulary_size
+class InfiniModel(textforge.CountingModel):
+    """The text on NumPy."""
+
+    def __init__(self, saved, architecture, precision="float32"):
+        self.text, self.vocabulary_size = saved.arrays["text"].astype(np.int64), saved.vocabulary_size
+
+    def count(self, tokens):
+        return InfiniModel(textforge.SavedModel("infini", {}, self.vocabulary_size, {"text": tokens}), None)
 
     def start(self, batch_size):
         return np.full((batch_size, 16), -1)  # the last tokens of each row, the latest first
@@ -46,10 +54,21 @@ class InfiniModel(textforge.Model):
     def select(self, state, rows):
         return state[rows]
 
+    def state_arrays(self, state):
+        return {"context": state.copy()}
+
+    def make_state(self, arrays):
+        return arrays["context"].copy()
+
     def save(self):
         return textforge.SavedModel("infini", {}, self.vocabulary_size, {"text": self.text.copy()})
 
 
 @textforge.hookimpl
-def register_backends(register):
-    register(InfiniBackend)
+def register_architectures(register):
+    register(Infini)
+
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(backend="numpy", architecture="infini", by=f"{__name__}:InfiniModel", trains=True)

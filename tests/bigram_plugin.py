@@ -1,4 +1,4 @@
-"""A plugin with the smallest backend that learns by gradients: NumPy tables of the last token and the one before."""
+"""A plugin with an architecture and a backend of its own that learns by gradients: NumPy tables of two tokens."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ class BigramModel(textforge.GradientModel):
     def save(self) -> textforge.SavedModel:
         arrays = {name: array.copy() for name, array in self.weights.items()}
         return textforge.SavedModel("bigram", {"scale": self.scale}, self.vocabulary_size, arrays, self.window)
+
+    def state_arrays(self, state: BigramState) -> Arrays:
+        return {"previous": state.previous.copy()}
+
+    def make_state(self, arrays: Arrays) -> BigramState:
+        return BigramState(arrays["previous"].astype(np.int64))
 
     def begin(self, optimizer: textforge.Optimizer, seed: int) -> None:
         self.seed = seed
@@ -85,26 +91,45 @@ class BigramModel(textforge.GradientModel):
         return BigramState(arrays["state/previous"].copy())
 
 
-class BigramBackend(textforge.GradientBackend):
+class Bigram(textforge.Architecture):
     """Tables of the last token and the one before."""
 
     name = "bigram"
-    architecture = "bigram"
     scale: float = textforge.option(default=0.1, gt=0, help="Deviation of the first weights.")
-    speed: int = textforge.option(default=1, ge=1, runtime=True, help="Means nothing.")
 
-    def create(self, vocabulary_size: int, seed: int) -> BigramModel:
-        random = np.random.default_rng(seed)
-        arrays = {
-            name: random.normal(0, self.scale, (vocabulary_size, vocabulary_size)).astype(np.float32)
-            for name in ("last", "before")
-        }
-        return self.load(textforge.SavedModel("bigram", self.architecture_options(), vocabulary_size, arrays))
+    def weights(self, vocabulary_size: int) -> dict[str, textforge.Weight]:
+        shape = (vocabulary_size, vocabulary_size)
+        return {name: textforge.Weight(shape, textforge.normal(self.scale)) for name in ("last", "before")}
 
-    def load(self, saved: textforge.SavedModel) -> BigramModel:
-        return BigramModel(saved)
+    def state(self) -> dict[str, textforge.StateShape]:
+        return {"previous": (None,)}
+
+
+class BigramBackend(textforge.Backend):
+    """Computes such tables with NumPy."""
+
+    name = "bigram"
+    speed: int = textforge.option(default=1, ge=1, help="Means nothing.")
+
+    def load(self, saved: textforge.SavedModel, architecture: Any, implementation: Any) -> BigramModel:
+        return implementation(saved)
+
+
+def make_bigram(vocabulary_size: int, seed: int, scale: float = 0.1) -> BigramModel:
+    """An untrained model, as the core makes it."""
+    return BigramModel(Bigram(scale=scale).create(vocabulary_size, seed))
+
+
+@textforge.hookimpl
+def register_architectures(register: Any) -> None:
+    register(Bigram)
 
 
 @textforge.hookimpl
 def register_backends(register: Any) -> None:
     register(BigramBackend)
+
+
+@textforge.hookimpl
+def register_implementations(register: Any) -> None:
+    register(backend="bigram", architecture="bigram", by=f"{__name__}:BigramModel")

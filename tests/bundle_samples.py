@@ -16,7 +16,7 @@ from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins, Source
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import CorpusRecord
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 
 class Letters(Encoder):

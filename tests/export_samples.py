@@ -8,11 +8,9 @@ from typing import Any
 
 import attrs
 import numpy as np
+from support import ModelMaker
 
-from textforge.architectures.conv import ConvBackend
-from textforge.architectures.lstm import LSTMBackend
-from textforge.backends.numpy.backend import NumpyBackend
-from textforge.model import Array, Model, SavedModel
+from textforge.model import Array, SavedModel
 
 Options = dict[str, int | None]
 LSTMS: dict[str, Options] = {
@@ -29,30 +27,16 @@ CONVS: dict[str, Options] = {
 }
 
 
-class UntrainedLSTM(LSTMBackend):
-    name = "untrained"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyBackend().load(saved)
-
-
-class UntrainedConv(ConvBackend):
-    name = "untrained-conv"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyBackend().load(saved)
-
-
 def saved_lstm(**keywords: Any) -> SavedModel:
-    return saved_model(UntrainedLSTM, **keywords)
+    return saved_model("lstm", **keywords)
 
 
 def saved_conv(**keywords: Any) -> SavedModel:
-    return saved_model(UntrainedConv, **keywords)
+    return saved_model("conv", **keywords)
 
 
 def saved_model(
-    backend: type[LSTMBackend] | type[ConvBackend],
+    architecture: str,
     *,
     vocabulary_size: int = 11,
     seed: int = 3,
@@ -61,7 +45,7 @@ def saved_model(
     **options: Any,
 ) -> SavedModel:
     """A model whose biases are no zeros, so that none can be forgotten, its weights `scale` times as large as fresh."""
-    made = backend(**options).initial(vocabulary_size, seed)
+    made = ModelMaker("numpy", architecture, **options).initial(vocabulary_size, seed)
     random = np.random.default_rng(seed)
     arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
     for name in arrays:
@@ -83,5 +67,6 @@ def some_ids(rows: int, length: int, vocabulary_size: int = 11, seed: int = 5) -
 
 def exact_logits(saved: SavedModel, ids: Array) -> Array:
     """(B, T) -> (B, T, V), in float64"""
-    model = NumpyBackend(precision="float64").load(saved)
-    return model.forward(ids, model.start(len(ids)))
+    model = ModelMaker("numpy", saved.architecture, precision="float64").load(saved)
+    logits: Array = model.forward(ids, model.start(len(ids)))
+    return logits

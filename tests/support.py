@@ -10,11 +10,14 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
+from textforge.backends.choose import load_model
 from textforge.components.component import learned
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import EncodingError
 from textforge.model import Model, SavedModel
+from textforge.plugins.registry import Plugins
+from textforge.training.fit import fit
 
 LETTERS = "\n abcdefg"
 
@@ -152,3 +155,43 @@ def corpus_path(name: str) -> Path:
     if not (folder / name).is_file():
         pytest.skip(f"{name} is not in {folder}; TEXTFORGE_DATA may name another folder")
     return folder / name
+
+
+class ModelMaker:
+    """An architecture and what computes it, both by name; options go to whichever declares them.
+
+    >>> ModelMaker("numpy", "lstm", hidden_size=8, precision="float64").create(vocabulary_size=5).dtype
+    dtype('float64')
+    """
+
+    def __init__(self, backend: str = "numpy", architecture: str = "lstm", **options: Any) -> None:
+        self.plugins = Plugins()
+        backend_class, architecture_class = (
+            self.plugins.find(kind, name) for kind, name in (("backend", backend), ("architecture", architecture))
+        )
+        runtime = {name: value for name, value in options.items() if name in backend_class.options()}
+        self.backend = backend_class(**runtime)
+        self.architecture = architecture_class(
+            **{name: value for name, value in options.items() if name not in runtime}
+        )
+
+    def initial(self, vocabulary_size: int, seed: int = 1) -> SavedModel:
+        """An untrained model."""
+        return self.architecture.create(vocabulary_size, seed)
+
+    def create(self, vocabulary_size: int, seed: int = 1) -> Any:
+        """The same, ready to run."""
+        return self.load(self.initial(vocabulary_size, seed))
+
+    def fit(self, model: Any, *arguments: Any) -> Any:
+        """What training by these data, settings, report and checkpoint makes of a model."""
+        return self.load(fit(model, *arguments))
+
+    def load(self, saved: SavedModel) -> Any:
+        """Any model of that architecture, run by the backend."""
+        return load_model(self.plugins, self.backend, saved)
+
+
+def numpy_model(saved: SavedModel, precision: str = "float32") -> Any:
+    """A saved model of any architecture, run by NumPy."""
+    return ModelMaker("numpy", saved.architecture, precision=precision).load(saved)

@@ -80,7 +80,7 @@ def test_short_corpora_have_fewer_rows() -> None:
     assert (batches.rows, batches.steps_per_epoch) == (3, 1)
 
 
-@pytest.mark.parametrize(("sequences", "option"), [("stream", "--sequence-length"), ("windows", "--window")])
+@pytest.mark.parametrize(("sequences", "option"), [("stream", "sequence_length"), ("windows", "window")])
 def test_too_short_a_corpus_is_refused(sequences: str, option: str) -> None:
     settings = TrainingSettings(seed=0, sequences=sequences, sequence_length=60, window=60)
     make_batches(np.arange(61), settings)

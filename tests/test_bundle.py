@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import textforge
-from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
+from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.bundle.checked_json import as_tuples, read_json, write_json
 from textforge.bundle.parts import read_arrays, read_encoder, read_fitted_encoder, write_arrays, write_encoder
 from textforge.encoders.base import Encoder
@@ -70,7 +70,7 @@ def test_the_files_are_those_of_the_design(tmp_path):
     parts = [name.split("-")[0] for name in names(tmp_path)]
     assert parts == ["checkpoint", "config.json", "encoder", "history.jsonl", "model"]
     manifest = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    assert manifest["format_version"] == 1
+    assert manifest["format_version"] == 2
     assert manifest["files"]["history"]["lines"] == 2
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 2
 
@@ -158,7 +158,7 @@ def test_a_damaged_part_is_mended_by_the_next_commit(tmp_path):
 
 def test_an_existing_bundle_stays_unless_allowed(tmp_path):
     save(tmp_path, contents(1))
-    with pytest.raises(BundleError, match=r"holds a trained model already; .*--resume.*--overwrite"):
+    with pytest.raises(BundleError, match=r"holds a trained model already; .*resume=True.*overwrite=True"):
         BundleWriter.prepare(tmp_path)
     for keywords in ({"overwrite": True}, {"resume": True}):
         BundleWriter.prepare(tmp_path, **keywords)
@@ -180,7 +180,7 @@ def test_other_folders_are_refused(tmp_path, overwrite):
         BundleWriter.prepare(tmp_path / "file", overwrite=overwrite)
     with pytest.raises(BundleError, match="can't save a model in"):
         BundleWriter.prepare(tmp_path / "file" / "below", overwrite=overwrite)
-    (tmp_path / "config.json").write_text('{"format_version": 2}')
+    (tmp_path / "config.json").write_text('{"format_version": 3}')
     with pytest.raises(BundleError, match="upgrade textforge"):
         BundleWriter.prepare(tmp_path, overwrite=overwrite)
     assert names(tmp_path) == ["config.json", "file", "notes.txt"]
@@ -365,12 +365,12 @@ def test_a_missing_encoder_names_the_plugin_that_brought_it(tmp_path):
     assert Bundle.open(tmp_path).model().vocabulary_size == 5
 
 
-def test_plugin_of_names_the_distribution():
-    assert plugin_of(letters_plugins(), "encoder", "letters") == "textforge-letters"
-    assert plugin_of(letters_plugins(), "encoder", "other") is None
+def test_find_plugin_names_the_distribution():
+    assert find_plugin(letters_plugins(), "encoder", "letters") == "textforge-letters"
+    assert find_plugin(letters_plugins(), "encoder", "other") is None
     import bundle_samples
 
-    assert plugin_of(Plugins([bundle_samples], sources=[]), "encoder", "letters") == "bundle_samples"
+    assert find_plugin(Plugins([bundle_samples], sources=[]), "encoder", "letters") == "bundle_samples"
 
 
 class Later(Encoder):

@@ -205,7 +205,9 @@ def test_a_backend_that_counts_goes_by_no_settings(tmp_path):
     (tmp_path / "book.txt").write_text("to be or not to be, " * 20)
     registry = plugins()
     keywords = {"output": tmp_path / "model", "plugins": registry}
-    made = textforge.train(tmp_path / "book.txt", backend="ngram", sequences="windows", window=5, seed=1, **keywords)
+    made = textforge.train(
+        tmp_path / "book.txt", architecture="ngram", sequences="windows", window=5, seed=1, **keywords
+    )
     assert Bundle.open(tmp_path / "model").contents(registry).model.window is None
     again = textforge.train(resume=True, **keywords)
     assert again.generate(max_tokens=9, seed=1) == made.generate(max_tokens=9, seed=1)

@@ -351,7 +351,7 @@ def test_a_header_of_any_kind_raises_nothing_else(sample, tmp_path, header):
         (b'{"format_version": true}', "no format_version"),
         (b'{"format_version": 0}', "no format_version"),
         (b'{"format_version": 1}', "corpora is missing"),
-        (b'{"format_version": 2}', r"format 2, and this textforge reads up to 1; upgrade textforge"),
+        (b'{"format_version": 3}', r"format 3, and this textforge reads up to 2; upgrade textforge"),
         (b'{"format_version": 1, "a": NaN}', "no number"),
         (b'{"format_version": 1, "a": 1e999}', "no number"),
         (b"[" * 100_000, "nested too deep"),

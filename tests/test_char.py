@@ -128,7 +128,7 @@ class TestEncode:
         encoder = encoder_of("abc")
         assert error_of(lambda: encoder.encode("caféz")) == (
             "the vocabulary of 3 characters lacks 'f' (U+0066 LATIN SMALL LETTER F) and 2 more; "
-            "write the text without, or leave out what is unknown (--unknown skip)"
+            "write the text without, or leave out what is unknown (unknown='skip')"
         )
         assert r"lacks '\ud800' (U+D800);" in error_of(lambda: encoder.encode("\ud800"))
         assert r"lacks '\n' (U+000A);" in error_of(lambda: encoder.encode("\n"))

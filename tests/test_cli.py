@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 import textforge
 from textforge.cli import main
 from textforge.cli.group import COMMANDS
-from textforge.cli.parameters import unescape
+from textforge.plugins.entry_points import CORE
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 PLUGIN = str(Path(bigram_plugin.__file__))
@@ -50,7 +50,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(book: Path) -> Path:
-    textforge.train(book, backend="ngram:order=4", output=book.parent / "model", seed=1)
+    textforge.train(book, architecture="ngram:order=4", output=book.parent / "model", seed=1)
     return book.parent / "model"
 
 
@@ -126,7 +126,9 @@ def test_a_plugins_command_whose_distribution_is_unknown_is_listed_without(insta
 
 def test_a_built_in_command_goes_before_a_plugins(install_command: Any, model: Path) -> None:
     install_command("info", "fake_serve:serve", fake_serve="1 / 0")
-    assert re.findall(r"^  info .*$", run("--help").stdout, re.M) == [f"  info      {COMMANDS['info']}"]
+    output = run("--help").stdout
+    assert re.search(rf"^  info  +{re.escape(COMMANDS['info'])}$", output, re.M)
+    assert re.search(r"^  info@fake-serve  +From the plugin fake-serve\. Hidden by textforge's own\.$", output, re.M)
     assert run("info", model).exit_code == 0
 
 
@@ -174,7 +176,7 @@ def test_train_says_what_it_does_on_standard_error_alone(book: Path, tmp_path: P
     assert result.exit_code == 0, result.stderr
     assert not result.stdout
     for expected in (
-        "backend bigram, seed 4",
+        "bigram:0.1 by bigram:1, seed 4",
         "characters to learn from",
         "epoch 1",
         "epoch 2",
@@ -201,7 +203,7 @@ def test_a_seed_that_was_drawn_is_said_and_repeats_the_run(book: Path, tmp_path:
 
 
 def test_train_from_standard_input(tmp_path: Path) -> None:
-    result = run("train", "-", "-o", tmp_path / "m", "--backend", "ngram", stdin=TEXT)
+    result = run("train", "-", "-o", tmp_path / "m", "--architecture", "ngram", stdin=TEXT)
     assert result.exit_code == 0, result.stderr
     assert run("generate", tmp_path / "m", "--max-tokens", 5, "--seed", 1).exit_code == 0
 
@@ -239,8 +241,8 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
     (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),
     (["{book}", "--backend", "torhc"], 1, "no backend 'torhc'"),
-    (["{book}", "--backend", "ngram:ordr=3"], 1, "did you mean 'order'"),
-    (["{book}", "--backend", "numpy"], 1, "can't train"),
+    (["{book}", "--architecture", "ngram:ordr=3"], 1, "did you mean 'order'"),
+    (["{book}", "--architecture", "lstm", "--backend", "numpy"], 1, "only runs trained models"),
     (["{book}", "--encoder", "chr"], 1, "did you mean 'char'"),
     (["{book}", "--sample", "tmperature:1"], 1, "did you mean 'temperature'"),
     (["{book}", "--sample", "temperature:0"], 1, "temperature must be > 0"),
@@ -264,7 +266,7 @@ def test_bad_training_is_refused_and_nothing_is_left(
 
 
 def test_an_existing_model_is_kept_unless_it_may_be_replaced(book: Path, tmp_path: Path) -> None:
-    arguments = ["train", book, "-o", tmp_path / "m", "--backend"]
+    arguments = ["train", book, "-o", tmp_path / "m", "--architecture"]
     assert run(*arguments, "ngram:order=2").exit_code == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
     assert "--overwrite" in one_line_last(run(*arguments, "ngram:order=3"))
@@ -288,7 +290,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_says_how_to_go_on(book: Path, tmp_path
     assert "Traceback" not in rest
     command = re.search(r"Go on with: textforge (train .*)$", rest, re.M)
     assert command
-    resumed = run_process(*shlex.split(command.group(1)), "--epochs", 4)
+    resumed = run_process(*shlex.split(command.group(1)), "--epochs", 1000)
     assert resumed.returncode == 0, resumed.stderr
 
 
@@ -304,7 +306,7 @@ def test_the_hints_are_commands_as_they_can_be_typed(
     assert run(*shlex.split(shown.group(1)), "--seed", 1).exit_code == 0
 
     def interrupted(*_: Any, report: Any, **__: Any) -> None:
-        report.saved = True
+        report.checkpoint(None)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("textforge.library.facade.train_contents", interrupted)
@@ -404,13 +406,6 @@ def test_escapes_and_prompt_files(model: Path, tmp_path: Path) -> None:
     assert run("generate", model, "--prompt-file", "-", "--echo", "--seed", 3, stdin="that.\nIt").stdout == expected
 
 
-def test_unescape() -> None:
-    assert unescape(r"a\n\t\\n\u00e9") == "a\n\t\\né"
-    for bad in (r"\x", "\\", r"\u12", r"\u12g4"):
-        with pytest.raises(click.BadParameter, match="is no escape"):
-            unescape(bad)
-
-
 BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--count", "0"], 2, "0 is not in the range x>=1"),
     (["{model}", "--max-tokens", "-1"], 2, "-1 is not in the range x>=0"),
@@ -423,7 +418,7 @@ BAD_GENERATION: list[tuple[Sequence[str], int, str]] = [
     (["{model}", "--sampler", "top-k:kk=1"], 1, "no option 'kk'"),
     (["{model}", "--sampler", ""], 1, "a name"),
     (["{model}", "--stop", ""], 1, "stop"),
-    (["{model}", "--backend", "ngram:order=2"], 1, "part of the trained model"),
+    (["{model}", "--backend", "numpy:order=2"], 1, "part of the trained model"),
     (["{model}", "--prompt", "a", "--prompt-file", "b"], 2, "both given"),
     (["{model}", "--echo", "--json"], 2, "--json has the prompt already"),
     (["{model}", "--prompt-file", "missing"], 2, "missing"),
@@ -513,7 +508,7 @@ def test_an_error_that_cannot_be_said_is_not_said_on_standard_output(command: st
 def test_text_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("größer als ein Œuvre — größer\n" * 20, encoding="utf-8")
-    run("train", book, "-o", tmp_path / "m", "--backend", "ngram")
+    run("train", book, "-o", tmp_path / "m", "--architecture", "ngram")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     (tmp_path / "prompt").write_text("Œuvre — gr", encoding="utf-8")
     prompt = ["--prompt-file", tmp_path / "prompt", "--echo"]
@@ -555,12 +550,12 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     result = run("plugins", "--plugin", PLUGIN)
     assert re.search(r"^textforge \(samplers\) \d", result.stdout, re.M)
     samplers = (
-        "dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-p, mirostat, mirostat-2, "
-        "no-repeat-ngram, presence-penalty, preset, repetition-penalty, tail-free, temperature, top-a, top-k, "
-        "top-k-ties, top-n-sigma, top-p, typical, xtc"
+        "adaptive-p, dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-k, min-p, "
+        "mirostat, mirostat-2, no-repeat-ngram, p-less, presence-penalty, preset, quadratic, repetition-penalty, "
+        "tail-free, temperature, top-a, top-h, top-k, top-k-ties, top-n-sigma, top-p, typical, xtc"
     )
-    assert f"    sampler  {samplers}\n" in result.stdout
-    assert "backend  bigram" in result.stdout
+    assert f"    sampler      {samplers}\n" in result.stdout
+    assert "backend      bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
     assert any(plugin["components"].get("corpus") == ["files", "nietzsche", "python-docs"] for plugin in found)
 
@@ -573,7 +568,7 @@ def test_plugins_shows_what_was_left_out(install: Any, monkeypatch: pytest.Monke
     found = {entry["distribution"]: entry for entry in json.loads(run("plugins", "--json").stdout)}
     assert found["fake-plugin"]["left_out_by"] == "TEXTFORGE_DISABLE_PLUGINS"
     assert found["fake-plugin"]["components"] == {}
-    assert found["textforge"]["left_out_by"] is None
+    assert found[CORE]["left_out_by"] is None
 
 
 def test_options_shows_declarations(tmp_path: Path) -> None:
@@ -583,12 +578,12 @@ def test_options_shows_declarations(tmp_path: Path) -> None:
     narrow = run("options", "sampler", "top-k").stdout
     assert narrow.startswith("sampler top-k:")
     assert "a whole number >= 1; default: 40" in narrow
-    assert "run-time" in run("options", "backend", "numpy").stdout
+    assert "precision" in run("options", "backend", "numpy").stdout
     assert "did you mean 'top-k'" in one_line(run("options", "sampler", "topk"), 1)
 
 
 def test_a_plugin_named_before_the_command_counts_too() -> None:
-    assert "backend  bigram" in run("--plugin", PLUGIN, "plugins").stdout
+    assert "backend      bigram" in run("--plugin", PLUGIN, "plugins").stdout
 
 
 def test_an_unforeseen_error_is_one_line_unless_debugged(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -636,5 +631,32 @@ def test_training_says_which_plugin_failed_where_it_chooses_the_backend(
     result = run("train", book, "-o", tmp_path / "m")
     assert result.exit_code == 0, result.stderr
     assert re.search(r"^the plugin fake-plugin \(fake\) is left out, .*nowhere_to_be_found", result.stderr, re.M)
-    assert "backend ngram" in result.stderr
-    assert "is left out" not in run("train", book, "-o", tmp_path / "n", "--backend", "ngram").stderr
+    assert "ngram:none by numpy:float32" in result.stderr
+    both = ("--architecture", "ngram", "--backend", "numpy")
+    assert "is left out" not in run("train", book, "-o", tmp_path / "n", *both).stderr
+
+
+def test_info_shows_the_encoders_options_and_the_documents(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(TEXT, encoding="utf-8")
+    plugin = Path(__file__).parent / "slips_plugin.py"
+    options = ["--plugin", plugin, "--encoder", "scrabble:vocab_size=7", "--architecture", "ngram:order=2"]
+    assert run("train", f"{tmp_path}/*.txt", "-o", tmp_path / "m", *options).exit_code == 0
+    shown = run("info", tmp_path / "m").stdout  # without the plugin
+    assert re.search(r"^encoder +scrabble, vocab_size=7$", shown, re.M)
+    assert f", {3 * (len(TEXT) + 1):,} characters in 3 documents\n" in shown
+    assert "documents" not in run("info", train_one(tmp_path / "a.txt")).stdout
+
+
+def train_one(file: Path) -> Path:
+    textforge.train(file, architecture="ngram:order=2", output=file.parent / "one", seed=1)
+    return file.parent / "one"
+
+
+def test_info_shows_the_rest_where_the_encoders_file_is_damaged(book: Path, tmp_path: Path) -> None:
+    textforge.train(book, architecture="ngram:order=2", output=tmp_path / "m", seed=1)
+    next((tmp_path / "m").glob("encoder-*")).write_text("{}", encoding="utf-8")
+    shown = run("info", tmp_path / "m")
+    assert shown.exit_code == 0
+    assert re.search(r"^encoder +char; .*encoder-.*\.json", shown.stdout, re.M)
+    assert "order=2" in shown.stdout

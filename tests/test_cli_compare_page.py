@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support import PieceEncoder, ScriptedModel, constant_logits, hashed_logits
 
 import textforge.samplers
-from textforge.cli.compare_page import SHADES, comparison_page
-from textforge.cli.visible import visible, visible_token
+from textforge.cli.compare_page import SHADES, make_page
+from textforge.cli.visible import make_visible, show_token
 from textforge.corpora.base import END_OF_TEXT
 from textforge.library.comparing import ComparedText
 from textforge.library.generator import TextGenerator
@@ -86,10 +86,10 @@ def test_any_text_is_on_the_page_and_nothing_else(pieces, seed):
     encoder = PieceEncoder.of(*pieces)
     prompt = "".join(HOSTILE)
     texts = written(encoder, [[], [Temperature(2)], [Greedy()]], prompt, seed=seed)
-    source = comparison_page(texts, prompt, {"model": "<m>", "prompt": prompt})
+    source = make_page(texts, prompt, {"model": "<m>", "prompt": prompt})
     source.encode("utf-8")
     page = Page(source)
-    assert page.texts == [visible(prompt + text.text) for text in texts]
+    assert page.texts == [make_visible(prompt + text.text) for text in texts]
     assert len(page.tips) == 90
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", source)
 
@@ -98,7 +98,7 @@ def test_tips_and_shades_say_the_probabilities():
     encoder = PieceEncoder.of("a", "b", "c", END_OF_TEXT)
     chains = [[], [Temperature(0.5)]]
     texts = written(encoder, chains, logits=constant_logits([0.9, 0.08, 0.02, 0]), max_tokens=300)
-    page = Page(comparison_page(texts, "", {}))
+    page = Page(make_page(texts, "", {}))
     shades = {name: {tuple(classes) for classes, _ in found} for name, found in by_token(page).items()}
     assert shades["a"] == {("t", "m0", "c0")}
     assert shades["b"] == {("t", "m3", "c3"), ("t", "m3", "c5")}
@@ -119,15 +119,15 @@ def by_token(page):
 @pytest.mark.parametrize("level", range(len(SHADES) + 1))
 def test_every_shade_has_a_colour(level):
     texts = written(PieceEncoder.of("a"))
-    style = re.search("<style>(.*)</style>", comparison_page(texts, "", {}), re.S)
+    style = re.search("<style>(.*)</style>", make_page(texts, "", {}), re.S)
     assert style
     assert level == 0 or (f".m{level} {{" in style[1] and f".c{level} {{" in style[1])
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_is_the_same_every_time():
     texts = written(PieceEncoder.of("a", "b"), [[Greedy()], []])
-    source = comparison_page(texts, "", {"seed": 1})
-    assert source == comparison_page(written(PieceEncoder.of("a", "b"), [[Greedy()], []]), "", {"seed": 1})
+    source = make_page(texts, "", {"seed": 1})
+    assert source == make_page(written(PieceEncoder.of("a", "b"), [[Greedy()], []]), "", {"seed": 1})
     assert "default-src 'none'" in source
     assert not re.search(r"https?://|url\(|@import|<script|javascript:", source)
     words = "".join(Page(source).words)
@@ -137,15 +137,15 @@ def test_the_page_needs_nothing_from_elsewhere_and_is_the_same_every_time():
 
 def test_a_text_that_ended_says_so_and_one_without_tokens_has_dashes():
     encoder = PieceEncoder.of("a", END_OF_TEXT)
-    assert "0 tokens, the text ended by itself" in comparison_page(written(encoder, logits=lambda _: [0, 99]), "", {})
-    page = Page(comparison_page(written(encoder, max_tokens=0), "a", {}))
+    assert "0 tokens, the text ended by itself" in make_page(written(encoder, logits=lambda _: [0, 99]), "", {})
+    page = Page(make_page(written(encoder, max_tokens=0), "a", {}))
     assert page.texts == ["a"]
     assert page.words.count("–") == 3
 
 
 def test_what_would_act_is_made_visible():
-    assert visible("a\tb\nc\x00\x7f\u202e\ud800") == "a\tb\nc⟨U+0000⟩⟨U+007F⟩⟨U+202E⟩⟨U+D800⟩"
-    assert visible_token(" \n\t\x1b") == "␣↵⇥⟨U+001B⟩"
-    assert visible_token("x" * 24) == "x" * 24
-    assert visible_token("x" * 25) == "x" * 23 + "…"
-    assert len(visible_token("x" * 10_000)) == len(visible_token("\x1b" * 10_000)) == 24
+    assert make_visible("a\tb\nc\x00\x7f\u202e\ud800") == "a\tb\nc⟨U+0000⟩⟨U+007F⟩⟨U+202E⟩⟨U+D800⟩"
+    assert show_token(" \n\t\x1b") == "␣↵⇥⟨U+001B⟩"
+    assert show_token("x" * 24) == "x" * 24
+    assert show_token("x" * 25) == "x" * 23 + "…"
+    assert len(show_token("x" * 10_000)) == len(show_token("\x1b" * 10_000)) == 24

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -60,17 +61,22 @@ def loud(install: Any) -> None:
     install("textforge-loud", {"loud": "fake_loud"}, fake_loud=BROKEN)
 
 
+@pytest.fixture
+def bundle() -> Path:
+    return Path(__file__).parent / "bundles" / "0.1.0" / "lstm"
+
+
 def test_a_line_for_each_check() -> None:
     result = check("top-k:3")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "sampler top-k:3"
-    assert lines[-1] == "    15 ok, 0 failed, 0 not applicable"
+    assert lines[-1] == "    21 ok, 0 failed, 0 not applicable"
     assert all(re.fullmatch(r"    [a-z ]{22} ok", line) for line in lines[1:-1])
 
 
 def test_what_does_not_apply_says_why() -> None:
-    result = check("ngram:order=2")
+    result = check("ngram:order=2", "--backend", "numpy")
     assert result.exit_code == 0
     assert "    exact resume           not applicable: it doesn't learn step by step\n" in result.stdout
 
@@ -82,8 +88,84 @@ def test_a_failure_says_how_to_mend_it_and_ends_with_status_1(loud: None) -> Non
         "    dtype                  FAILED: expected logits in float64, got float32: "
         "don't convert them, or end with .astype(np.float64)\n"
     ) in result.stdout
-    assert "14 ok, 1 failed" in result.stdout
+    assert "20 ok, 1 failed" in result.stdout
     assert not result.stderr
+
+
+def test_a_check_that_is_known_to_fail(loud: None) -> None:
+    result = check("loud:3", "--kind", "sampler", "--expect-failure", "dtype=it doubles float32")
+    assert result.exit_code == 0
+    assert "    dtype                  failed as expected: it doubles float32\n" in result.stdout
+    assert "    20 ok, 0 failed, 0 not applicable, 1 failed as expected\n" in result.stdout
+    result = check("loud:3", "--kind", "sampler", "--expect-failure", "dtype", "--expect-failure", "check_shape")
+    assert result.exit_code == 1
+    assert "    shape                  FAILED: expected a failure (known to fail), got a pass: take it" in result.stdout
+    assert check("textforge-loud", "--expect-failure", "dtype").exit_code == 0
+
+
+CHOOSY = """
+import textforge
+
+class Choosy(textforge.Sampler):
+    "Works with few tokens."
+    name = "choosy"
+    most: int = textforge.option(default=20, help="Most tokens of an encoder.")
+    least: int = textforge.option(default=1, help="Least tokens of an encoder.")
+
+    def check(self, encoder):
+        if not self.least <= encoder.vocabulary_size <= self.most:
+            raise textforge.TextforgeError("this isn't what it works with")
+
+    def __call__(self, logits, context):
+        return logits * 1.0
+
+@textforge.hookimpl
+def register_samplers(register):
+    register(Choosy)
+"""
+
+
+def test_what_does_no_work_at_all_is_told_once(install: Any) -> None:
+    install("textforge-choosy", {"choosy": "fake_choosy"}, fake_choosy=CHOOSY)
+    result = check("choosy")
+    assert result.exit_code == 1
+    first, *rest = result.stdout.splitlines()[1:]
+    assert first.startswith(
+        "    use                    FAILED: expected something to check the sampler with, got it refuses an encoder of"
+    )
+    assert first.endswith(": give what it needs in its test class, or with --encoder or --model")
+    assert rest == [
+        "    0 ok, 1 failed, 0 not applicable",
+        "    the other checks were not run: each would fail for the same reason",
+    ]
+
+
+def test_a_sampler_works_with_the_encoder_that_is_named(install: Any) -> None:
+    install("textforge-choosy", {"choosy": "fake_choosy"}, fake_choosy=CHOOSY)
+    result = check("choosy:least=100,most=1000", "--encoder", "char")
+    assert result.exit_code == 0
+    assert "    one token vocabulary   not applicable: it refuses an encoder of 1 tokens" in result.stdout
+    assert "    20 ok, 0 failed, 1 not applicable" in result.stdout
+
+
+def test_a_model_gives_a_sampler_its_encoder_and_a_backend_what_to_run(install: Any, bundle: Path) -> None:
+    install("textforge-choosy", {"choosy": "fake_choosy"}, fake_choosy=CHOOSY)
+    size = json.loads((bundle / "config.json").read_text(encoding="utf-8"))["model"]["vocabulary_size"]
+    result = check(f"choosy:least={size},most={size}", "--model", bundle)
+    assert result.exit_code == 0, result.stdout
+    result = check("lstm", "--backend", "numpy", "--model", bundle)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("implementation lstm:hidden_size=8,num_layers=2,embedding_size=4 on numpy:")
+    assert "14 ok, 0 failed, 5 not applicable" in result.stdout
+
+
+def test_what_is_mostly_not_applicable_is_no_success() -> None:
+    from textforge.cli.plugins_check import _tell
+    from textforge.testing import CheckResult
+
+    results = [CheckResult("use"), *[CheckResult("shape", skipped="no")] * 2]
+    assert not _tell(results)
+    assert _tell([*results, CheckResult("dtype")])
 
 
 def test_a_distribution_stands_for_all_it_brings(loud: None) -> None:
@@ -97,8 +179,11 @@ def test_a_distribution_stands_for_all_it_brings(loud: None) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["loud", "--kind", "corpus", "--encoder", "char"], "--encoder is for checking a sampler, not a corpus: leave"),
+        (["loud", "--kind", "sampler", "--model", "nowhere"], "there is no folder nowhere"),
+        (["loud", "--kind", "sampler", "--expect-failure", "row-dropped"], "did you mean 'rows dropped'?"),
         (["loud"], "'loud' is the name of corpus and sampler: say which one with --kind"),
-        (["lout"], "there is no component or distribution 'lout'; components: char"),
+        (["lout"], "there is no component or distribution 'lout'; components: adaptive-p, char"),
         (["lout"], "did you mean 'loud'?"),
         (["needy"], "needy: path is needed: write needy:path=…"),
         (["loud:0", "--kind", "sampler"], "loud: by must be > 0, got 0"),
@@ -140,7 +225,7 @@ def test_pytest_is_not_needed() -> None:
     """
     done = subprocess.run([sys.executable, "-c", code.replace("\n        ", "\n")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "15 ok" in done.stdout
+    assert "21 ok" in done.stdout
 
 
 def pytest_in(folder: Path, text: str) -> str:
@@ -160,7 +245,7 @@ class TestTopK(SamplerTests):
     components = [TopK(1), TopK(40)]
 """,
     )
-    assert "30 passed" in shown
+    assert "42 passed" in shown
 
 
 def test_a_failing_check_reads_well_and_names_the_component(tmp_path: Path) -> None:
@@ -169,10 +254,43 @@ def test_a_failing_check_reads_well_and_names_the_component(tmp_path: Path) -> N
         "from textforge.testing import SamplerTests\n" + BROKEN + "\nclass TestLoud(SamplerTests):\n"
         "    components = [Loud()]\n",
     )
-    assert "14 passed" in shown
+    assert "20 passed" in shown
     assert "1 failed" in shown
     assert "test_dtype[loud:2.0]" in shown
     assert "CheckFailure: expected logits in float64, got float32: don't convert them" in shown
+
+
+def test_an_expected_failure_is_no_failure_and_an_unexpected_pass_is_one(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        "from textforge.testing import SamplerTests\n" + BROKEN + "\nclass TestLoud(SamplerTests):\n"
+        "    components = [Loud()]\n"
+        "    expected_failures = {'check_dtype': 'it is old', 'check_shape': 'it was odd'}\n",
+    )
+    assert "1 failed, 19 passed, 1 xfailed" in shown
+    assert "CheckFailure: expected a failure (it was odd), got a pass: take it out of the expected failures" in shown
+
+
+def test_an_expected_failure_of_no_check(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        "from textforge.testing import SamplerTests\n\nclass TestLoud(SamplerTests):\n"
+        "    expected_failures = {'check_dtypes': 'it is old'}\n",
+    )
+    assert "PluginError: there is no check 'dtypes' of a sampler" in shown
+    assert "did you mean 'dtype'?" in shown
+
+
+def test_a_component_that_does_no_work_fails_once(tmp_path: Path) -> None:
+    shown = pytest_in(
+        tmp_path,
+        "from textforge.testing import SamplerTests\n"
+        + BROKEN.replace("(logits * self.by)", "(logits * self.bye)")
+        + "\nclass TestLoud(SamplerTests):\n    components = [Loud()]\n",
+    )
+    assert "1 failed" in shown
+    assert "AttributeError: 'Loud' object has no attribute 'bye'" in shown
+    assert "the sampler doesn't do its work: see test_use" in shown
 
 
 def test_a_class_that_tests_nothing_says_so(tmp_path: Path) -> None:
@@ -200,4 +318,4 @@ class TestFiles(CorpusTests):
         return FilesCorpus((str(tmp_path / "a.txt"),))
 """,
     )
-    assert "7 passed" in shown
+    assert "11 passed" in shown

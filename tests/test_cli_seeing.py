@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -14,10 +12,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from terminals import needs_terminal, read_all, start_in_terminal
 
 import textforge
 from textforge.cli import main
-from textforge.cli.compare_terminal import NARROWEST, shown
+from textforge.cli.compare_terminal import NARROWEST, lay_out
 from textforge.cli.generate import _entry
 from textforge.generation.logprobs import TokenLogprob
 from textforge.library.comparing import ComparedText
@@ -35,7 +34,7 @@ def run(*arguments: Any, stdin: str | None = None) -> Result:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seeing")
     (folder / "book.txt").write_text(TEXT, encoding="utf-8")
-    textforge.train(folder / "book.txt", backend="ngram:order=4", output=folder / "model", seed=1)
+    textforge.train(folder / "book.txt", architecture="ngram:order=4", output=folder / "model", seed=1)
     return folder / "model"
 
 
@@ -142,7 +141,7 @@ def test_logprobs_go_into_json(model: Path) -> None:
 
 def test_a_log_probability_of_nothing_is_null() -> None:
     noted = (TokenLogprob(3, "a", -math.inf, -0.5), TokenLogprob(4, "b", -1.5, 0.0))
-    entry = _entry(7, GeneratedText("It ", "ab", "length", 2, 1, noted))
+    entry = _entry(GeneratedText("It ", "ab", "length", 2, 1, noted, number=7))
     written = json.loads(json.dumps(entry, allow_nan=False))
     assert written == {
         "number": 7,
@@ -242,7 +241,7 @@ def texts_of(model: Path, *chains: str, **request: Any) -> list[ComparedText]:
 @pytest.mark.parametrize(("width", "columns"), [(400, 4), (142, 4), (141, 4), (137, 4), (136, 2), (70, 2), (67, 2)])
 def test_as_many_stand_side_by_side_as_there_is_room_for(model: Path, width: int, columns: int) -> None:
     chains = ["greedy", "top-k:2", "top-k:3", "temperature:0.5"]
-    written = plain("".join(shown(texts_of(model, *chains), "It ", width)))
+    written = plain("".join(lay_out(texts_of(model, *chains), "It ", width)))
     heads = [line for line in written.splitlines() if any(chain in line for chain in chains)]
     assert [len(head.split()) for head in heads] == [columns] * (4 // columns)
     assert max(map(len, written.splitlines())) <= width
@@ -253,7 +252,7 @@ def test_as_many_stand_side_by_side_as_there_is_room_for(model: Path, width: int
 def test_columns_hold_the_whole_texts(model: Path) -> None:
     left, right = texts_of(model, "top-k:3", "temperature:2", max_tokens=300)
     width = 2 * NARROWEST + 3
-    lines = plain("".join(shown([left, right], "It ", width))).splitlines()[4:]
+    lines = plain("".join(lay_out([left, right], "It ", width))).splitlines()[4:]
     columns = ["".join(line.ljust(width)[start : start + NARROWEST] for line in lines) for start in (0, NARROWEST + 3)]
     for column, text in zip(columns, (left, right), strict=True):
         assert "".join(column.split()) == "".join(f"It {text.text}".split())
@@ -263,59 +262,35 @@ def test_columns_hold_the_whole_texts(model: Path) -> None:
 def test_without_room_for_two_they_stand_one_under_another(
     model: Path, chains: tuple[str, ...], width: int | None
 ) -> None:
-    narrow = "".join(shown(texts_of(model, *chains), "It ", width))
-    assert narrow == "".join(shown(texts_of(model, *chains), "It ", None))
+    narrow = "".join(lay_out(texts_of(model, *chains), "It ", width))
+    assert narrow == "".join(lay_out(texts_of(model, *chains), "It ", None))
     assert narrow.count("--- ") == len(chains)
 
 
 def test_control_characters_don_t_reach_the_columns(tmp_path: Path) -> None:
     (tmp_path / "odd.txt").write_text("a\x1b[2Jb\tc\x07文\u202ed\r\n[red]x[/red] " * 40, encoding="utf-8", newline="")
-    textforge.train(tmp_path / "odd.txt", backend="ngram:order=3", output=tmp_path / "m", seed=1)
+    textforge.train(tmp_path / "odd.txt", architecture="ngram:order=3", output=tmp_path / "m", seed=1)
     texts = [
         ComparedText(textforge.load(tmp_path / "m"), [], "", seed=seed, max_tokens=80) for seed in (1, 2)
     ]  # fmt: skip
-    written = plain("".join(shown(texts, "", 100)))
+    written = plain("".join(lay_out(texts, "", 100)))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", written)
     assert "⟨U+001B⟩[2J" in written
     assert "[red]" in "".join(text.text for text in texts)
     assert "[red]" in written
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX has pseudo-terminals")
+@needs_terminal
 @pytest.mark.parametrize(("columns", "side_by_side"), [(100, True), (40, False)])
 def test_a_real_terminal_is_measured(model: Path, columns: int, side_by_side: bool) -> None:
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     arguments = ["compare", str(model), "--chain", "greedy", "--chain", "top-k:2", "--seed", "1", "--max-tokens", "20"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "textforge", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env={**environment, "TERM": "xterm-256color"},
-    ) as process:
-        os.close(theirs)
-        written = read_all(ours)
+    command = [sys.executable, "-m", "textforge", *arguments]
+    terminal, process = start_in_terminal(
+        command, columns, {}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )  # fmt: skip
+    with process:
+        written = read_all(terminal)
         assert process.stderr
         assert process.stderr.read() == b""
     assert process.returncode == 0
     assert bool(re.search(r"^greedy +top-k:2", plain(written), re.M)) == side_by_side
-
-
-def read_all(terminal: int) -> str:
-    found = io.BytesIO()
-    while True:
-        try:
-            data = os.read(terminal, 1 << 16)
-        except OSError:  # how Linux says that the other end was closed
-            data = b""
-        if not data:
-            os.close(terminal)
-            return found.getvalue().decode("utf-8").replace("\r\n", "\n")
-        found.write(data)

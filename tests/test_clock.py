@@ -28,9 +28,9 @@ def test_the_speed_is_that_of_training_alone() -> None:
     train(clock, time, 2, 3.0)  # a framework gets ready
     for _ in range(3):
         train(clock, time, 50, 0.01)
-        with clock.paused():
+        with clock.pause():
             time.now += 0.4
-            with clock.paused():
+            with clock.pause():
                 time.now += 0.2
             assert clock.steps_per_second == pytest.approx(100)
             assert clock.take_rate() == pytest.approx(100)
@@ -52,7 +52,7 @@ def test_nothing_measured_is_no_speed() -> None:
 def test_a_pause_before_the_first_steps_counts_for_nothing() -> None:
     time = Time()
     clock = Clock(0.0, time)
-    with clock.paused():
+    with clock.pause():
         time.now += 7
     train(clock, time, 12, 0.5)
     assert clock.steps_per_second == pytest.approx(2)

@@ -6,34 +6,31 @@ import pytest
 
 from textforge.architectures.conv import (
     LONGEST_LOOK_BACK,
-    SIZES,
-    ConvBackend,
-    checked_arrays,
+    Conv,
     lengths_needed,
     look_backs,
-    state_shapes,
-    weight_shapes,
 )
 from textforge.backends.numpy.conv import NumpyConv
 from textforge.errors import BundleError, OptionError
-from textforge.model import Model, SavedModel
+from textforge.model import Arrays, SavedModel
 
-DEFAULTS = {name: found.default for name, found in ConvBackend.options().items()}
-
-
-class Untrained(ConvBackend):
-    name = "untrained"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyConv(saved)
+DEFAULTS = Conv().option_values()
 
 
 def initial(vocabulary_size: int = 9, seed: int = 1, **options: int | None) -> SavedModel:
-    return Untrained(**options).initial(vocabulary_size, seed)
+    return Conv(**options).create(vocabulary_size, seed)
+
+
+def shapes_of(vocabulary_size: int, **options: int | None) -> dict[str, tuple[int, ...]]:
+    return {name: weight.shape for name, weight in Conv(**options).weights(vocabulary_size).items()}
+
+
+def checked_arrays(saved: SavedModel) -> Arrays:
+    return Conv.of(saved).check(saved)
 
 
 def test_names_and_shapes():
-    assert weight_shapes(9, 4, 2, 5, 3) == {
+    assert shapes_of(9, channels=4, num_layers=2, kernel_size=5, embedding_size=3) == {
         "embedding.weight": (9, 3),
         "input.weight": (4, 3),
         "input.bias": (4,),
@@ -47,7 +44,7 @@ def test_names_and_shapes():
 
 
 def test_one_hot_input_has_no_embedding():
-    shapes = weight_shapes(9, 4, 1, 2, None)
+    shapes = shapes_of(9, channels=4, num_layers=1, embedding_size=None)
     assert "embedding.weight" not in shapes
     assert shapes["input.weight"] == (4, 9)
 
@@ -61,7 +58,7 @@ def test_how_far_layers_look_back(sizes, expected):
 
 
 def test_each_layer_carries_its_last_inputs():
-    assert state_shapes(8, [2, 4]) == {"conv.0": (None, 2, 8), "conv.1": (None, 4, 8)}
+    assert Conv(channels=8, num_layers=2, kernel_size=3).state() == {"conv.0": (None, 2, 8), "conv.1": (None, 4, 8)}
 
 
 def test_of_the_last_positions_only_those_are_needed_that_layers_above_read():
@@ -73,8 +70,7 @@ def test_of_the_last_positions_only_those_are_needed_that_layers_above_read():
 @pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 3, "channels": 5, "kernel_size": 4}])
 def test_first_weights_have_their_names_and_shapes(options):
     saved = initial(**options)
-    sizes = {name: saved.options[name] for name in SIZES if name != "dilation_growth"}
-    assert {name: array.shape for name, array in saved.arrays.items()} == weight_shapes(9, **sizes)
+    assert {name: array.shape for name, array in saved.arrays.items()} == shapes_of(9, **options)
     assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in saved.arrays.values())
     assert saved.options == DEFAULTS | options
     assert (saved.architecture, saved.vocabulary_size, saved.window) == ("conv", 9, None)
@@ -85,12 +81,6 @@ def test_the_seed_decides_the_first_weights():
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, same.arrays[name])
         assert name.endswith("bias") or not np.array_equal(array, other.arrays[name])
-
-
-def test_a_created_model_has_the_first_weights():
-    created = Untrained(channels=6).create(9, seed=4).save()
-    for name, array in initial(seed=4, channels=6).arrays.items():
-        np.testing.assert_array_equal(created.arrays[name], array)
 
 
 @pytest.mark.parametrize("embedding_size", [50, None])
@@ -117,7 +107,7 @@ def test_what_is_carried_upward_stays_as_large_however_many_layers_there_are(num
     """With an output that shows the channels as they are."""
     saved = initial(64, channels=64, num_layers=num_layers, dilation_growth=1)
     shown = {"output.weight": np.eye(64, dtype=np.float32)}
-    model = NumpyConv(attrs.evolve(saved, arrays=saved.arrays | shown))
+    model = NumpyConv(attrs.evolve(saved, arrays=saved.arrays | shown), Conv.of(saved))
     ids = np.random.default_rng(2).integers(0, 64, (4, 100))
     assert 0.5 < model.forward(ids, model.start(4))[:, 50:].std() < 0.8
 
@@ -139,25 +129,28 @@ def test_biases_are_zero():
     ("options", "message"),
     [
         ({"channels": 0}, "channels must be >= 1, got 0"),
-        ({"num_layers": 0}, "num_layers must be >= 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
         ({"kernel_size": 1}, "kernel_size must be >= 2, got 1"),
         ({"dilation_growth": 0}, "dilation_growth must be >= 1, got 0"),
         ({"embedding_size": 0}, "embedding_size must be >= 1, got 0"),
         ({"dropout": 1}, "dropout must be >= 0 and < 1, got 1"),
-        ({"num_layers": 17}, r"^untrained: num_layers=17, kernel_size=2 and dilation_growth=2 look back too far: "),
-        ({"num_layers": 10**9, "dilation_growth": 1}, "num_layers=1000000000, .* may keep 65536 positions, so one of"),
+        ({"num_layers": 17}, r"^conv: num_layers=17, kernel_size=2 and dilation_growth=2 look back too far: "),
+        (
+            {"num_layers": 1000, "kernel_size": 99, "dilation_growth": 1},
+            "may keep 65536 positions, so one of",
+        ),
         ({"dilation_growth": 10**30}, "look back too far"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
-        Untrained(**{"kernel_size": 2, "dilation_growth": 2} | options)
+        Conv(**{"kernel_size": 2, "dilation_growth": 2} | options)
 
 
 def test_the_furthest_look_back_there_may_be():
-    Untrained(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 1)
+    Conv(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 1)
     with pytest.raises(OptionError, match="look back too far"):
-        Untrained(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 2)
+        Conv(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 2)
 
 
 def test_checked_arrays_are_the_weights():
@@ -178,7 +171,7 @@ BAD_OPTIONS = [
     ({"channels": 5}, r"input.weight have shape \(4, 3\), but the options say \(5, 3\)"),
     ({"num_layers": 3}, r"the model lacks the weights conv.2.bias, conv.2.weight"),
     ({"num_layers": 1}, "weights its options don't speak of: conv.1.bias, conv.1.weight"),
-    ({"num_layers": 10**12}, "the model's num_layers is 1000000000000, but it has weights for fewer"),
+    ({"num_layers": 10**12}, "the model's num_layers must be >= 1 and <= 1000, got 1000000000000"),
     ({"kernel_size": 1}, "the model's kernel_size must be >= 2, got 1"),
     ({"kernel_size": 3}, r"conv.0.weight have shape \(8, 4, 2\), but the options say \(8, 4, 3\)"),
     ({"kernel_size": 10**9}, "the model's num_layers=2, kernel_size=1000000000 .* look back too far"),
@@ -197,7 +190,7 @@ def test_an_edited_configuration_is_refused(changes, message):
         checked_arrays(attrs.evolve(saved, options={**saved.options, **changes}))
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_an_option_that_is_missing_is_named(name):
     saved = initial(channels=4)
     options = {key: value for key, value in saved.options.items() if key != name}

@@ -22,6 +22,7 @@ from textforge.corpora.files import FilesCorpus
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
+from textforge.plugins.entry_points import CORE
 from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -377,7 +378,7 @@ class Rhyme(Corpus):
 class TestResolve:
     @pytest.fixture
     def plugins(self):
-        return Plugins(sources=[Source("builtin", "textforge", "1", lambda: textforge.corpora)])
+        return Plugins(sources=[Source("builtin", CORE, "1", lambda: textforge.corpora)])
 
     @pytest.fixture
     def resolve(self, plugins):

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 import textforge
 from textforge.encoders.char import CharEncoder
-from textforge.errors import CorpusError, EncodingError
-from textforge.evaluation import evaluation
-from textforge.evaluation.evaluation import LossSum, TextSize, evaluate, evaluate_tokens, token_loss
+from textforge.errors import CorpusError, EncodingError, PluginError
+from textforge.evaluation import loss as loss_module
+from textforge.evaluation.evaluation import evaluate, evaluate_tokens
+from textforge.evaluation.loss import LossSum, token_loss
+from textforge.evaluation.text import TextSize
 
 
 class State:
@@ -103,7 +105,7 @@ def brute_force(model: EchoModel, tokens: Any, start: int, stop: int) -> list[fl
 @given(tokens=texts(), rows=st.integers(1, 5), length=st.integers(1, 9), stream=st.integers(1, 20))
 def test_streams_predict_every_token_after_the_first_once(tokens: Any, rows: int, length: int, stream: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "STREAM_LENGTH", stream)
+        patch.setattr(loss_module, "STREAM_LENGTH", stream)
         plain = token_loss(EchoModel(5), tokens, rows=rows, sequence_length=length)
         trainable = token_loss(TrainableEcho(5), tokens, rows=rows, sequence_length=length)
     predicted = len(tokens) - 1
@@ -233,7 +235,7 @@ def test_losses_are_read_in_batches() -> None:
     loss = token_loss(LazyModel(3), np.zeros(9001, np.uint8), rows=1, sequence_length=10)
     assert loss == LossSum(4500.0, 9000)
     assert loss.mean == 0.5
-    assert 1 < Lazy.most <= evaluation.PENDING
+    assert 1 < Lazy.most <= loss_module.PENDING
     assert Lazy.unread == 0
 
 
@@ -320,3 +322,165 @@ def test_the_text_itself_is_measured_as_its_tokens_are(tmp_path: Any) -> None:
     assert result.loss == pytest.approx(np.mean(brute_force(model, encoder.encode(text), 0, len(text) - 1)), rel=1e-6)
     assert result.perplexity == pytest.approx(math.exp(result.loss))
     assert list(tmp_path.iterdir()) == []
+
+
+class WordEncoder(textforge.Encoder):
+    """Words of a vocabulary, and a mark for any other."""
+
+    name = "marking"
+    words: tuple[str, ...] = textforge.learned(default=())
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.words) + 1
+
+    @property
+    def never_generated(self) -> tuple[int, ...]:
+        return (0,)
+
+    def fit(self, chunks: Any) -> WordEncoder:
+        return self.replace(words=tuple(sorted(set("".join(chunks).split()))))
+
+    def encode(self, text: str, *, unknown: Any = "error") -> Any:
+        known = {word: id for id, word in enumerate(self.words, 1)}
+        return np.array([known.get(word, 0) for word in text.split()], dtype=np.int64)
+
+    def decode(self, ids: Any) -> str:
+        return "".join(f"{self.words[id - 1]} " if id else "\N{REPLACEMENT CHARACTER}" for id in ids)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tokens=texts(), excluded=st.sets(st.integers(0, 4), max_size=3), window=st.none() | st.integers(1, 5))
+def test_excluded_ids_are_read_but_not_counted(tokens: Any, excluded: set[int], window: int | None) -> None:
+    first = window or 1
+    if len(tokens) <= first:
+        return
+    model = EchoModel(5, window)
+    if window:
+        losses = [brute_force(model, tokens, at, at + window)[-1] for at in range(len(tokens) - window)]
+    else:
+        losses = brute_force(model, tokens, 0, len(tokens) - 1)
+    kept = [loss for loss, id in zip(losses, tokens[first:].tolist(), strict=True) if id not in excluded]
+    if not kept:
+        with pytest.raises(CorpusError, match="nothing of the text can be predicted"):
+            token_loss(model, tokens, excluded=tuple(excluded))
+        return
+    result = token_loss(TrainableEcho(5, window) if not excluded else model, tokens, excluded=tuple(excluded))
+    assert result.tokens == len(kept)
+    assert result.total == pytest.approx(sum(kept), rel=1e-4)
+
+
+def test_a_trainable_model_is_asked_for_logits_where_ids_are_left_out() -> None:
+    with pytest.raises(AssertionError, match="logits were asked for"):
+        token_loss(TrainableEcho(5), np.arange(5), excluded=(2,))
+
+
+def test_marks_for_unknown_words_are_left_out_with_the_words_they_stand_for() -> None:
+    encoder = WordEncoder().fit(["the cat sat"])
+    full = WordEncoder().fit(["the cat sat unfathomably on mats"])
+    text = "the cat sat unfathomably the cat sat on mats the "
+    known = evaluate(uniform(encoder), encoder, [Texts((text,))])
+    assert (known.tokens, known.unwritten, known.characters) == (6, len("unfathomably on mats "), len(text))
+    known_characters = len("the cat sat the cat sat the ")
+    assert known.bits_per_character == pytest.approx(7 * math.log2(4) / known_characters)
+    assert known.bits_per_byte == known.bits_per_character
+    whole = evaluate(uniform(full), full, [Texts((text,))])
+    assert (whole.tokens, whole.unwritten) == (9, 0)
+    assert whole.bits_per_character == pytest.approx(10 * math.log2(7) / len(text))
+
+
+class CountMetric(textforge.Metric):
+    """Tokens of an id."""
+
+    name = "count"
+    unit = "tokens"
+    id: int = textforge.option(default=0, ge=0, help="The id.")
+
+    def measure(self, model: Any, encoder: Any, tokens: Any) -> float:
+        assert (tokens.dtype, tokens.flags.writeable) == (np.uint8, False)
+        assert model.vocabulary_size == encoder.vocabulary_size
+        return int((tokens == self.id).sum())
+
+
+class BadMetric(textforge.Metric):
+    """Gives or raises what it is told to."""
+
+    name = "bad"
+
+    def measure(self, model: Any, encoder: Any, tokens: Any) -> Any:
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    result: Any = textforge.learned(default=None)
+
+
+def test_metrics() -> None:
+    encoder = CharEncoder().fit(["ab"])
+    result = evaluate(uniform(encoder), encoder, [Texts(("abaab",))], metrics=[CountMetric(), CountMetric(1)])
+    figures = [(figure.metric, figure.value, figure.unit) for figure in result.metrics]
+    assert figures == [("count:0", 3.0, "tokens"), ("count:1", 2.0, "tokens")]
+    assert result.to_json()["metrics"][1] == {"metric": "count:1", "value": 2.0, "unit": "tokens"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (ZeroDivisionError("by\nzero"), "the metric bad failed: ZeroDivisionError: by zero"),
+        ("many", "the metric bad must give a number, got str"),
+        (None, "the metric bad must give a number, got NoneType"),
+        (math.nan, "the metric bad must give a finite number, got nan"),
+    ],
+)
+def test_a_metric_that_fails_is_named(wrong: Any, message: str) -> None:
+    encoder = CharEncoder().fit(["ab"])
+    with pytest.raises(PluginError) as caught:
+        evaluate(uniform(encoder), encoder, [Texts(("abaab",))], metrics=[BadMetric(result=wrong)])
+    assert str(caught.value) == message
+
+
+@pytest.fixture
+def books(tmp_path: Any) -> Any:
+    for name, text in {"one": "to be or not to be. ", "two": "and then she went to bed. "}.items():
+        (tmp_path / f"{name}.txt").write_text(text * 40, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_text_that_was_trained_on_is_recognised(books: Any) -> None:
+    both = [books / "one.txt", books / "two.txt"]
+    generator = textforge.train(both, architecture="ngram", seed=1, output=books / "model")
+    loaded = textforge.load(books / "model")
+    held_out = "she went to be. " * 9
+    for each in (generator, loaded):
+        seen = each.evaluate(both)
+        assert len(seen.trained_on) == 1  # two paths are one corpus
+        assert seen.trained_validation_loss == pytest.approx(loaded._contents.history[0].validation_loss)  # type: ignore[union-attr]
+        assert seen.to_json()["trained_on"] == list(seen.trained_on)
+        other = each.evaluate(Texts((held_out,)))
+        assert (other.trained_on, other.trained_validation_loss) == ((), None)
+    (books / "three.txt").write_bytes(b"".join(path.read_bytes() for path in both))
+    assert loaded.evaluate(books / "one.txt").trained_on == ()
+
+
+def test_a_text_is_recognised_among_others_under_another_name(books: Any) -> None:
+    generator = textforge.train(books / "one.txt", architecture="ngram", seed=1)
+    copy = books / "copy.txt"
+    copy.write_bytes((books / "one.txt").read_bytes())
+    result = generator.evaluate([Texts(("to be",)), copy])
+    assert [spec.count("copy.txt") for spec in result.trained_on] == [1]
+
+
+def test_metrics_of_a_generator_by_spec_and_object(books: Any) -> None:
+    plugin = books / "metric_plugin.py"
+    plugin.write_text(
+        "import textforge\n\n\nclass Types(textforge.Metric):\n    '''Kinds of tokens.'''\n    name = 'types'\n\n"
+        "    def measure(self, model, encoder, tokens):\n        return len(set(tokens.tolist()))\n\n\n"
+        "@textforge.hookimpl\ndef register_metrics(register):\n    register(Types)\n",
+        encoding="utf-8",
+    )
+    plugins = textforge.Plugins([str(plugin)])
+    generator = textforge.train(books / "one.txt", architecture="ngram", seed=1, plugins=plugins)
+    result = generator.evaluate(Texts(("to be",)), metrics=["types", CountMetric()])
+    assert [(figure.metric, figure.value) for figure in result.metrics] == [("types", 5.0), ("count:0", 1.0)]
+    with pytest.raises(PluginError, match=r"there is no metric 'typos'.*did you mean 'types'"):
+        generator.evaluate(Texts(("to be",)), metrics="typos")

@@ -182,6 +182,8 @@ WRONG = [
     ((LOGITS, [[0], [1]]), {"prompt_length": 2}, "prompt_length must be at most the number of tokens, 1, got 2"),
     ((LOGITS,), {"prompt_length": -1}, "prompt_length must be a whole number >= 0, got -1"),
     ((LOGITS,), {"step": 0.5}, "step must be a whole number >= 0, got 0.5"),
+    ((LOGITS,), {"step": True}, "step must be a whole number >= 0, got True"),
+    ((LOGITS,), {"seed": True}, "seed must be a whole number >= 0, got True"),
     ((LOGITS,), {"seed": -1}, "seed must be a whole number >= 0, got -1"),
     ((LOGITS,), {"encoder": letters()}, "the logits are of 4 tokens, but the encoder knows 9: "),
 ]

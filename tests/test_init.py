@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -9,41 +10,70 @@ import sys
 import pytest
 
 import textforge
+from textforge import errors
 
 NAMES = [
     "END_OF_TEXT",
     "PLUGIN_API",
+    "AmbiguousComponent",
+    "Architecture",
     "Backend",
+    "BackendError",
+    "BundleError",
     "Component",
     "Context",
     "Corpus",
+    "CorpusError",
+    "CountingModel",
     "Encoder",
+    "EncodingError",
+    "ExportError",
+    "Format",
+    "Framework",
     "GeneratedText",
-    "GradientBackend",
+    "GenerationError",
     "GradientModel",
     "IncrementalDecoder",
+    "Metric",
     "Model",
+    "NumpyModel",
     "Optimizer",
+    "OptionError",
+    "PluginError",
+    "PluginWarning",
     "Plugins",
     "Report",
+    "Request",
     "Sampler",
     "SavedModel",
+    "SpecError",
+    "StateShape",
+    "StopTraining",
     "TextGenerator",
     "TextforgeError",
+    "TextforgeWarning",
+    "TrainingError",
     "TrainingSettings",
+    "UnknownComponent",
+    "Weight",
     "__version__",
     "apply_samplers",
+    "glorot",
     "hookimpl",
     "learned",
     "load",
+    "normal",
     "option",
+    "orthogonal",
     "train",
+    "zeros",
 ]
 
 
 def test_the_exported_names() -> None:
     assert textforge.__all__ == NAMES
-    assert set(NAMES) <= set(dir(textforge))
+    textforge.TextforgeError  # noqa: B018 -- what was imported lazily stays, and stays out of dir()
+    assert set(dir(textforge)) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,6 +82,11 @@ def test_every_exported_name_resolves(name: str) -> None:
     assert getattr(textforge, name) is value
     if isinstance(value, type):
         assert value.__name__ == name
+
+
+def test_every_error_is_exported() -> None:
+    defined = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
+    assert defined - {"Message"} <= set(NAMES)
 
 
 def test_another_name_is_an_attribute_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import textforge
 from textforge.bundle import Bundle
 from textforge.errors import BackendError, BundleError, EncodingError, OptionError, TrainingError
 from textforge.plugins.registry import Plugins
-from textforge.training.report import Sample
+from textforge.training.events import Sample
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 
@@ -45,7 +46,7 @@ class Letters(textforge.Corpus):
 
 
 def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
-    trained = textforge.train(book, backend="ngram", seed=1)
+    trained = textforge.train(book, architecture="ngram", seed=1)
     text = trained.generate("It is ", max_tokens=80, seed=2)
     trained.save(tmp_path / "a")
     loaded = textforge.load(tmp_path / "a")
@@ -53,29 +54,29 @@ def test_train_save_and_load(book: Path, tmp_path: Path) -> None:
     loaded.save(tmp_path / "b")
     assert textforge.load(tmp_path / "b").generate("It is ", max_tokens=80, seed=2) == text
     assert Bundle.open(tmp_path / "b").corpora == Bundle.open(tmp_path / "a").corpora
-    with pytest.raises(BundleError, match="--overwrite"):
+    with pytest.raises(BundleError, match="overwrite=True"):
         loaded.save(tmp_path / "b")
     loaded.save(tmp_path / "b", overwrite=True)
 
 
 def test_corpora_are_paths_specs_objects_or_several_of_them(book: Path) -> None:
     for corpus in (str(book), book, f"files:{book}", Letters(), [Letters(), book]):
-        assert textforge.train(corpus, backend="ngram", seed=1).generate(max_tokens=3, seed=1)
+        assert textforge.train(corpus, architecture="ngram", seed=1).generate(max_tokens=3, seed=1)
 
 
 def test_a_generator_made_by_hand_is_saved_too(tmp_path: Path, registry: Plugins) -> None:
     encoder = registry.encoder("char").fit(["abc"])
-    model = registry.backend("bigram").create(3, seed=1)
+    model = bigram_plugin.make_bigram(3, seed=1)
     textforge.TextGenerator(model, encoder, plugins=registry).save(tmp_path / "m")
     loaded = textforge.load(tmp_path / "m", plugins=registry)
     np.testing.assert_array_equal(loaded.model.save().arrays["last"], model.save().arrays["last"])
-    with pytest.raises(BackendError, match=r"no installed backend runs .*'bigram'; it was made by .*bigram_plugin"):
+    with pytest.raises(BackendError, match=r"no installed backend runs .*'bigram' of the plugin 'bigram_plugin'"):
         textforge.load(tmp_path / "m", plugins=Plugins(disabled="all"))
 
 
 def test_a_missing_plugin_is_named(tmp_path: Path, registry: Plugins, book: Path) -> None:
     textforge.train(book, backend="bigram", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
-    with pytest.raises(BackendError, match="made by the backend 'bigram' of the plugin 'bigram_plugin'"):
+    with pytest.raises(BackendError, match="architecture 'bigram' of the plugin 'bigram_plugin': install the plugin"):
         textforge.load(tmp_path / "m", plugins=Plugins(disabled="all"))
 
 
@@ -83,8 +84,8 @@ def test_what_is_wrong_is_said_before_anything_is_read(tmp_path: Path, registry:
     missing = tmp_path / "missing.txt"
     with pytest.raises(OptionError, match=r"no option 'epoch'; .*did you mean 'epochs'"):
         textforge.train(missing, epoch=3, plugins=registry)
-    with pytest.raises(BackendError, match="can't train"):
-        textforge.train(missing, backend="numpy", plugins=registry)
+    with pytest.raises(BackendError, match="only runs trained models"):
+        textforge.train(missing, architecture="lstm", backend="numpy", plugins=registry)
     with pytest.raises(TrainingError, match="no corpus"):
         textforge.train(plugins=registry)
     with pytest.raises(TrainingError, match="output"):
@@ -103,7 +104,7 @@ def test_a_run_that_fails_leaves_no_folder_behind(tmp_path: Path, registry: Plug
 
 
 def test_evaluate(book: Path) -> None:
-    generator = textforge.train(book, backend="ngram", seed=1)
+    generator = textforge.train(book, architecture="ngram", seed=1)
     result = generator.evaluate(book)
     assert result.characters == len(TEXT)
     assert result.bits_per_character == result.bits_per_byte < 1
@@ -247,12 +248,12 @@ def test_chains_of_samples_may_be_a_spec_an_object_or_several(book: Path, regist
 
 
 def test_resuming_takes_the_model_as_it_is(book: Path, tmp_path: Path, registry: Plugins) -> None:
-    textforge.train(book, backend="bigram:speed=4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
+    textforge.train(book, backend="bigram:4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
     for wrong in ({"encoder": "char"}, {"overwrite": True}):
-        with pytest.raises(TrainingError, match="neither encoder nor overwrite"):
+        with pytest.raises(TrainingError, match="neither encoder, architecture nor overwrite"):
             textforge.train(resume=True, output=tmp_path / "m", plugins=registry, **wrong)  # type: ignore[arg-type]
     textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
-    assert Bundle.open(tmp_path / "m").backend == "bigram:speed=4"
+    assert Bundle.open(tmp_path / "m").backend == "bigram:4"
     book.rename(tmp_path / "moved.txt")
     with pytest.raises(TrainingError, match=r"the corpus that the run began with: .*book\.txt.*name it anew"):
         textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=3)
@@ -279,5 +280,72 @@ def test_a_model_that_is_counted_shows_its_samples_whatever_the_epochs(book: Pat
     shown: list[str] = []
     report = Messages()
     report.samples = lambda samples: shown.extend(sample.chain for sample in samples)  # type: ignore[method-assign]
-    textforge.train(book, backend="ngram", sample="greedy", sample_every=4, seed=1, report=report)
+    textforge.train(book, architecture="ngram", sample="greedy", sample_every=4, seed=1, report=report)
     assert shown == ["greedy"]
+
+
+def test_a_text_may_be_given_in_a_corpus_s_place(book: Path, registry: Plugins) -> None:
+    text = book.read_text(encoding="utf-8")
+    from_text = textforge.train(text=text, architecture="ngram:order=3", seed=1, plugins=registry)
+    from_file = textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
+    assert from_text.generate("It", seed=1) == from_file.generate("It", seed=1)
+    with pytest.raises(TrainingError, match="a corpus and a text were both given; give one of them"):
+        textforge.train(book, text=text, plugins=registry)
+    with pytest.raises(TrainingError, match="text must be the text to learn from, got 3"):
+        textforge.train(text=3, plugins=registry)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["progress", "overwrite", "resume"])
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+def test_what_is_neither_true_nor_false_is_refused(name: str, value: Any, book: Path, registry: Plugins) -> None:
+    with pytest.raises(OptionError, match=rf"^{name} must be True or False, got {value!r}$"):
+        textforge.train(book, plugins=registry, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "patience"])
+def test_true_is_no_whole_number(name: str, book: Path, registry: Plugins) -> None:
+    with pytest.raises(OptionError, match=rf"^{name} must be a whole number.*, got true$"):
+        textforge.train(book, plugins=registry, **{name: True})
+
+
+def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
+    book: Path, registry: Plugins, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Messages()
+    with caplog.at_level(logging.INFO, "textforge"):
+        textforge.train(book, architecture="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
+    assert {record.name for record in caplog.records} == {"textforge.training"}
+    logged = [record.getMessage() for record in caplog.records]
+    assert "ngram:3 by numpy:float32, seed 1" in logged
+    assert [message for message in logged if message.startswith("epoch 1: training loss ")]
+    assert set(report.messages) <= set(logged)
+    assert "ngram:3 by numpy:float32, seed 1" in capsys.readouterr().err
+
+
+def test_nothing_is_said_unless_it_is_asked_for(
+    book: Path, registry: Plugins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    textforge.train(book, architecture="ngram:order=3", seed=1, plugins=registry)
+    assert capsys.readouterr() == ("", "")
+
+
+class Unnamed(textforge.Sampler):
+    """A sampler that no plugin registers."""
+
+    name = "unnamed"
+
+    def __call__(self, logits: Any, context: Any) -> Any:
+        return logits
+
+
+def test_a_chain_of_objects_is_not_read_back_from_its_text(book: Path, registry: Plugins) -> None:
+    written: list[Sample] = []
+
+    class Samples(textforge.Report):
+        def samples(self, samples: Any) -> None:
+            written.extend(samples)
+
+    textforge.train(
+        book, backend="bigram", epochs=1, seed=1, plugins=registry, sample=[[Unnamed()], "greedy"], report=Samples()
+    )
+    assert [sample.chain for sample in written] == ["unnamed", "greedy"]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 from typing import Any
 
 import attrs
 import numpy as np
 import pytest
-from bigram_plugin import BigramBackend, BigramModel
+from bigram_plugin import BigramModel, make_bigram
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import textforge
-from textforge.errors import TrainingError
-from textforge.training import loop
+from textforge.errors import StopTraining, TrainingError
+from textforge.evaluation.loss import token_loss
+from textforge.training import loop, validating
 from textforge.training.checkpoint import Checkpoint
+from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, Progress, RunStart
+from textforge.training.divergence import Judge
+from textforge.training.events import EpochResult, Progress, RunStart
+from textforge.training.losses import Losses
 from textforge.training.settings import TrainingSettings
 
 
@@ -80,8 +88,7 @@ def make_settings(**changes: Any) -> TrainingSettings:
 def run(
     settings: TrainingSettings, data: TrainingData | None = None, checkpoint: Checkpoint | None = None
 ) -> tuple[textforge.SavedModel, Recorder, BigramModel]:
-    backend = BigramBackend()
-    model = backend.create(5, 1) if checkpoint is None else backend.load(checkpoint.model)
+    model = make_bigram(5, 1) if checkpoint is None else BigramModel(checkpoint.model)
     recorder = Recorder()
     return loop.fit(model, data or make_data(), settings, recorder, checkpoint), recorder, model
 
@@ -149,7 +156,7 @@ def test_resumed_is_as_never_interrupted(monkeypatch: pytest.MonkeyPatch, stop_a
     monkeypatch.setattr(BigramModel, "train_step", stepping)
     interrupted = Recorder()
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(BigramBackend().create(5, 1), make_data(), settings, interrupted)
+        loop.fit(make_bigram(5, 1), make_data(), settings, interrupted)
     monkeypatch.undo()
     checkpoint = interrupted.checkpoints[-1]
     assert checkpoint.position.step == stop_at
@@ -187,9 +194,9 @@ def test_without_validation_the_last_weights_are_the_best() -> None:
 
 @pytest.mark.parametrize("at", [0, 40])
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: int) -> None:
-    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model, recorder = make_bigram(5, 1), Recorder()
     model.fail_at = at
-    with pytest.raises(TrainingError, match=r"loss became nan.*--learning-rate, now 0\.5.*--clip-norm, now 1") as error:
+    with pytest.raises(TrainingError, match=r"loss became nan.*learning_rate, now 0\.5.*clip_norm, now 1") as error:
         loop.fit(model, make_data(), make_settings(), recorder)
     assert recorder.finished == 1
     if at:
@@ -201,8 +208,8 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_the_last_good_weights(at: in
 
 
 def test_weights_that_are_not_finite_are_never_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, recorder = BigramBackend().create(5, 1), Recorder()
-    monkeypatch.setattr(loop, "token_loss", lambda *_, **__: type("Loss", (), {"mean": 1.0}))
+    model, recorder = make_bigram(5, 1), Recorder()
+    monkeypatch.setattr(validating, "token_loss", lambda *_, **__: type("Loss", (), {"mean": 1.0}))
     model.weights["last"][0, 0] = np.inf
     model._loss = lambda inputs, targets, state: (1.0, state, {})  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match="weights"):
@@ -232,7 +239,7 @@ def test_the_loss_is_read_seldom() -> None:
             return 1.0
 
     settings = make_settings(epochs=1)
-    model = BigramBackend().create(5, 1)
+    model = make_bigram(5, 1)
     step = model.train_step
     model.train_step = lambda *a, **k: (Slow(), step(*a, **k)[1])  # type: ignore[method-assign, assignment]
     recorder = Recorder()
@@ -249,21 +256,34 @@ def test_asked_for_more_a_run_that_ran_out_of_patience_goes_on(monkeypatch: pyte
     assert [result.epoch for result in after.results] == [4, 5]
 
 
-def test_where_nothing_is_left_to_learn_it_says_so_and_saves_nothing() -> None:
+@pytest.mark.parametrize(("asked", "advice"), [(1, 3), (2, 4)])
+def test_where_nothing_is_left_to_learn_it_says_what_to_ask_for(asked: int, advice: int) -> None:
     _, recorder, _ = run(make_settings(epochs=2))
-    messages: list[str] = []
-    after = Recorder()
-    after.message = messages.append  # type: ignore[method-assign]
-    checkpoint = recorder.checkpoints[-1]
-    saved = loop.fit(BigramBackend().load(checkpoint.model), make_data(), make_settings(epochs=2), after, checkpoint)
-    assert_same_model(saved, checkpoint.best)
-    assert messages == ["nothing is left to learn: 2 epochs are done; ask for more"]
-    assert not after.checkpoints
+    after, checkpoint = Recorder(), recorder.checkpoints[-1]
+    with pytest.raises(TrainingError) as error:
+        loop.fit(BigramModel(checkpoint.model), make_data(), make_settings(epochs=asked), after, checkpoint)
+    assert str(error.value) == (
+        f"nothing is left to learn: 2 epochs are done, and epochs, now {asked}, is the run's total; "
+        f"for {asked} more ask for epochs={advice}"
+    )
+    assert f"--epochs {advice}" in error.value.command_line
+    assert (after.checkpoints, after.runs, after.finished) == ([], [], 1)
+
+
+def test_minutes_too_are_a_total() -> None:
+    settings = make_settings(epochs=None, minutes=0.5 / 60)
+    _, recorder, _ = run(settings)
+    with pytest.raises(TrainingError, match=r"0\.0\d+ minutes are done.* for 0\.008333 more ask for minutes=0\.01\d+"):
+        run(settings, checkpoint=recorder.checkpoints[-1])
+    position = attrs.evolve(recorder.checkpoints[-1].position, total_steps=None)
+    checkpoint = attrs.evolve(recorder.checkpoints[-1], position=position)
+    with pytest.raises(TrainingError, match="nothing is left to learn"):
+        run(make_settings(epochs=None, minutes=1e-5), checkpoint=checkpoint)
 
 
 def test_what_a_checkpoint_by_time_saved_is_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    model, recorder = BigramBackend().create(5, 1), Recorder()
+    model, recorder = make_bigram(5, 1), Recorder()
     model.fail_at = 8
     with pytest.raises(TrainingError, match="what was saved at step 8 is kept"):
         loop.fit(model, make_data(), make_settings(), recorder)
@@ -277,7 +297,7 @@ def test_an_epoch_is_saved_before_it_is_told_of() -> None:
 
     recorder = Failing()
     with pytest.raises(ZeroDivisionError):
-        loop.fit(BigramBackend().create(5, 1), make_data(), make_settings(), recorder)
+        loop.fit(make_bigram(5, 1), make_data(), make_settings(), recorder)
     assert recorder.checkpoints[-1].history[-1].epoch == 1
 
 
@@ -298,3 +318,221 @@ def test_a_run_killed_between_its_last_step_and_its_validation_is_still_validate
     assert_same_model(resumed, whole)
     assert without_times(after.results) == without_times(recorder.results)
     assert after.checkpoints[-1].position.finished
+
+
+GUESS = math.log(5)
+
+
+def diverging(learning_rate: float = 1e6, **changes: Any) -> TrainingSettings:
+    return make_settings(learning_rate=learning_rate, clip_norm=None, schedule="constant", **changes)
+
+
+def test_a_run_that_only_makes_a_model_worse_than_guessing_is_an_error() -> None:
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    with pytest.raises(TrainingError) as error:
+        loop.fit(make_bigram(5, 1), make_data(), diverging(), recorder)
+    assert re.fullmatch(
+        r"training diverged: its loss is [\d.e+]+ nats, a guess among 5 tokens costs 1\.609; lower the learning rate "
+        r"\(--learning-rate, now 1e\+06\) or clip gradients \(--clip-norm, now none\); nothing was saved",
+        error.value.command_line,
+    )
+    assert messages[0].startswith("training diverges: its loss is")
+    assert not recorder.checkpoints
+    assert not any(result.best for result in recorder.results)
+    assert len(recorder.results) == 1  # it is hopeless to go on
+
+
+def test_the_last_sound_weights_of_a_run_that_diverges_are_kept() -> None:
+    sound, before, _ = run(make_settings(epochs=1, schedule="constant", learning_rate=0.5))
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    model = BigramModel(before.checkpoints[-1].model)
+    kept = loop.fit(model, make_data(), diverging(epochs=3), recorder, before.checkpoints[-1])
+    assert_same_model(kept, sound)
+    assert not recorder.checkpoints  # what was saved when it was sound is what to go on from
+    assert [result.best for result in recorder.results] == [False]
+    assert messages[-1].startswith("training ended diverged; the last sound weights are kept, of a loss of ")
+
+
+def test_a_validation_text_unlike_the_rest_is_no_divergence() -> None:
+    tokens = np.array([0, 1] * 600 + [0] * 120, dtype=np.uint8)
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    data = TrainingData(tokens[:1200], tokens[1200:], LettersEncoder())
+    loop.fit(make_bigram(5, 1), data, make_settings(epochs=20), recorder)
+    assert recorder.results[-1].train_loss < 0.1
+    assert recorder.results[-1].judged_loss > GUESS
+    assert recorder.checkpoints[-1].position.finished
+    assert messages == []  # its first weights, the best, are better than guessing
+
+
+def test_a_run_of_a_few_steps_is_no_divergence() -> None:
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    settings = make_settings(epochs=1, batch_size=50, learning_rate=1e-6)
+    loop.fit(make_bigram(5, 1, scale=1.0), make_data(600), settings, recorder)
+    assert recorder.results[0].step <= 2
+    assert recorder.results[0].judged_loss > GUESS
+    assert recorder.checkpoints[-1].position.finished
+    assert len(messages) == 1
+    assert messages[0].startswith("the model is worse than guessing: its loss is")
+
+
+@given(train=st.floats(0, 50), latest=st.floats(0, 50), first=st.floats(0.1, 10), judged=st.floats(0, 50))
+def test_weights_are_unsound_only_where_training_made_them_worse_than_guessing(
+    train: float, latest: float, first: float, judged: float
+) -> None:
+    losses = Losses(first=first)
+    for loss in (2 * train - latest, latest):
+        losses.add(loss)
+    losses.read()
+    judge = Judge(5, "tokens", make_settings())
+    judge.judge(losses, judged)
+    if judged <= GUESS or max(losses.mean, latest) <= max(GUESS, first):
+        assert judge.sound
+    if judged > GUESS and losses.mean > 1.06 * max(GUESS, first):
+        assert not judge.sound
+    assert not (judge.sound and judge.hopeless)
+
+
+class Stopping(Recorder):
+    """Stops the run at an event's so many-th time."""
+
+    def __init__(self, event: str, at: int) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+        inner, calls = getattr(self, event), iter(range(1, 1000))
+
+        def stop(*arguments: Any) -> None:
+            inner(*arguments)
+            if next(calls) == at:
+                raise StopTraining("enough")
+
+        setattr(self, event, stop)
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+@pytest.mark.parametrize("event", ["start", "step", "epoch", "checkpoint"])
+def test_a_report_ends_a_run_well(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_REPORTS", 0.0)
+    report = Stopping(event, at=1 if event == "start" else 2)
+    settings = make_settings(epochs=4, schedule="constant")
+    saved = loop.fit(make_bigram(5, 1), make_data(), settings, report)
+    last = report.checkpoints[-1]
+    assert report.messages[0] == "training stops, as a report asked for: enough"
+    assert (last.position.finished, report.finished) == (True, 1)
+    assert last.position.step == last.position.evaluated_step == {"start": 0, "step": 2}.get(event, 52)
+    assert_same_model(saved, last.best)
+    whole, _, _ = run(settings)
+    resumed, _, _ = run(settings, checkpoint=last)
+    if event in ("epoch", "checkpoint"):  # a validation in the middle of an epoch changes what is best, not the steps
+        assert_same_model(resumed, whole)
+
+
+class SimulatedTime:
+    """A clock that goes on by what a model costs."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TimedModel(BigramModel):
+    time: SimulatedTime
+    step_seconds = 0.01
+    loss_seconds = 0.003
+    slow_steps = 0
+    compiling = 0.0
+    validating = 0.0
+
+    def train_step(self, *arguments: Any, **keywords: Any) -> Any:
+        self.time.now += self.step_seconds * (5 if keywords["step"] < self.slow_steps else 1)
+        return super().train_step(*arguments, **keywords)
+
+    def loss(self, *arguments: Any) -> Any:
+        self.time.now += self.loss_seconds * arguments[0].size / 40 + self.compiling
+        self.validating += self.loss_seconds * arguments[0].size / 40
+        self.compiling = 0.0
+        return super().loss(*arguments)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    minutes=st.floats(0.2, 0.7),
+    tokens=st.sampled_from([1200, 30_000, 400_000]),
+    slow=st.floats(0, 0.4),
+    step_seconds=st.floats(0.01, 0.03),
+    loss_seconds=st.floats(0.001, 0.01),
+    compiling=st.sampled_from([0.0, 0.4]),
+    windows=st.booleans(),
+)
+def test_a_run_by_time_ends_in_time(
+    minutes: float,
+    tokens: int,
+    slow: float,
+    step_seconds: float,
+    loss_seconds: float,
+    compiling: float,
+    windows: bool,
+) -> None:
+    time = SimulatedTime()
+    model = TimedModel(make_bigram(5, 1).save())
+    model.time, model.step_seconds, model.loss_seconds = time, step_seconds, loss_seconds
+    model.slow_steps = int(slow * 0.05 * 60 * minutes / (5 * step_seconds))  # as it gets up to speed
+    model.compiling = compiling
+    recorder = Recorder()
+    made = make_settings(epochs=None, minutes=minutes)
+    if windows:
+        made = made.replace(sequences="windows", window=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "Clock", functools.partial(Clock, now=time))
+        loop.fit(model, make_data(tokens), made, recorder)
+    # where a step more would end an epoch, and so ask for a validation more, the time of one is left over
+    one_validation = model.validating / len(recorder.results)
+    tolerance = 0.05 * 60 * minutes + one_validation
+    assert recorder.checkpoints[-1].position.seconds == pytest.approx(60 * minutes, abs=tolerance)
+    assert one_validation < 0.1 * 60 * minutes
+    assert recorder.results[0].seconds < 0.1 * 60 * minutes + 3  # its first line comes early
+    assert len(recorder.results) <= 53
+
+
+def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[Any] = []
+
+    def loss(model: Any, tokens: Any, **keywords: Any) -> Any:
+        parts.append(tokens)
+        return token_loss(model, tokens, **keywords)
+
+    monkeypatch.setattr(validating, "token_loss", loss)
+    recorder, messages = Recorder(), []
+    recorder.message = messages.append  # type: ignore[method-assign]
+    data = make_data(6_000_000, validation=0.5)
+    model = make_bigram(5, 1)
+    settings = make_settings(epochs=None, minutes=1 / 60)
+    loop.fit(model, data, settings, recorder)
+    last = recorder.checkpoints[-1]
+    assert last.position.seconds < 1.5
+    assert {len(part) for part in parts} == {last.position.validation_tokens}
+    assert all(np.array_equal(part, parts[0]) for part in parts)
+    assert len(parts[0]) < 3_000_000 / 5
+    assert f"on {len(parts[0]):,} of 3,000,000 tokens: the same part each time" in messages[0]
+    more = make_settings(epochs=None, minutes=1.2 / 60)
+    position = attrs.evolve(last.position, total_steps=None)
+    run(more, data, checkpoint=attrs.evolve(last, position=position))
+    assert np.array_equal(parts[-1], parts[0])
+
+
+@given(count=st.integers(1, 5000), size=st.integers(1, 6000), seed=st.integers(0, 9))
+def test_a_part_is_made_of_pieces_of_the_text(count: int, size: int, seed: int) -> None:
+    tokens = np.arange(count)
+    part = validating.draw_part(tokens, size, seed)
+    assert np.array_equal(part, validating.draw_part(tokens, size, seed))
+    assert len(set(part.tolist())) == len(part) <= count
+    assert len(part) >= min(size, count) - validating.PIECES
+    assert (np.diff(part) > 0).all()
+    assert np.count_nonzero(np.diff(part) > 1) < max(1, size // validating.PIECE_TOKENS)

@@ -4,25 +4,25 @@ import attrs
 import numpy as np
 import pytest
 
-from textforge.architectures.lstm import LSTMBackend, checked_arrays, weight_shapes
-from textforge.backends.numpy.lstm import NumpyLSTM
+from textforge.architectures.lstm import LSTM
 from textforge.errors import BundleError, OptionError
-from textforge.model import Model, SavedModel
-
-
-class Untrained(LSTMBackend):
-    name = "untrained"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyLSTM(saved)
+from textforge.model import Arrays, SavedModel
 
 
 def initial(vocabulary_size: int = 9, seed: int = 1, **options: int | None) -> SavedModel:
-    return Untrained(**options).initial(vocabulary_size, seed)
+    return LSTM(**options).create(vocabulary_size, seed)
+
+
+def shapes_of(vocabulary_size: int, **options: int | None) -> dict[str, tuple[int, ...]]:
+    return {name: weight.shape for name, weight in LSTM(**options).weights(vocabulary_size).items()}
+
+
+def checked_arrays(saved: SavedModel) -> Arrays:
+    return LSTM.of(saved).check(saved)
 
 
 def test_names_and_shapes():
-    assert weight_shapes(9, 4, 2, 3) == {
+    assert shapes_of(9, hidden_size=4, num_layers=2, embedding_size=3) == {
         "embedding.weight": (9, 3),
         "lstm.0.input_weight": (16, 3),
         "lstm.0.recurrent_weight": (16, 4),
@@ -36,7 +36,7 @@ def test_names_and_shapes():
 
 
 def test_one_hot_input_has_no_embedding():
-    shapes = weight_shapes(9, 4, 1, None)
+    shapes = shapes_of(9, hidden_size=4, embedding_size=None)
     assert "embedding.weight" not in shapes
     assert shapes["lstm.0.input_weight"] == (16, 9)
 
@@ -44,8 +44,7 @@ def test_one_hot_input_has_no_embedding():
 @pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 3, "hidden_size": 5}])
 def test_first_weights_have_their_names_and_shapes(options):
     saved = initial(**options)
-    sizes = {name: saved.options[name] for name in ("hidden_size", "num_layers", "embedding_size")}
-    assert {name: array.shape for name, array in saved.arrays.items()} == weight_shapes(9, **sizes)
+    assert {name: array.shape for name, array in saved.arrays.items()} == shapes_of(9, **options)
     assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in saved.arrays.values())
     assert saved.options == {"hidden_size": 128, "num_layers": 1, "embedding_size": 64, "dropout": 0.1} | options
     assert (saved.architecture, saved.vocabulary_size, saved.window) == ("lstm", 9, None)
@@ -56,12 +55,6 @@ def test_the_seed_decides_the_first_weights():
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, same.arrays[name])
         assert name.endswith("bias") or not np.array_equal(array, other.arrays[name])
-
-
-def test_a_created_model_has_the_first_weights():
-    created = Untrained(hidden_size=6).create(9, seed=4).save()
-    for name, array in initial(seed=4, hidden_size=6).arrays.items():
-        np.testing.assert_array_equal(created.arrays[name], array)
 
 
 def test_the_embedding_is_normal():
@@ -105,14 +98,14 @@ def test_biases_are_zero_but_for_the_forget_gate():
     ("options", "message"),
     [
         ({"hidden_size": 0}, "hidden_size must be >= 1, got 0"),
-        ({"num_layers": 0}, "num_layers must be >= 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
         ({"embedding_size": 0}, "embedding_size must be >= 1, got 0"),
         ({"dropout": 1}, "dropout must be >= 0 and < 1, got 1"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
-        Untrained(**options)
+        LSTM(**options)
 
 
 def test_checked_arrays_are_the_weights():
@@ -142,7 +135,7 @@ BAD_OPTIONS = [
     ({"hidden_size": 5}, r"lstm.0.input_weight have shape \(16, 3\), but the options say \(20, 3\)"),
     ({"num_layers": [1]}, "the model's num_layers must be a whole number"),
     ({"num_layers": 2}, "the model lacks the weights lstm.1.bias, lstm.1.input_weight, lstm.1.recurrent_weight"),
-    ({"num_layers": 10**12}, "the model's num_layers is 1000000000000, but it has weights for fewer"),
+    ({"num_layers": 10**12}, "the model's num_layers must be >= 1 and <= 1000, got 1000000000000"),
     ({"embedding_size": "none"}, "the model's embedding_size must be a whole number or none"),
     ({"embedding_size": None}, "weights its options don't speak of: embedding.weight"),
 ]

@@ -1,4 +1,4 @@
-"""The n-gram backend, against a slow implementation straight from the formulas."""
+"""The n-gram model, against a slow implementation straight from the formulas."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import ModelMaker
 
 import textforge
-from textforge.backends.ngram import IGNORED, NgramBackend
+from textforge.architectures.ngram import Ngram, longest_order, token_bits
 from textforge.backends.numpy.ngram import counts as ngram_counts
 from textforge.backends.numpy.ngram import model as ngram_model
 from textforge.backends.numpy.ngram.beginning import ending_of, occurrences
-from textforge.backends.numpy.ngram.counts import count_tables, estimate_discounts, longest_order, token_bits
+from textforge.backends.numpy.ngram.counts import count_tables, estimate_discounts
 from textforge.backends.numpy.ngram.model import NgramModel
-from textforge.errors import BackendError, BundleError, OptionError, TrainingError
+from textforge.errors import BundleError, OptionError, TrainingError
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, RunStart
+from textforge.training.events import EpochResult, RunStart
 from textforge.training.settings import TrainingSettings
 
 
@@ -79,8 +80,12 @@ FULL = [
 """Recorded before short contexts were scored by counts of their own."""
 
 
+def ngram(**options: Any) -> ModelMaker:
+    return ModelMaker("numpy", "ngram", **options)
+
+
 def train(tokens: Any, vocabulary_size: int, order: int | None, precision: str = "float64", **keywords: Any) -> Any:
-    backend = NgramBackend(order=order, precision=precision)
+    backend = ngram(order=order, precision=precision)
     data = TrainingData(np.asarray(tokens), np.asarray(tokens)[:0], LettersEncoder())
     model = backend.create(vocabulary_size, 0)
     return backend.fit(model, data, SETTINGS, keywords.get("report", textforge.Report()))
@@ -302,11 +307,11 @@ def test_keys_of_all_64_bits(size: int, order: int) -> None:
 
 def test_the_order_is_limited_by_the_vocabulary() -> None:
     assert [longest_order(size) for size in (1, 2, 3, 65, 256, 257, 50_000)] == [64, 64, 32, 9, 8, 7, 4]
-    assert [NgramBackend().create(size, 0).order for size in (65, 512, 513, 50_000)] == [7, 7, 6, 4]
+    assert [ngram().create(size, 0).order for size in (65, 512, 513, 50_000)] == [7, 7, 6, 4]
     with pytest.raises(OptionError, match="ngram: order must be <= 4 for a vocabulary of 50000 tokens, got 5"):
-        NgramBackend(order=5).create(50_000, 0)
+        ngram(order=5).create(50_000, 0)
     with pytest.raises(OptionError, match="ngram: order must be >= 1, got 0"):
-        NgramBackend(order=0)
+        Ngram(order=0)
 
 
 def test_discounts() -> None:
@@ -318,7 +323,7 @@ def test_discounts() -> None:
 
 
 def test_an_untrained_model_is_uniform() -> None:
-    model = NgramBackend(order=4).create(8, 0)
+    model = ngram(order=4).create(8, 0)
     logits = model.step(np.array([1, 7]), model.start(2))
     assert logits.shape == (2, 8)
     assert logits == pytest.approx(np.full((2, 8), -math.log(8)))
@@ -367,7 +372,7 @@ def test_its_own_loss_is_that_of_its_logits(case: Any, rows: int, cut: int, piec
 
 
 def test_nothing_to_read() -> None:
-    model = NgramBackend().create(5, 0)
+    model = ngram().create(5, 0)
     for last_only in (False, True):
         assert model.forward(np.zeros((2, 0), np.int64), model.start(2), last_only).shape == (2, 0, 5)
 
@@ -390,7 +395,7 @@ def test_a_saved_model_is_a_copy_that_loads_alike() -> None:
     saved = model.save()
     assert (saved.architecture, saved.options, saved.window) == ("ngram", {"order": 7}, None)
     arrays = safetensors.numpy.load(safetensors.numpy.save(saved.arrays))
-    again = NgramBackend(precision="float64").load(attrs.evolve(saved, arrays=arrays))
+    again = ngram(precision="float64").load(attrs.evolve(saved, arrays=arrays))
     ids = tokens[:60].reshape(3, 20)
     expected = model.forward(ids, model.start(3))
     assert (again.forward(ids, again.start(3)) == expected).all()
@@ -438,16 +443,17 @@ KEYS, COUNTS, DISCOUNTS, ENDING = "ngram.2.keys", "ngram.2.counts", "ngram.2.dis
         (broken(ENDING, lambda a: a[None]), "ngram.ending must be at most 2 tokens in uint64"),
         (broken(ENDING, lambda a: np.append(a, a)), r"ngram.ending must be at most 2 .* shape \(4,\)"),
         (broken(ENDING, lambda a: a + np.uint64(4)), "ngram.ending has tokens beyond the vocabulary of 5"),
-        (lambda saved: attrs.evolve(saved, options={}), "order must be a whole number from 1 to 21"),
+        (lambda saved: attrs.evolve(saved, options={}), "configuration lacks order"),
+        (lambda saved: attrs.evolve(saved, options={"order": None}), "order must be a whole number from 1 to 21"),
         (lambda saved: attrs.evolve(saved, options={"order": 22}), "order must be .*, got 22"),
-        (lambda saved: attrs.evolve(saved, options={"order": "3"}), "order must be .*, got '3'"),
+        (lambda saved: attrs.evolve(saved, options={"order": "3"}), "order must be a whole number or none, got '3'"),
         (lambda saved: attrs.evolve(saved, options={"order": 4}), "lacks the arrays ngram.4"),
     ],
 )
 def test_a_damaged_model_is_refused(change: Any, message: str) -> None:
     saved = train([4, 0, 1, 2, 3, 4, 4, 0, 2, 3, 1] * 3, 5, 3).save()
     with pytest.raises(BundleError, match=message) as caught:
-        NgramBackend().load(change(saved))
+        ngram().load(change(saved))
     assert "\n" not in str(caught.value)
 
 
@@ -460,11 +466,11 @@ def data(validation: float) -> TrainingData:
 
 
 def test_fit_tells_the_report() -> None:
-    split, report, backend = data(0.1), Recorder(), NgramBackend(order=3)
+    split, report, backend = data(0.1), Recorder(), ngram(order=3)
     model = backend.fit(backend.create(5, 0), split, SETTINGS, report)
     run, result, checkpoint = (report.only(kind) for kind in (RunStart, EpochResult, Checkpoint))
     assert isinstance(model, NgramModel)
-    assert report.only(NgramModel) is model
+    assert report.only(NgramModel).parameters == model.parameters
     assert report.told[-1] == "finish"
     assert (run.train_tokens, run.validation_tokens, run.parameters) == (1800, 200, model.parameters)
     assert (result.epoch, result.step, result.best) == (1.0, 1, True)
@@ -482,7 +488,7 @@ def test_a_failing_report_does_not_lose_the_model() -> None:
         def epoch(self, result: EpochResult, model: Any) -> None:
             raise RuntimeError("no room on the screen")
 
-    split, report, backend = data(0.1), Failing(), NgramBackend(order=3)
+    split, report, backend = data(0.1), Failing(), ngram(order=3)
     with pytest.raises(RuntimeError, match="no room"):
         backend.fit(backend.create(5, 0), split, SETTINGS, report)
     saved = report.only(Checkpoint).best
@@ -493,28 +499,24 @@ def test_a_failing_report_does_not_lose_the_model() -> None:
 @pytest.mark.parametrize(
     ("given_settings", "told"),
     [
-        ({"epochs": 3}, "the backend ngram counts the corpus once: epochs is ignored"),
+        ({"epochs": 3}, "ngram reads the text once: epochs is ignored"),
         (
             {"learning_rate": 0.1, "epochs": 3, "clip_norm": None},
-            "the backend ngram counts the corpus once: epochs, learning_rate, clip_norm are ignored",
+            "ngram reads the text once: epochs, learning_rate, clip_norm are ignored",
         ),
         ({"validation": 0.5, "sample": ("greedy",)}, None),
         ({"epochs": None, "batch_size": 16, "schedule": "cosine"}, None),
     ],
 )
 def test_settings_that_mean_nothing_are_named(given_settings: dict[str, Any], told: str | None) -> None:
-    report, backend = Recorder(), NgramBackend(order=3)
+    report, backend = Recorder(), ngram(order=3)
     backend.fit(backend.create(5, 0), data(0.1), TrainingSettings(seed=7, **given_settings), report)
     messages = [item for item in report.told if isinstance(item, str) and "ignored" in item]
     assert messages == ([told] if told else [])
 
 
-def test_every_setting_is_either_heeded_or_named() -> None:
-    assert set(TrainingSettings.options()) == {*IGNORED, "seed", "validation", "sample"}
-
-
 def test_the_validation_loss_is_the_references() -> None:
-    split, report, backend = data(0.1), Recorder(), NgramBackend(order=3)
+    split, report, backend = data(0.1), Recorder(), ngram(order=3)
     backend.fit(backend.create(5, 0), split, SETTINGS, report)
     reference = Reference(split.train.tolist(), 5, 3)
     tokens = split.validation.tolist()
@@ -523,7 +525,7 @@ def test_the_validation_loss_is_the_references() -> None:
 
 
 def test_without_validation() -> None:
-    report, backend = Recorder(), NgramBackend(order=2)
+    report, backend = Recorder(), ngram(order=2)
     backend.fit(backend.create(5, 0), data(0.0), SETTINGS, report)
     result = report.only(EpochResult)
     assert result.validation_loss is None
@@ -531,13 +533,14 @@ def test_without_validation() -> None:
 
 
 def test_a_finished_run_has_nothing_left_to_learn() -> None:
-    split, report, backend = data(0.1), Recorder(), NgramBackend(order=3)
+    split, report, backend = data(0.1), Recorder(), ngram(order=3)
     model = backend.fit(backend.create(5, 0), split, SETTINGS, report)
     again = Recorder()
-    resumed = backend.fit(backend.create(5, 0), split, SETTINGS, again, report.only(Checkpoint))
+    checkpoint = report.only(Checkpoint)
+    resumed = backend.fit(backend.load(checkpoint.model), split, SETTINGS, again, checkpoint)
     ids = np.array([[0, 1, 2, 3]])
     assert (resumed.forward(ids, resumed.start(1)) == model.forward(ids, model.start(1))).all()
-    assert again.told == ["nothing is left to learn: n-grams are counted once", report.only(Checkpoint), "finish"]
+    assert again.told == ["nothing is left to learn: ngram reads the text once", checkpoint, "finish"]
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -546,16 +549,11 @@ def test_a_text_too_short(count: int) -> None:
         train(np.zeros(count, np.uint8), 5, 2)
 
 
-def test_another_backends_model_is_refused() -> None:
-    with pytest.raises(BackendError, match="ngram can't train Other"):
-        NgramBackend().fit(type("Other", (), {})(), data(0.1), SETTINGS, textforge.Report())
-
-
 def test_an_interruption_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(textforge.backends.ngram, "count_tables", interrupted)
+    monkeypatch.setattr(ngram_model, "count_tables", interrupted)
     report = Recorder()
     with pytest.raises(KeyboardInterrupt):
         train(np.zeros(10, np.uint8), 5, 2, report=report)
@@ -567,7 +565,7 @@ def test_more_context_predicts_better() -> None:
     ids = np.array(list(text.encode()), np.uint8)
     losses = []
     for order in (1, 2, 3, 5):
-        report, backend = Recorder(), NgramBackend(order=order)
+        report, backend = Recorder(), ngram(order=order)
         backend.fit(backend.create(128, 0), TrainingData.split(ids, LettersEncoder(), 0.1), SETTINGS, report)
         losses.append(report.only(EpochResult).validation_loss)
     assert losses == sorted(losses, reverse=True)

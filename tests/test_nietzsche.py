@@ -271,14 +271,16 @@ class TestCorpus:
         options = run(["options", "corpus", "nietzsche"])
         assert options.exit_code == 0
         assert "lowercase" in options.stdout
-        trained = run(["train", "nietzsche", "-o", str(tmp_path / "m"), "--backend", "ngram:order=2", "--seed", "1"])
+        trained = run(
+            ["train", "nietzsche", "-o", str(tmp_path / "m"), "--architecture", "ngram:order=2", "--seed", "1"]
+        )
         assert trained.exit_code == 0, trained.stderr
         assert published.asked == 1
         assert run(["evaluate", str(tmp_path / "m"), "nietzsche:"]).exit_code == 0
 
     def test_offline_on_the_command_line(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(nietzsche, "URL", f"http://127.0.0.1:{closed_port()}/nietzsche.txt")
-        result = CliRunner().invoke(main, ["train", "nietzsche", "-o", str(tmp_path / "m"), "--backend", "ngram"])
+        result = CliRunner().invoke(main, ["train", "nietzsche", "-o", str(tmp_path / "m"), "--architecture", "ngram"])
         assert result.exit_code == 1
         assert result.stderr.splitlines()[-1].startswith("Error: can't download http://127.0.0.1")
         assert result.stderr.endswith(f"{by_hand(folder)}\n")
@@ -300,5 +302,5 @@ class TestTheRealText:
         assert (len(text), len(set(text))) == (characters, different)
 
     def test_a_model_remembers_it(self) -> None:
-        generator = textforge.train("nietzsche", backend="ngram:order=2", seed=1)
+        generator = textforge.train("nietzsche", architecture="ngram:order=2", seed=1)
         assert generator.encoder.vocabulary_size == 57

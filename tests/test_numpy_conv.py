@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import numpy_model
 
-from textforge.architectures.conv import ConvBackend
-from textforge.backends.numpy import conv as numpy_conv
+from textforge.architectures.conv import Conv
+from textforge.backends.numpy import model as numpy_base
 from textforge.backends.numpy import weights as numpy_weights
-from textforge.backends.numpy.backend import NumpyBackend
 from textforge.backends.numpy.conv import NumpyConv
 from textforge.errors import BundleError
 from textforge.model import Model, SavedModel
@@ -27,18 +27,11 @@ SHAPES = {
 }
 
 
-class Untrained(ConvBackend):
-    name = "untrained"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyConv(saved)
-
-
 def saved_model(
     vocabulary_size: int = 11, seed: int = 3, window: int | None = None, **options: int | None
 ) -> SavedModel:
     options = {"channels": 12, "num_layers": 3, "kernel_size": 2, **options}
-    made = Untrained(**options).initial(vocabulary_size, seed)
+    made = Conv(**options).create(vocabulary_size, seed)
     random = np.random.default_rng(seed)
     biases = {
         name: array + random.normal(0, 0.3, array.shape).astype(np.float32)
@@ -82,7 +75,7 @@ def steps(model: Model, ids: np.ndarray, state: object | None = None) -> np.ndar
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_steps_are_those_of_the_textbook(shape, embedding_size, rows, precision):
     saved = saved_model(embedding_size=embedding_size, **shape)
-    model, ids = NumpyConv(saved, precision), some_ids(rows, 1000 if rows == 1 else 100)
+    model, ids = numpy_model(saved, precision), some_ids(rows, 1000 if rows == 1 else 100)
     expected = by_the_book(saved, ids)
     logits = steps(model, ids)
     assert logits.dtype == precision
@@ -96,8 +89,8 @@ def test_steps_are_those_of_the_textbook(shape, embedding_size, rows, precision)
 
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_a_usual_model_agrees_over_a_thousand_tokens(precision):
-    saved = Untrained().initial(57, seed=2)
-    model, ids = NumpyConv(saved, precision), some_ids(2, 1000, 57)
+    saved = Conv().create(57, seed=2)
+    model, ids = numpy_model(saved, precision), some_ids(2, 1000, 57)
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=TOLERANCES[precision])
     np.testing.assert_allclose(model.forward(ids, model.start(2)), expected, rtol=0, atol=TOLERANCES[precision])
@@ -109,9 +102,9 @@ def test_large_weights_saturate_without_a_warning():
     ids = some_ids(1, 100)
     with np.errstate(over="ignore"):
         expected = by_the_book(large, ids)
-    model = NumpyConv(large, "float64")
+    model = numpy_model(large, "float64")
     np.testing.assert_allclose(model.forward(ids, model.start(1)), expected, rtol=1e-12)
-    assert np.isfinite(steps(NumpyConv(large), ids)).all()
+    assert np.isfinite(steps(numpy_model(large), ids)).all()
 
 
 TORCH = """
@@ -155,7 +148,7 @@ def test_torch_s_own_convolution_agrees(embedding_size, tmp_path):
     ids = some_ids(4, 1000, 57)
     expected = by_torch(saved, ids, tmp_path)
     for precision, tolerance in TOLERANCES.items():
-        model = NumpyConv(saved, precision)
+        model = numpy_model(saved, precision)
         np.testing.assert_allclose(model.forward(ids, model.start(4)), expected, rtol=0, atol=tolerance)
         np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=tolerance)
 
@@ -173,7 +166,7 @@ def test_any_mixture_of_calls_reads_the_same_text(data):
             ("dilation_growth", 1, 3),
         )
     }
-    model = NumpyConv(saved_model(**options), "float64")
+    model = numpy_model(saved_model(**options), "float64")
     state, pieces = model.start(rows), []
     ids = some_ids(rows, 40)
     expected = steps(model, ids)
@@ -192,13 +185,13 @@ def test_any_mixture_of_calls_reads_the_same_text(data):
 @pytest.mark.parametrize("last_only", [False, True])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_long_texts_are_read_in_pieces(rows, last_only, monkeypatch):
-    model, ids = NumpyConv(saved_model(), "float64"), some_ids(rows, 50)
+    model, ids = numpy_model(saved_model(), "float64"), some_ids(rows, 50)
     whole = model.forward(ids, model.start(rows), last_only)
-    monkeypatch.setattr(numpy_conv, "PIECE_BYTES", 7 * rows * (25 + 24) * 8)
+    monkeypatch.setattr(numpy_base, "PIECE_BYTES", 7 * rows * (25 + 24) * 8)
     lengths = []
-    read = NumpyConv._read
+    read = NumpyConv.read
     monkeypatch.setattr(
-        NumpyConv, "_read", lambda self, ids, *rest: lengths.append(ids.shape[1]) or read(self, ids, *rest)
+        NumpyConv, "read", lambda self, ids, *rest: lengths.append(ids.shape[1]) or read(self, ids, *rest)
     )
     state = model.start(rows)
     np.testing.assert_allclose(model.forward(ids, state, last_only), whole, rtol=0, atol=1e-13)
@@ -209,7 +202,7 @@ def test_long_texts_are_read_in_pieces(rows, last_only, monkeypatch):
 
 
 def test_a_text_is_forgotten_where_no_layer_looks_back_to_it():
-    model = NumpyConv(saved_model(num_layers=3, kernel_size=3, dilation_growth=2), "float64")
+    model = numpy_model(saved_model(num_layers=3, kernel_size=3, dilation_growth=2), "float64")
     ids = some_ids(1, 40)
     other = np.c_[(ids[:, :1] + 1) % 11, ids[:, 1:]]
     apart = np.abs(steps(model, ids) - steps(model, other))[0].max(axis=1)
@@ -218,7 +211,7 @@ def test_a_text_is_forgotten_where_no_layer_looks_back_to_it():
 
 
 def test_forward_of_no_tokens_changes_nothing():
-    model = NumpyConv(saved_model())
+    model = numpy_model(saved_model())
     state, ids = model.start(2), some_ids(2, 5)
     assert model.forward(ids[:, :0], state).shape == (2, 0, 11)
     assert model.forward(ids[:, :0], state, last_only=True).shape == (2, 0, 11)
@@ -226,7 +219,7 @@ def test_forward_of_no_tokens_changes_nothing():
 
 
 def test_the_result_of_forward_stays_as_it_is():
-    model, ids = NumpyConv(saved_model()), some_ids(1, 5)
+    model, ids = numpy_model(saved_model()), some_ids(1, 5)
     state = model.start(1)
     for last_only in (False, True):
         logits = model.forward(ids, state, last_only)
@@ -237,7 +230,7 @@ def test_the_result_of_forward_stays_as_it_is():
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
-    model, ids = NumpyConv(saved_model()), some_ids(rows, 2)
+    model, ids = numpy_model(saved_model()), some_ids(rows, 2)
     state = model.start(rows)
     first = model.step(ids[:, 0], state)
     before = first.copy()
@@ -248,7 +241,7 @@ def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
 
 
 def test_states_share_nothing():
-    model, ids = NumpyConv(saved_model()), some_ids(1, 20)
+    model, ids = numpy_model(saved_model()), some_ids(1, 20)
     one, other = model.start(1), model.start(1)
     expected = steps(model, ids)
     for t in range(20):
@@ -258,7 +251,7 @@ def test_states_share_nothing():
 
 
 def test_one_model_serves_many_threads():
-    model = NumpyConv(saved_model())
+    model = numpy_model(saved_model())
     texts = [some_ids(1, 300, seed=seed) for seed in range(8)]
     with ThreadPoolExecutor(4) as threads:
         for ids, logits in zip(texts, threads.map(lambda ids: steps(model, ids), texts), strict=True):
@@ -267,7 +260,7 @@ def test_one_model_serves_many_threads():
 
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_rows_are_independent(precision):
-    model, ids = NumpyConv(saved_model(), precision), some_ids(5, 60)
+    model, ids = numpy_model(saved_model(), precision), some_ids(5, 60)
     together = steps(model, ids)
     for row in range(5):
         alone = steps(model, ids[row : row + 1])
@@ -282,7 +275,7 @@ def test_rows_are_independent(precision):
     kernel_size=st.integers(2, 3),
 )
 def test_select_copies_rows_in_any_order(rows, chosen, read, kernel_size):
-    model, ids = NumpyConv(saved_model(kernel_size=kernel_size), "float64"), some_ids(rows, 30)
+    model, ids = numpy_model(saved_model(kernel_size=kernel_size), "float64"), some_ids(rows, 30)
     chosen = np.array([row % rows for row in chosen])
     state = model.start(rows)
     model.forward(ids[:, :read], state)
@@ -292,7 +285,7 @@ def test_select_copies_rows_in_any_order(rows, chosen, read, kernel_size):
 
 
 def test_a_selection_is_a_copy():
-    model, ids = NumpyConv(saved_model()), some_ids(2, 4)
+    model, ids = numpy_model(saved_model()), some_ids(2, 4)
     state, undisturbed = model.start(2), model.start(2)
     for both in (state, undisturbed):
         model.forward(ids, both)
@@ -302,7 +295,7 @@ def test_a_selection_is_a_copy():
 
 
 def test_no_rows_may_be_left():
-    model = NumpyConv(saved_model())
+    model = numpy_model(saved_model())
     none = model.select(model.start(2), np.array([], dtype=np.int64))
     assert model.step(np.array([], dtype=np.int64), none).shape == (0, 11)
     assert model.forward(np.zeros((0, 3), dtype=np.int64), none).shape == (0, 3, 11)
@@ -313,14 +306,14 @@ def test_no_rows_may_be_left():
 def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
     saved, ids = saved_model(embedding_size=embedding_size), some_ids(rows, 40)
     monkeypatch.setattr(numpy_weights, "TABLE_BYTES", 0)
-    model = NumpyConv(saved, "float64")
+    model = numpy_model(saved, "float64")
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(model.forward(ids, model.start(rows)), expected, rtol=0, atol=1e-12)
 
 
 def test_a_token_the_vocabulary_lacks_is_refused():
-    model = NumpyConv(saved_model())
+    model = numpy_model(saved_model())
     with pytest.raises(IndexError):
         model.step(np.array([11]), model.start(1))
 
@@ -328,7 +321,7 @@ def test_a_token_the_vocabulary_lacks_is_refused():
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_what_was_loaded_is_saved_as_a_copy(precision):
     saved = saved_model(window=60)
-    model = NumpyConv(saved, precision)
+    model = numpy_model(saved, precision)
     steps(model, some_ids(1, 5))
     model.save().arrays["output.bias"][:] = 7
     again = model.save()
@@ -342,9 +335,8 @@ def test_what_was_loaded_is_saved_as_a_copy(precision):
 
 
 def test_the_backend_numpy_runs_it():
-    assert NumpyBackend.runs("conv")
     for precision in TOLERANCES:
-        model = NumpyBackend(precision=precision).load(saved_model())
+        model = numpy_model(saved_model(), precision)
         assert isinstance(model, NumpyConv)
         assert model.step(np.array([1]), model.start(1)).dtype == precision
 
@@ -352,4 +344,4 @@ def test_the_backend_numpy_runs_it():
 def test_misshapen_weights_are_refused():
     saved = saved_model()
     with pytest.raises(BundleError, match=r"output\.bias have shape \(3,\), but the options say \(11,\)"):
-        NumpyBackend().load(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))
+        numpy_model(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import numpy_model
 
-from textforge.architectures.lstm import LSTMBackend
-from textforge.backends.numpy import lstm as numpy_lstm
+from textforge.architectures.lstm import LSTM
+from textforge.backends.choose import choose_trained, load_model
+from textforge.backends.numpy import model as numpy_base
 from textforge.backends.numpy import weights as numpy_weights
 from textforge.backends.numpy.backend import NumpyBackend
-from textforge.backends.numpy.lstm import NumpyLSTM
 from textforge.errors import BackendError, BundleError, OptionError
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
@@ -22,17 +23,10 @@ from textforge.plugins.registry import Plugins
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 
 
-class Untrained(LSTMBackend):
-    name = "untrained"
-
-    def load(self, saved: SavedModel) -> Model:
-        return NumpyLSTM(saved)
-
-
 def saved_model(
     vocabulary_size: int = 11, seed: int = 3, window: int | None = None, **options: int | None
 ) -> SavedModel:
-    made = Untrained(**{"hidden_size": 16, **options}).initial(vocabulary_size, seed)
+    made = LSTM(**{"hidden_size": 16, **options}).create(vocabulary_size, seed)
     random = np.random.default_rng(seed)
     biases = {
         name: array + random.normal(0, 0.3, array.shape).astype(np.float32)
@@ -82,7 +76,7 @@ def steps(model: Model, ids: np.ndarray, state: object | None = None) -> np.ndar
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 def test_steps_are_those_of_the_textbook(num_layers, embedding_size, rows, precision):
     saved = saved_model(num_layers=num_layers, embedding_size=embedding_size)
-    model, ids = NumpyLSTM(saved, precision), some_ids(rows, 1000 if rows == 1 else 200)
+    model, ids = numpy_model(saved, precision), some_ids(rows, 1000 if rows == 1 else 200)
     expected = by_the_book(saved, ids)
     logits = steps(model, ids)
     assert logits.dtype == precision
@@ -95,7 +89,7 @@ def test_steps_are_those_of_the_textbook(num_layers, embedding_size, rows, preci
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_a_usual_model_agrees_over_a_thousand_tokens(precision):
     saved = saved_model(57, hidden_size=128, num_layers=2, embedding_size=64)
-    model, ids = NumpyLSTM(saved, precision), some_ids(2, 1000, 57)
+    model, ids = numpy_model(saved, precision), some_ids(2, 1000, 57)
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=TOLERANCES[precision])
     np.testing.assert_allclose(model.forward(ids, model.start(2)), expected, rtol=0, atol=TOLERANCES[precision])
@@ -107,9 +101,9 @@ def test_large_weights_saturate_without_a_warning():
     ids = some_ids(1, 100)
     with np.errstate(over="ignore"):
         expected = by_the_book(large, ids)
-    model = NumpyLSTM(large, "float64")
+    model = numpy_model(large, "float64")
     np.testing.assert_allclose(model.forward(ids, model.start(1)), expected, rtol=0, atol=1e-7)
-    assert np.isfinite(steps(NumpyLSTM(large), ids)).all()
+    assert np.isfinite(steps(numpy_model(large), ids)).all()
 
 
 TORCH = """
@@ -153,7 +147,7 @@ def test_torch_agrees(embedding_size, tmp_path):
     saved, ids = saved_model(57, hidden_size=64, num_layers=2, embedding_size=embedding_size), some_ids(4, 1000, 57)
     expected = by_torch(saved, ids, tmp_path)
     for precision, tolerance in TOLERANCES.items():
-        model = NumpyLSTM(saved, precision)
+        model = numpy_model(saved, precision)
         np.testing.assert_allclose(model.forward(ids, model.start(4)), expected, rtol=0, atol=tolerance)
         np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=tolerance)
 
@@ -163,7 +157,7 @@ def test_torch_agrees(embedding_size, tmp_path):
 def test_any_mixture_of_calls_reads_the_same_text(data):
     rows = data.draw(st.integers(1, 4), label="rows")
     layers = data.draw(st.integers(1, 3), label="layers")
-    model = NumpyLSTM(saved_model(num_layers=layers, hidden_size=data.draw(st.integers(1, 9))), "float64")
+    model = numpy_model(saved_model(num_layers=layers, hidden_size=data.draw(st.integers(1, 9))), "float64")
     state, pieces = model.start(rows), []
     ids = some_ids(rows, 12)
     expected = steps(model, ids)
@@ -182,9 +176,9 @@ def test_any_mixture_of_calls_reads_the_same_text(data):
 @pytest.mark.parametrize("last_only", [False, True])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_long_texts_are_read_in_pieces(rows, last_only, monkeypatch):
-    model, ids = NumpyLSTM(saved_model(num_layers=2), "float64"), some_ids(rows, 50)
+    model, ids = numpy_model(saved_model(num_layers=2), "float64"), some_ids(rows, 50)
     whole = model.forward(ids, model.start(rows), last_only)
-    monkeypatch.setattr(numpy_lstm, "PIECE_BYTES", 7 * rows * 4 * 16 * 8)
+    monkeypatch.setattr(numpy_base, "PIECE_BYTES", 7 * rows * 4 * 16 * 8)
     state = model.start(rows)
     np.testing.assert_allclose(model.forward(ids, state, last_only), whole, rtol=0, atol=1e-13)
     np.testing.assert_allclose(
@@ -193,7 +187,7 @@ def test_long_texts_are_read_in_pieces(rows, last_only, monkeypatch):
 
 
 def test_forward_of_no_tokens_changes_nothing():
-    model = NumpyLSTM(saved_model())
+    model = numpy_model(saved_model())
     state, ids = model.start(2), some_ids(2, 5)
     assert model.forward(ids[:, :0], state).shape == (2, 0, 11)
     assert model.forward(ids[:, :0], state, last_only=True).shape == (2, 0, 11)
@@ -201,7 +195,7 @@ def test_forward_of_no_tokens_changes_nothing():
 
 
 def test_the_result_of_forward_stays_as_it_is():
-    model, ids = NumpyLSTM(saved_model()), some_ids(1, 5)
+    model, ids = numpy_model(saved_model()), some_ids(1, 5)
     state = model.start(1)
     for last_only in (False, True):
         logits = model.forward(ids, state, last_only)
@@ -212,7 +206,7 @@ def test_the_result_of_forward_stays_as_it_is():
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
-    model, ids = NumpyLSTM(saved_model()), some_ids(rows, 2)
+    model, ids = numpy_model(saved_model()), some_ids(rows, 2)
     state = model.start(rows)
     first = model.step(ids[:, 0], state)
     before = first.copy()
@@ -223,7 +217,7 @@ def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
 
 
 def test_states_share_nothing():
-    model, ids = NumpyLSTM(saved_model(num_layers=2)), some_ids(1, 20)
+    model, ids = numpy_model(saved_model(num_layers=2)), some_ids(1, 20)
     one, other = model.start(1), model.start(1)
     expected = steps(model, ids)
     for t in range(20):
@@ -233,7 +227,7 @@ def test_states_share_nothing():
 
 
 def test_one_model_serves_many_threads():
-    model = NumpyLSTM(saved_model(num_layers=2))
+    model = numpy_model(saved_model(num_layers=2))
     texts = [some_ids(1, 300, seed=seed) for seed in range(8)]
     with ThreadPoolExecutor(4) as threads:
         for ids, logits in zip(texts, threads.map(lambda ids: steps(model, ids), texts), strict=True):
@@ -242,7 +236,7 @@ def test_one_model_serves_many_threads():
 
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_rows_are_independent(precision):
-    model, ids = NumpyLSTM(saved_model(num_layers=2), precision), some_ids(5, 60)
+    model, ids = numpy_model(saved_model(num_layers=2), precision), some_ids(5, 60)
     together = steps(model, ids)
     for row in range(5):
         alone = steps(model, ids[row : row + 1])
@@ -252,7 +246,7 @@ def test_rows_are_independent(precision):
 @settings(deadline=None, max_examples=40)
 @given(rows=st.integers(1, 4), chosen=st.lists(st.integers(0, 3), min_size=1, max_size=6), read=st.booleans())
 def test_select_copies_rows_in_any_order(rows, chosen, read):
-    model, ids = NumpyLSTM(saved_model(num_layers=2), "float64"), some_ids(rows, 9)
+    model, ids = numpy_model(saved_model(num_layers=2), "float64"), some_ids(rows, 9)
     chosen = np.array([row % rows for row in chosen])
     state = model.start(rows)
     if read:
@@ -263,7 +257,7 @@ def test_select_copies_rows_in_any_order(rows, chosen, read):
 
 
 def test_a_selection_is_a_copy():
-    model, ids = NumpyLSTM(saved_model()), some_ids(2, 4)
+    model, ids = numpy_model(saved_model()), some_ids(2, 4)
     state, undisturbed = model.start(2), model.start(2)
     for both in (state, undisturbed):
         model.forward(ids, both)
@@ -273,7 +267,7 @@ def test_a_selection_is_a_copy():
 
 
 def test_no_rows_may_be_left():
-    model = NumpyLSTM(saved_model())
+    model = numpy_model(saved_model())
     none = model.select(model.start(2), np.array([], dtype=np.int64))
     assert model.step(np.array([], dtype=np.int64), none).shape == (0, 11)
     assert model.forward(np.zeros((0, 3), dtype=np.int64), none).shape == (0, 3, 11)
@@ -284,14 +278,14 @@ def test_no_rows_may_be_left():
 def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
     saved, ids = saved_model(num_layers=2, embedding_size=embedding_size), some_ids(rows, 40)
     monkeypatch.setattr(numpy_weights, "TABLE_BYTES", 0)
-    model = NumpyLSTM(saved, "float64")
+    model = numpy_model(saved, "float64")
     expected = by_the_book(saved, ids)
     np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(model.forward(ids, model.start(rows)), expected, rtol=0, atol=1e-12)
 
 
 def test_a_token_the_vocabulary_lacks_is_refused():
-    model = NumpyLSTM(saved_model())
+    model = numpy_model(saved_model())
     with pytest.raises(IndexError):
         model.step(np.array([11]), model.start(1))
 
@@ -299,7 +293,7 @@ def test_a_token_the_vocabulary_lacks_is_refused():
 @pytest.mark.parametrize("precision", TOLERANCES)
 def test_what_was_loaded_is_saved(precision):
     saved = saved_model(num_layers=2, window=60)
-    model = NumpyLSTM(saved, precision)
+    model = numpy_model(saved, precision)
     steps(model, some_ids(1, 5))
     again = model.save()
     assert (again.architecture, again.options, again.vocabulary_size) == ("lstm", saved.options, 11)
@@ -312,7 +306,7 @@ def test_what_was_loaded_is_saved(precision):
 
 
 def test_what_is_saved_is_a_copy():
-    model = NumpyLSTM(saved_model())
+    model = numpy_model(saved_model())
     before = model.save()
     model.save().arrays["output.bias"][:] = 7
     np.testing.assert_array_equal(model.save().arrays["output.bias"], before.arrays["output.bias"])
@@ -321,7 +315,7 @@ def test_what_is_saved_is_a_copy():
 def test_misshapen_weights_are_refused():
     saved = saved_model()
     with pytest.raises(BundleError, match=r"output\.bias have shape \(3,\), but the options say \(11,\)"):
-        NumpyLSTM(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))
+        numpy_model(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))
 
 
 class TestTheBackend:
@@ -330,26 +324,19 @@ class TestTheBackend:
 
     @pytest.mark.parametrize("precision", TOLERANCES)
     def test_computes_in_the_precision_asked_for(self, precision):
-        model = NumpyBackend(precision=precision).load(saved_model())
+        model = numpy_model(saved_model(), precision)
         assert model.step(np.array([1]), model.start(1)).dtype == precision
-
-    def test_its_option_is_how_to_run_a_model_not_part_of_it(self):
-        assert NumpyBackend().architecture_options() == {}
 
     def test_refuses_another_precision(self):
         with pytest.raises(OptionError, match="precision must be one of float32, float64, got"):
             NumpyBackend(precision="float16")
 
-    def test_runs_what_it_has_a_model_for(self):
-        assert NumpyBackend.runs("lstm")
-        assert not NumpyBackend.runs("ngram")
-        with pytest.raises(BackendError, match=r"numpy can't run .* 'ngram'; it runs conv, lstm"):
-            NumpyBackend().load(SavedModel("ngram", {}, 3, {}))
+    def test_names_the_backends_that_implement_an_architecture(self):
+        saved = SavedModel("attention", {}, 3, {})
+        with pytest.raises(BundleError, match="the model needs the architecture 'attention': install that plugin"):
+            load_model(Plugins(), NumpyBackend(), saved)
 
     def test_says_what_can_train(self):
-        backend = NumpyBackend()
-        assert not backend.trains
-        with pytest.raises(BackendError, match="such as torch or ngram"):
-            backend.create(5, seed=1)
-        with pytest.raises(BackendError, match="such as torch or ngram"):
-            backend.fit(NumpyLSTM(saved_model()), None, None, None)
+        assert not NumpyBackend.trains
+        with pytest.raises(BackendError, match="numpy only runs trained models of the architecture 'lstm'; "):
+            choose_trained(Plugins(), "lstm", "numpy")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
+import leaky_plugin
 import numpy as np
 import onnx
 import onnxruntime
@@ -17,12 +17,14 @@ import pytest
 from export_samples import SAVED, exact_logits, saved_conv, saved_lstm, some_ids
 from onnx.reference import ReferenceEvaluator
 
-from textforge.backends.numpy.backend import NumpyBackend
+from textforge.architectures.lstm import LSTM
 from textforge.encoders.char import CharEncoder
-from textforge.errors import BackendError, BundleError, ExportError
-from textforge.formats.onnx.export import write_onnx
+from textforge.errors import BackendError, ExportError
+from textforge.formats.onnx.file import read_graph, write_graph
+from textforge.formats.onnx.lstm import lstm_graph
 from textforge.library.exporting import export
 from textforge.model import SavedModel
+from textforge.plugins.registry import Plugins
 
 Make = Callable[[], SavedModel]
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
@@ -84,7 +86,8 @@ def test_without_onnxruntime_the_file_is_checked_by_onnx(tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     saved = saved_lstm(hidden_size=5)
     ids = some_ids(2, 20)
-    logits = write_onnx(saved, tmp_path / "model.onnx", {})(ids)
+    write_graph(lstm_graph(saved, LSTM.of(saved)), 11, tmp_path / "model.onnx", {})
+    logits, _ = read_graph(tmp_path / "model.onnx")(ids, None)
     np.testing.assert_allclose(logits, exact_logits(saved, ids), rtol=0, atol=1e-5)
 
 
@@ -119,16 +122,25 @@ def test_the_file_says_what_its_tokens_are(tmp_path: Path) -> None:
     assert (about["architecture"], about["vocabulary_size"], about["window"]) == ("lstm", 11, 40)
 
 
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    saved = saved_lstm()
-    broken = attrs.evolve(saved, arrays={n: a for n, a in saved.arrays.items() if n != "lstm.0.bias"})
-    with pytest.raises(BundleError, match=r"lacks the weights lstm\.0\.bias"):
-        write_onnx(broken, tmp_path / "model.onnx", {})
+def test_an_architecture_of_a_stranger_s_brings_its_own_graph(tmp_path: Path) -> None:
+    plugins = Plugins([leaky_plugin], disabled="all")
+    saved = leaky_plugin.Leaky(size=6).create(11, seed=1)
+    made = export(saved, ENCODER, "onnx", tmp_path / "model.onnx", plugins=plugins)
+    assert made.distance < 1e-5
+    ids = some_ids(2, 20)
+    logits = by_steps(session(made.path).run, ids, zeros(made.path, 2))
+    traces = np.zeros((2, 6))
+    for t in range(20):
+        traces = traces / 2 + saved.arrays["embedding.weight"][ids[:, t]]
+        np.testing.assert_allclose(logits[:, t], traces @ saved.arrays["output.weight"].T, rtol=0, atol=1e-5)
 
 
-def test_an_architecture_without_a_graph_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"^a model of the architecture 'other' can't be written as 'onnx': .* lstm"):
-        write_onnx(attrs.evolve(saved_lstm(), architecture="other"), tmp_path / "model.onnx", {})
+def test_its_graph_is_checked_as_ours_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = Plugins([leaky_plugin], disabled="all")
+    monkeypatch.setattr(leaky_plugin, "HALF", np.array(0.5001, np.float32))
+    saved = leaky_plugin.Leaky(size=6).create(11, seed=1)
+    with pytest.raises(ExportError, match=r"^the format onnx wrote a file whose .* differ"):
+        export(saved, ENCODER, "onnx", tmp_path / "model.onnx", plugins=plugins)
 
 
 def test_a_model_too_large_for_the_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,29 +149,29 @@ def test_a_model_too_large_for_the_format_is_refused(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(onnx.ModelProto, "SerializeToString", refuse)
     with pytest.raises(ExportError, match=r"can't hold a model of this size in one file .*2GB"):
-        write_onnx(saved_lstm(), tmp_path / "model.onnx", {})
+        write_graph(lstm_graph(saved_lstm(), LSTM()), 11, tmp_path / "model.onnx", {})
 
 
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("None", "the format onnx needs ONNX, which is not installed: run `pip install 'textforge[onnx]'`"),
+        ("None", "the format onnx needs ONNX, which is not installed: run `pip install 'textforge-lm[onnx]'`"),
         (
             "types.SimpleNamespace(__version__='1.2')",
             (
                 "the format onnx needs ONNX 1.16 or newer, but 1.2 is installed: "
-                "run `pip install 'textforge[onnx]' 'onnx>=1.16'`"
+                "run `pip install 'textforge-lm[onnx]' 'onnx>=1.16'`"
             ),
         ),
     ],
 )
 def test_onnx_that_is_missing_or_old_is_named_with_the_command_that_helps(module: str, message: str) -> None:
     code = f"""
-import pathlib, sys, types
+import sys, types
 sys.modules['onnx'] = {module}
-from textforge.backends.numpy.backend import NumpyBackend
+from textforge.formats.onnx.format import OnnxFormat
 try:
-    NumpyBackend().export(None, "onnx", pathlib.Path("x"), {{}})
+    OnnxFormat().require()
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -170,8 +182,7 @@ except Exception as error:
 def test_onnx_is_imported_only_to_export() -> None:
     code = (
         "import sys, textforge\nfrom textforge.library import exporting\nfrom textforge.cli import main\n"
-        "textforge.Plugins().backend('numpy').formats\nprint({'onnx', 'onnxruntime'} & set(sys.modules))"
+        "textforge.Plugins().format('onnx')\nprint({'onnx', 'onnxruntime'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-    assert NumpyBackend.formats.keys() == {"onnx"}

@@ -17,7 +17,7 @@ import textforge
 import textforge.testing
 from textforge.components.component import Declared
 from textforge.plugins import hookspecs
-from textforge.plugins.registry import KINDS
+from textforge.plugins.scaffolding import KINDS
 from textforge.testing.checks import CHECKS, title_of
 
 GUIDE = Path(__file__).parents[1] / "plugins" / "README.md"
@@ -30,11 +30,16 @@ BASES = [
     textforge.IncrementalDecoder,
     textforge.Sampler,
     textforge.Context,
+    textforge.Architecture,
+    textforge.Weight,
     textforge.Backend,
-    textforge.GradientBackend,
     textforge.Model,
+    textforge.NumpyModel,
+    textforge.CountingModel,
     textforge.GradientModel,
+    textforge.Format,
     textforge.Report,
+    textforge.Metric,
     textforge.SavedModel,
     textforge.Optimizer,
 ]
@@ -103,8 +108,15 @@ def test_every_base_class_is_in_the_guide_with_all_its_methods(base: type) -> No
 
 def test_no_exported_base_class_is_missing() -> None:
     exported = [value for name in textforge.__all__ if isinstance(value := getattr(textforge, name), type)]
-    others = {textforge.GeneratedText, textforge.Plugins, textforge.TextGenerator, textforge.TextforgeError}
-    assert set(exported) - others - {textforge.TrainingSettings} == set(BASES) - {Declared}
+    others = {
+        textforge.Framework,
+        textforge.GeneratedText,
+        textforge.Plugins,
+        textforge.Request,
+        textforge.TextGenerator,
+    }
+    errors = {value for value in exported if issubclass(value, Exception)}
+    assert set(exported) - others - errors - {textforge.TrainingSettings} == set(BASES) - {Declared}
     for value in (textforge.Plugins, textforge.TextforgeError, textforge.TrainingSettings):
         assert is_named(value.__name__) or f"textforge.{value.__name__}" in TEXT
 
@@ -118,6 +130,14 @@ def test_every_check_is_in_the_guide() -> None:
     table = TEXT[TEXT.index("| kind | checks |") : TEXT.index("Each is a function")]
     named = {name.strip() for row in table.splitlines()[2:] for name in row.split("|")[2:3] for name in name.split(",")}
     assert named - {""} == {title_of(check) for checks in CHECKS.values() for check in checks}
+
+
+EXAMPLE = GUIDE.parents[1] / "examples" / "textforge_gru"
+
+
+@pytest.mark.parametrize("path", [*sorted(EXAMPLE.glob("textforge_gru/*.py")), EXAMPLE / "tests" / "test_gru.py"])
+def test_the_architecture_that_the_guide_builds_is_the_example(path: Path) -> None:
+    assert f"{path.parent.name}/{path.name}\n{path.read_text(encoding='utf-8').rstrip()}\n```\n" in TEXT
 
 
 def test_every_distribution_here_is_in_the_table() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import types
@@ -9,49 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin_texts import HALVE, HEAD, implementing, other, source
 
+import textforge
 from textforge.errors import AmbiguousComponent, BackendError, PluginError, SpecError, UnknownComponent
+from textforge.plugins.entry_points import CORE
 from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
-
-HEAD = """
-import textforge
-
-class Halve(textforge.Sampler):
-    "Halve the logits."
-    name = "halve"
-    by: float = textforge.option(default=2, gt=0, help="By how much.")
-
-    def __call__(self, logits, context):
-        return logits / self.by
-"""
-HOOK = """
-@textforge.hookimpl
-def register_samplers(register):
-    register(Halve)
-"""
-HALVE = HEAD + HOOK
-
-
-def other(name: str) -> str:
-    """The plugin with a sampler of another name."""
-    return HALVE.replace('"halve"', f'"{name}"')
-
-
-def source(text: str, name: str = "fake", distribution: str | None = None) -> Source:
-    """A plugin that is this text."""
-
-    def load() -> types.ModuleType:
-        module = types.ModuleType(f"fake_{name}")
-        exec(text, vars(module))
-        return module
-
-    return Source(name, distribution, None if distribution is None else "1.0", load)
-
-
-def implementing(statement: str) -> str:
-    """A plugin that registers an implementation by this statement."""
-    return f"import textforge\n@textforge.hookimpl\ndef register_implementations(register):\n    {statement}\n"
 
 
 def load(text: str) -> Plugin:
@@ -61,11 +27,12 @@ def load(text: str) -> Plugin:
 
 class TestInstalled:
     def test_ours_come_first_and_none_fails(self, plugins: Plugins) -> None:
-        assert plugins.found[0].source.distribution == "textforge"
+        assert plugins.found[0].source.distribution == CORE
         assert plugins.failures == ()
         assert {"files", "python-docs"} <= set(plugins.names("corpus"))
         assert "char" in plugins.names("encoder")
-        assert {"numpy", "ngram"} <= set(plugins.names("backend"))
+        assert "numpy" in plugins.names("backend")
+        assert {"conv", "lstm", "ngram"} <= set(plugins.names("architecture"))
         assert {"greedy", "temperature", "top-k"} <= set(plugins.names("sampler"))
 
     def test_a_distribution_brings_a_component(self, install: Any) -> None:
@@ -188,13 +155,17 @@ BROKEN = {
         "import fake_missing_dependency",
         "ModuleNotFoundError: No module named 'fake_missing_dependency'; pip install textforge-broken may bring it",
     ),
+    "a module of another version of textforge": (
+        "import textforge.nowhere",
+        "ModuleNotFoundError: No module named 'textforge.nowhere'; it was written for another version of textforge",
+    ),
     "a class body that is refused": (
         HALVE.replace(" = textforge.option(", " = dict("),
         "TypeError: Halve.by is neither an option nor learnt",
     ),
     "a newer interface": (
         "PLUGIN_API = 99" + HALVE,
-        "it needs version 99 of the plugin interface, and textforge 0.1.0 has 1: pip install --upgrade textforge",
+        f"textforge {textforge.__version__} has {textforge.PLUGIN_API}: install a newer textforge",
     ),
     "a version that is no number": (
         'PLUGIN_API = "1"' + HALVE,
@@ -202,7 +173,7 @@ BROKEN = {
     ),
     "no hook at all": (
         HEAD,
-        "it has no hook: write one of register_architectures, register_backends, register_corpora",
+        "it has no hook: write one of register_architectures, register_backends, register_commands",
     ),
     "a misspelt hook": (
         HALVE.replace("register_samplers", "register_sampler"),
@@ -264,9 +235,17 @@ BROKEN = {
         implementing("register(backend='numpy', architecture='GRU', by='a:B')"),
         "register_implementations needs the architecture's name as a text, got 'GRU'",
     ),
+    "an implementation for a backend and a format": (
+        implementing("register(backend='numpy', format='onnx', architecture='gru', by='a:B')"),
+        "register_implementations needs backend=… or format=…, and was given both",
+    ),
+    "an implementation for a format without a name": (
+        implementing("register(format=3, architecture='gru', by='a:B')"),
+        "register_implementations needs the format's name as a text, got 3",
+    ),
     "an implementation without the backend": (
         implementing("register(architecture='gru', by='a:B')"),
-        "missing 1 required positional argument: 'backend'",
+        "register_implementations needs the backend's name as a text, got None",
     ),
 }
 
@@ -292,7 +271,7 @@ class TestGuardedLoading:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("min-p:0.1")
         assert str(caught.value) == (
-            "there is no sampler 'min-p'; installed: halve "
+            "there is no sampler 'min-p'; installed: halve; if a plugin brings it, install that plugin "
             "(textforge-min-p (min-p) failed to load: ZeroDivisionError: division by zero)"
         )
 
@@ -372,28 +351,17 @@ class TestLookUp:
         with pytest.raises(UnknownComponent) as caught:
             plugins.sampler("havle:3")
         assert str(caught.value) == "there is no sampler 'havle'; installed: greedy, halve; did you mean 'halve'?"
-        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none$"):
+        with pytest.raises(LookupError, match=r"^there is no corpus 'halve'; installed: none; if a plugin brings it"):
             plugins.corpus("halve")
 
-    def test_two_plugins_of_one_name_are_an_error_when_it_is_asked_for(self, install: Any) -> None:
-        install("textforge-one", {"uno": "fake_one"}, fake_one=HALVE)
-        install("textforge-two", {"due": "fake_two"}, fake_two=HALVE)
-        plugins = Plugins()
-        assert plugins.sampler("top-k:3") == TopK(3)
-        assert "halve" in plugins.names("sampler")
-        with pytest.raises(AmbiguousComponent) as caught:
-            plugins.sampler("halve")
-        assert str(caught.value) == (
-            "more than one sampler is called 'halve', by textforge-one (uno) and textforge-two (due); "
-            "uninstall one, or name one in TEXTFORGE_DISABLE_PLUGINS"
-        )
-        assert Plugins(disabled="textforge-one").sampler("halve:3").spec == "halve:3.0"
-
-    def test_a_stranger_may_not_replace_ours_in_silence(self, install: Any) -> None:
-        install("textforge-better", {"better": "fake_better"}, fake_better=other("top-k"))
-        with pytest.raises(AmbiguousComponent, match=r"textforge \(samplers\) and textforge-better \(better\)"):
-            Plugins().sampler("top-k")
-        assert Plugins(disabled="better").sampler("top-k") == TopK()
+    def test_a_copy_looks_up_what_the_first_does(self, tmp_path: Path, modules_undone: None) -> None:
+        file = tmp_path / "halve.py"
+        file.write_text(HALVE)
+        plugins = Plugins(str(file), disabled="all")
+        assert plugins.sampler("halve")
+        for other_plugins in (copy.deepcopy(plugins), pickle.loads(pickle.dumps(plugins))):
+            assert other_plugins.names("sampler") == plugins.names("sampler")
+            assert other_plugins.sampler("halve:3").by == 3
 
     def test_kinds_may_share_a_name(self) -> None:
         text = (
@@ -545,7 +513,7 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
     def test_beside_what_is_installed(self, install: Any, tmp_path: Path) -> None:
         install("textforge-halve", {"halve": "fake_halve"}, fake_halve=HALVE)
         file = self.write(tmp_path / "halve.py")
-        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py; "):
+        with pytest.raises(AmbiguousComponent, match=r"by textforge-halve \(halve\) and .*halve\.py: "):
             Plugins([file]).sampler("halve")
         assert Plugins([file], disabled="textforge-halve").sampler("halve")
 
@@ -737,6 +705,20 @@ class TestImplementations:
         )
         with pytest.raises(UnknownComponent, match="on 'numpy'; it is implemented on: none"):
             plugins.implementation("numpy", "lstm")
+
+    def test_a_format_s_are_apart_from_those_of_a_backend_of_its_name(self) -> None:
+        both = implementing(
+            "register(backend='torch', architecture='gru', by='a:Network')\n"
+            "    register(format='torch', architecture='gru', by='a:Module')\n"
+            "    register(format='onnx', architecture='gru', by='a:graph')"
+        )
+        plugins = Plugins(sources=[source(both, "fake", None)])
+        assert plugins.implementation("torch", "gru").by == "a:Network"
+        assert plugins.implementation("torch", "gru", kind="format").by == "a:Module"
+        assert [each.by for each in plugins.implementations()] == ["a:Network"]
+        assert [each.by for each in plugins.implementations("format")] == ["a:graph", "a:Module"]
+        with pytest.raises(UnknownComponent, match=r"'gru' on 'onnx'; it is implemented on: torch$"):
+            plugins.implementation("onnx", "gru")
 
     def test_two_that_differ_are_refused_and_both_named(self) -> None:
         plugins = Plugins(sources=[self.of("a:B", "one", "textforge-one"), self.of("a:C", "two", "textforge-two")])

@@ -90,14 +90,17 @@ def test_rows_are_independent_and_the_input_is_left_alone(sampler):
         assert (sampler(rows[row : row + 1], NO_CONTEXT) == together[row : row + 1]).all()
 
 
+GREEDY = "for the likeliest token every time, write greedy in its place"
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Temperature(0), "temperature: temperature must be > 0 and < inf, got 0"),
-        (lambda: Temperature(-1.5), "temperature: temperature must be > 0 and < inf, got -1.5"),
+        (lambda: Temperature(0), f"temperature: temperature must be > 0 and < inf, got 0; {GREEDY}"),
+        (lambda: Temperature(-1.5), f"temperature: temperature must be > 0 and < inf, got -1.5; {GREEDY}"),
         (lambda: Temperature(math.inf), "temperature: temperature must be > 0 and < inf, got inf"),
         (lambda: Temperature(math.nan), "temperature: temperature must be a number, got NaN"),
-        (lambda: TopK(0), "top-k: k must be >= 1, got 0"),
+        (lambda: TopK(0), "top-k: k must be >= 1, got 0; to keep every token, leave top-k out"),
         (lambda: TopK(1.5), "top-k: k must be a whole number, got 1.5"),
     ],
 )

@@ -40,6 +40,8 @@ VECTORS = [
     ("typical:0.5,boundary=exceeded", [0.4, 0.2, 0.2, 0.2], [0, 1 / 3, 1 / 3, 1 / 3]),
     ("top-n-sigma:1", FOUR, [0, 0, 0.428571, 0.571429]),
     ("top-n-sigma:3", FOUR, FOUR),
+    ("p-less", [0.1, 0.15, 0.2, 0.25, 0.3], [0, 0, 0, 0.45454545, 0.54545455]),
+    ("p-less", [0.2] * 5, [0.2] * 5),
 ]
 
 
@@ -106,7 +108,13 @@ def test_llama_cpp_dry(size, history, breakers, multiplier, allowed, expected):
         ("top-p:0.0003", 9_998),
         ("top-p:0.8", 4_472),
         ("min-p:0.1", 1_000),
-        ("min-p:0.9999", 9_999),
+        (f"min-p:{9_997.9 / 9_999!r}", 9_998),
+        ("min-p:1e-12", 1),
+        ("top-k:100 | top-p:0.8", 9_920),
+        ("top-k:100 | min-p:0.1", 9_900),
+        ("top-p:0.8 | min-p:0.1", 4_472),
+        ("min-p:0.1 | top-p:0.8", 4_560),
+        (f"min-p:{9_997.9 / 9_999!r} | top-p:0.8", 9_998),
         ("top-k:100 | top-p:0.8 | min-p:0.1", 9_920),
         ("top-k:100 | min-p:0.1 | top-p:0.8", 9_920),
         ("min-p:0.1 | top-p:0.8 | top-k:9000", 4_560),

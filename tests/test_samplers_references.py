@@ -10,10 +10,10 @@ import pytest
 from sampler_cases import adversarial, after, context, sampler, softmax
 from support import PieceEncoder
 
-from textforge.samplers._rows import log_probabilities
 from textforge.samplers.dry import DRY
 from textforge.samplers.mirostat import Mirostat
 from textforge.samplers.mirostat_2 import Mirostat2
+from textforge.samplers.rows import log_softmax
 from textforge.samplers.temperature import Temperature
 from textforge.samplers.top_p import TopP
 from textforge.samplers.xtc import XTC
@@ -223,7 +223,7 @@ def test_mirostat_reaches_its_surprise(name):
             logits = -np.log(np.arange(1.0, 201))[np.newaxis] * 1.1
             share = softmax(ours(logits, where))[0].cumsum()
             token = min(int(share.searchsorted(random.random(), "right")), 199)
-            surprises.append(-log_probabilities(logits)[0, token] / math.log(2))
+            surprises.append(-log_softmax(logits)[0, token] / math.log(2))
             where._history.append(np.array([token]))
         assert np.mean(surprises[200:]) == pytest.approx(tau, abs=0.15)
 

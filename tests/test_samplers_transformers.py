@@ -19,6 +19,8 @@ from textforge.generation.context import RowContext
 from textforge.generation.history import History
 
 SIZES = (1, 2, 7, 60, 700)
+BELOW = 1 - 2e-6
+"""Below a threshold by more than float32 would round to it."""
 ROWS = 400
 
 
@@ -43,6 +45,19 @@ def ours(spec, logits, tokens=None):
 def agree(mine, judged):
     assert ((mine == -np.inf) == (judged == -np.inf)).all()
     np.testing.assert_allclose(softmax(mine), softmax(judged), rtol=0, atol=1e-6)
+
+
+def between(mine, narrow, wide, rows):
+    """What the narrower threshold keeps is kept, what the wider one drops is dropped, and hardly anything is between.
+
+    Theirs compares to the last bit, of whatever precision; ours takes what float32 would round to the threshold.
+    """
+    least, most = judge(narrow, rows) > -np.inf, judge(wide, rows) > -np.inf
+    kept = mine > -np.inf
+    assert (kept[least]).all()
+    assert not kept[~most].any()
+    assert (least != most).sum() <= 2
+    np.testing.assert_array_equal(mine[kept], rows[kept])
 
 
 def same_up_to_ties(mine, judged):
@@ -90,7 +105,17 @@ def test_top_p(size, p):
 @pytest.mark.parametrize("p", [0.001, 0.05, 0.37, 0.999])
 def test_min_p(size, p):
     rows = rows_of(size)
-    agree(ours(f"min-p:{p}", rows), judge(theirs.MinPLogitsWarper(p), rows))
+    between(ours(f"min-p:{p}", rows), theirs.MinPLogitsWarper(p), theirs.MinPLogitsWarper(p * BELOW), rows)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("h", [0.113, 0.437, 0.771])  # of a hundred equals no whole number
+def test_top_h(size, h):
+    """On rows without ties, which theirs leaves to an unstable sort."""
+    rows = rows_of(size)
+    rows = np.array([row for row in rows if len(set(row[row > -np.inf])) == np.isfinite(row).sum()])
+    assert len(rows) > 100
+    agree(ours(f"top-h:{h}", rows), judge(theirs.TopHLogitsWarper(h), rows))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -108,7 +133,8 @@ def test_typical(size, p):
 @pytest.mark.parametrize("epsilon", [3e-4, 0.0123, 0.3])
 def test_epsilon_and_eta(size, epsilon):
     rows = rows_of(size)
-    agree(ours(f"epsilon:{epsilon}", rows), judge(theirs.EpsilonLogitsWarper(epsilon), rows))
+    found = ours(f"epsilon:{epsilon}", rows)
+    between(found, theirs.EpsilonLogitsWarper(epsilon), theirs.EpsilonLogitsWarper(epsilon * BELOW), rows)
     # their epsilon is of single precision
     agree(ours(f"eta:{float(np.float32(epsilon))!r}", rows), judge(theirs.EtaLogitsWarper(epsilon), rows))
 
@@ -147,6 +173,7 @@ def test_logit_bias():
         {"top_k": 0, "min_p": 0.07, "typical_p": 0.71, "temperature": 1.3},
         {"epsilon_cutoff": 0.011, "do_sample": False, "repetition_penalty": 1.5},
         {"epsilon_cutoff": 0.011, "eta_cutoff": 0.0312},
+        {"top_h": 0.6, "temperature": 1.4},
     ],
 )
 def test_the_preset_is_what_generate_makes(given):
@@ -170,3 +197,24 @@ def test_the_preset_is_what_generate_makes(given):
 def test_transformers_brings_no_tensorflow_along():
     """PyTorch is in this process, and the two may crash together; our Keras plugin, where it runs here too, says so."""
     assert "tensorflow" not in sys.modules or "textforge_keras._framework" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "warper", "threshold"),
+    [
+        ("min-p", lambda p: theirs.MinPLogitsWarper(min(p, 1.0)), lambda falling, place: falling[place] / falling[0]),
+        ("epsilon", theirs.EpsilonLogitsWarper, lambda falling, place: falling[place]),
+        ("top-p", lambda p: theirs.TopPLogitsWarper(min(p, 1.0)), lambda falling, place: sum(falling[: place + 1])),
+    ],
+)
+def test_exactly_at_the_threshold_in_float32(name, warper, threshold):
+    """What theirs keeps at a threshold a little stricter is kept, what it drops at one a little laxer is dropped."""
+    random = np.random.default_rng(8)
+    stricter, laxer = (1 - 2e-6, 1 + 2e-6) if name == "top-p" else (1 + 2e-6, 1 - 2e-6)
+    for _ in range(200):
+        weights = random.choice(np.arange(1, 40), 5, replace=False)
+        value = float(threshold(np.sort(weights / weights.sum())[::-1], int(random.integers(0, 4))))
+        logits = np.log((weights / weights.sum())[np.newaxis]).astype(np.float32)
+        mine = np.isfinite(ours(f"{name}:{value!r}", logits.astype(np.float64)))
+        assert mine[np.isfinite(judge(warper(value * stricter), logits))].all()
+        assert not mine[~np.isfinite(judge(warper(value * laxer), logits))].any()

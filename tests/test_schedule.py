@@ -3,10 +3,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textforge.training.checkpoint import Position
+from textforge.training.plan import Plan
 from textforge.training.schedule import FLOOR, learning_rate
 from textforge.training.settings import TrainingSettings
 
@@ -48,3 +51,30 @@ def test_constant_is_constant() -> None:
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.01), ("rmsprop", 0.003), ("sgd", 0.5)])
 def test_each_optimizer_has_its_default_rate(optimizer: str, rate: float) -> None:
     assert TrainingSettings(seed=0, optimizer=optimizer).peak_learning_rate == rate
+
+
+class FewBatches:
+    """As much of batches as a plan asks for."""
+
+    rows, length, sequences, carries_state = 4, 10, 0, True
+    tokens_per_step = 40
+
+    def __init__(self, steps_per_epoch: int) -> None:
+        self.steps_per_epoch = steps_per_epoch
+
+    def batch(self, epoch: int, step: int) -> Any:
+        raise NotImplementedError
+
+
+@given(epoch=st.integers(1, 60), step=st.integers(1, 300), steps=st.integers(0, 900))
+def test_the_evaluations_that_a_plan_counts_on_are_those_that_are_due(epoch: int, step: int, steps: int) -> None:
+    plan = Plan(TrainingSettings(seed=0, minutes=1), FewBatches(epoch))
+    position = Position(step=step, evaluated_step=step, total_steps=step + steps)
+    due = 0
+    for at in range(step, step + steps + 1):
+        in_epoch = (at - 1) % epoch + 1
+        position = attrs.evolve(position, step=at, step_in_epoch=in_epoch)
+        if plan.evaluation_is_due(position):
+            due += 1
+            position = attrs.evolve(position, evaluated_step=at)
+    assert plan._evaluations(step, steps) == due

@@ -217,13 +217,13 @@ def test_a_kind_no_option_can_have(kind: Any) -> None:
     ],
 )
 def test_a_value_is_shown_on_one_line(value: Any, text: str) -> None:
-    assert values.shown(value) == text
+    assert values.quote(value) == text
 
 
 @given(value=st.one_of(st.text(), st.binary(), st.lists(st.text()), st.text().map(Bare)))
 def test_a_shown_value_is_short_and_printable(value: Any) -> None:
-    assert values.shown(value).isprintable()
-    assert len(values.shown(value)) <= 60
+    assert values.quote(value).isprintable()
+    assert len(values.quote(value)) <= 60
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """textforge: learn a language model from a text, and write with it.
 
 >>> import textforge
->>> generator = textforge.train("python-docs", backend="ngram")
+>>> generator = textforge.train("python-docs", architecture="ngram")
 >>> len(generator.generate("The ", max_tokens=20, seed=1))
 20
 
@@ -13,22 +13,47 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-PLUGIN_API = 1
-"""The version of the interface that plugins are written to. A plugin's module that says `PLUGIN_API = 2` is not loaded
-by a textforge that knows 1 only. It grows when something is added that a plugin may need."""
+PLUGIN_API = 2
+"""The version of the interface that plugins are written to. A plugin's module that says `PLUGIN_API = 3` is not loaded
+by a textforge that knows 2 only. It grows when something that a plugin may need is added or changed: since 2 an
+architecture is no backend, and there are implementations, formats, reports and metrics."""
 
 if TYPE_CHECKING:
-    from textforge.backends.base import Backend, GradientBackend
+    from textforge.architectures.base import Architecture, Weight
+    from textforge.architectures.first_values import glorot, normal, orthogonal, zeros
+    from textforge.backends.base import Backend
+    from textforge.backends.numpy.model import NumpyModel
     from textforge.components.component import Component, learned, option
+    from textforge.components.frameworks import Framework
     from textforge.corpora.base import END_OF_TEXT, Corpus
     from textforge.encoders.base import Encoder, IncrementalDecoder
-    from textforge.errors import TextforgeError
+    from textforge.errors import (
+        AmbiguousComponent,
+        BackendError,
+        BundleError,
+        CorpusError,
+        EncodingError,
+        ExportError,
+        GenerationError,
+        OptionError,
+        PluginError,
+        PluginWarning,
+        SpecError,
+        StopTraining,
+        TextforgeError,
+        TextforgeWarning,
+        TrainingError,
+        UnknownComponent,
+    )
+    from textforge.evaluation.metric import Metric
+    from textforge.formats.base import Format
     from textforge.generation.applying import apply_samplers
+    from textforge.generation.request import Request
     from textforge.library.facade import load, train
     from textforge.library.generator import GeneratedText, TextGenerator
-    from textforge.model import GradientModel, Model, Optimizer, SavedModel
+    from textforge.model import CountingModel, GradientModel, Model, Optimizer, SavedModel, StateShape
     from textforge.plugins.hookspecs import hookimpl
     from textforge.plugins.registry import Plugins
     from textforge.samplers.base import Context, Sampler
@@ -36,61 +61,115 @@ if TYPE_CHECKING:
     from textforge.training.settings import TrainingSettings
 
 _MODULES = {
+    "AmbiguousComponent": "errors",
+    "Architecture": "architectures.base",
     "Backend": "backends.base",
+    "BackendError": "errors",
+    "BundleError": "errors",
     "Component": "components.component",
     "Context": "samplers.base",
     "Corpus": "corpora.base",
+    "CorpusError": "errors",
+    "CountingModel": "model",
     "END_OF_TEXT": "corpora.base",
     "Encoder": "encoders.base",
+    "EncodingError": "errors",
+    "ExportError": "errors",
+    "Format": "formats.base",
+    "Framework": "components.frameworks",
     "GeneratedText": "library.generator",
-    "GradientBackend": "backends.base",
+    "GenerationError": "errors",
+    "GradientModel": "model",
     "IncrementalDecoder": "encoders.base",
+    "Metric": "evaluation.metric",
     "Model": "model",
+    "NumpyModel": "backends.numpy.model",
     "Optimizer": "model",
+    "OptionError": "errors",
+    "PluginError": "errors",
+    "PluginWarning": "errors",
     "Plugins": "plugins.registry",
     "Report": "training.report",
+    "Request": "generation.request",
     "Sampler": "samplers.base",
     "SavedModel": "model",
+    "SpecError": "errors",
+    "StateShape": "model",
+    "StopTraining": "errors",
     "TextGenerator": "library.generator",
     "TextforgeError": "errors",
-    "GradientModel": "model",
+    "TextforgeWarning": "errors",
+    "TrainingError": "errors",
     "TrainingSettings": "training.settings",
+    "UnknownComponent": "errors",
+    "Weight": "architectures.base",
     "apply_samplers": "generation.applying",
+    "glorot": "architectures.first_values",
     "hookimpl": "plugins.hookspecs",
     "learned": "components.component",
     "load": "library.facade",
+    "normal": "architectures.first_values",
     "option": "components.component",
+    "orthogonal": "architectures.first_values",
     "train": "library.facade",
+    "zeros": "architectures.first_values",
 }
 
 __all__ = [
     "END_OF_TEXT",
     "PLUGIN_API",
+    "AmbiguousComponent",
+    "Architecture",
     "Backend",
+    "BackendError",
+    "BundleError",
     "Component",
     "Context",
     "Corpus",
+    "CorpusError",
+    "CountingModel",
     "Encoder",
+    "EncodingError",
+    "ExportError",
+    "Format",
+    "Framework",
     "GeneratedText",
-    "GradientBackend",
+    "GenerationError",
     "GradientModel",
     "IncrementalDecoder",
+    "Metric",
     "Model",
+    "NumpyModel",
     "Optimizer",
+    "OptionError",
+    "PluginError",
+    "PluginWarning",
     "Plugins",
     "Report",
+    "Request",
     "Sampler",
     "SavedModel",
+    "SpecError",
+    "StateShape",
+    "StopTraining",
     "TextGenerator",
     "TextforgeError",
+    "TextforgeWarning",
+    "TrainingError",
     "TrainingSettings",
+    "UnknownComponent",
+    "Weight",
     "__version__",
     "apply_samplers",
+    "glorot",
     "hookimpl",
     "learned",
     "load",
+    "normal",
     "option",
+    "orthogonal",
     "train",
+    "zeros",
 ]
 
 
@@ -103,4 +182,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted(__all__)

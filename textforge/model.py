@@ -6,7 +6,7 @@ Shapes: B rows (texts generated or trained on at once), T tokens, V the vocabula
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self, SupportsFloat
 
 import attrs
@@ -21,8 +21,6 @@ State = Any
 """What a model carries from one token to the next: its own affair, passed back to it by the core."""
 StateShape = tuple[int | None, ...]
 """The shape of an array of a state; None stands for the rows, of which there may be any number."""
-ReadBack = Callable[[Array], Array]
-"""From token ids, (B, T), to the logits after each, (B, T, V), by a file that was written and read back."""
 Loss = SupportsFloat
 """A mean negative log-likelihood in nats a token. `float()` may wait for a device, so the core reads seldom."""
 
@@ -66,7 +64,7 @@ class Model(ABC):
         """
         rows, length = ids.shape
         kept = 1 if last_only else length
-        logits = np.empty((rows, kept, self.vocabulary_size), dtype=np.float32)
+        logits = np.zeros((rows, kept, self.vocabulary_size), dtype=np.float32)
         for t in range(length):
             step = self.step(ids[:, t], state)
             if step.dtype != logits.dtype:
@@ -81,6 +79,10 @@ class Model(ABC):
     @abstractmethod
     def save(self) -> SavedModel:
         """Return the model as it stands, its arrays a copy."""
+
+    def __repr__(self) -> str:
+        window = "" if self.window is None else f", window of {self.window}"
+        return f"<{type(self).__name__}: {self.vocabulary_size} tokens{window}>"
 
     def state_arrays(self, state: State) -> Arrays:
         """Return a copy of a state under canonical names, in the shapes that its architecture declares.
@@ -100,13 +102,14 @@ class Model(ABC):
 class CountingModel(Model):
     """A model that learns in one reading of the text, such as n-grams."""
 
+    @property
+    def parameters(self) -> int:
+        """The number of parameters: of the entries of all arrays, unless overridden."""
+        return sum(array.size for array in self.save().arrays.values())
+
     @abstractmethod
     def count(self, tokens: Array) -> Self:
         """Return the model that has learnt these token ids, (n,), memory-mapped and in the smallest type that fits."""
-
-    @abstractmethod
-    def loss(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, State]:
-        """Return the mean loss of the targets, (B, T), or (B,) after the last input, and the state after."""
 
 
 class GradientModel(Model):

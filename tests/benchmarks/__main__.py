@@ -17,6 +17,8 @@ import textforge
 from tests.benchmarks import bare_numpy
 from tests.benchmarks import samplers as sampler_sides
 from tests.benchmarks.measure import ROOT, in_process, in_turn, machine, process_seconds, script
+from textforge.architectures.lstm import LSTM
+from textforge.backends.choose import load_model
 from textforge.encoders.char import CharEncoder
 
 TARGET_LOSS = 1.60
@@ -67,8 +69,8 @@ def make_generator(corpus: Path) -> textforge.TextGenerator:
     """An LSTM of 128 units with fresh weights: for speed, what it has learnt doesn't matter."""
     encoder = CharEncoder().fit([corpus.read_text(encoding="utf-8").lower()])
     plugins = textforge.Plugins()
-    fresh = plugins.backend("torch:hidden_size=128").initial(encoder.vocabulary_size, 0)  # type: ignore[attr-defined]
-    return textforge.TextGenerator(plugins.backend("numpy").load(fresh), encoder, plugins=plugins)
+    fresh = LSTM(hidden_size=128).create(encoder.vocabulary_size, 0)
+    return textforge.TextGenerator(load_model(plugins, plugins.backend("numpy"), fresh), encoder, plugins=plugins)
 
 
 def startup(corpus: Path) -> Iterator[Row]:

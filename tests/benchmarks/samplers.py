@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from textforge.generation.context import RowContext
+from textforge.generation.history import History
 from textforge.plugins.registry import Plugins
 
 SIZE = 50_000
-K, P = 40, 0.9
+K, P, MIN_P, THRESHOLD = 40, 0.9, 0.05, 0.02
 ROUNDS = 40
 
 
@@ -53,6 +56,22 @@ def sorted_top_p(row: Any) -> Any:
     return np.where(row < ordered[sums.searchsorted(P * sums[-1])], -np.inf, row)
 
 
+def bare_min_p(row: Any) -> Any:
+    """Min-p in plain NumPy: a comparison with the best logit."""
+    return np.where(row < row.max() + math.log(MIN_P), -np.inf, row)
+
+
+def bare_xtc(row: Any) -> Any:
+    """XTC in plain NumPy, its chance taken: of the tokens above the threshold only the least likely stays."""
+    likely = np.exp(row - row.max())
+    obvious = np.flatnonzero(likely >= THRESHOLD * likely.sum())
+    cut = row.copy()
+    cut[obvious] = -np.inf
+    least = obvious[row[obvious].argmin()]
+    cut[least] = row[least]
+    return cut
+
+
 def sides() -> Iterator[tuple[str, Callable[[], Any], Callable[[], Any]]]:
     """What is measured: its name, the sampler and the bare way, both found to keep the same.
 
@@ -68,12 +87,15 @@ def sides() -> Iterator[tuple[str, Callable[[], Any], Callable[[], Any]]]:
         yield _pair(f"top-p:{P}", f"Zipf {exponent}, keeps {kept:,}", plugins, rows, bare)
         if exponent == 1.1:
             yield _pair(f"top-k:{K}", f"Zipf {exponent}", plugins, rows, bare_top_k)
+            yield _pair(f"min-p:{MIN_P}", f"Zipf {exponent}", plugins, rows, bare_min_p)
+            yield _pair(f"xtc:1,threshold={THRESHOLD}", f"Zipf {exponent}", plugins, rows, bare_xtc)
 
 
 def _pair(
     spec: str, what: str, plugins: Plugins, rows: Any, bare: Callable[[Any], Any]
 ) -> tuple[str, Callable[[], Any], Callable[[], Any]]:
     sampler: Any = plugins.sampler(spec)
-    if not np.array_equal(sampler(rows, None)[0], bare(rows[0])):
+    context = RowContext(History(np.array([0]), rows=1), seed=1, texts=[0], position=0)
+    if not np.array_equal(sampler(rows, context)[0], bare(rows[0])):
         raise RuntimeError(f"{spec} and its bare side differ on {what}")
-    return f"`{spec}` ({what})", partial(sampler, rows, None), partial(bare, rows[0])
+    return f"`{spec}` ({what})", partial(sampler, rows, context), partial(bare, rows[0])

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 import textforge
-from textforge.training.report import EpochResult
+from textforge.architectures.lstm import LSTM
+from textforge.backends.choose import load_model
+from textforge.training.events import EpochResult
 
 
 class Stopwatch(textforge.Report):
@@ -35,7 +37,7 @@ class Stopwatch(textforge.Report):
 
 def seconds_to(path: str, loss: float) -> dict[str, Any]:
     """Train with default settings: the seconds to a validation loss of at most `loss`, reading the text included."""
-    textforge.Plugins().backend("torch").create(2, 0)  # PyTorch's import is not training
+    textforge.Plugins().backend("torch").require()  # PyTorch's import is not training
     watch = Stopwatch()
     textforge.train(f"files:{path},lowercase=true", backend="torch", seed=1, report=watch)
     reached = [number for number, value in enumerate(watch.losses) if value <= loss]
@@ -68,7 +70,8 @@ def peak_memory(characters: int) -> dict[str, int]:
         _write_text(path, characters)
         textforge.train(
             path,
-            backend="torch:hidden_size=16",
+            architecture="lstm:hidden_size=16",
+            backend="torch",
             seed=1,
             epochs=1,
             batch_size=64,
@@ -101,7 +104,7 @@ def training_rates(
     encoder = CharEncoder().fit([text])
     tokens = encoder.encode(text).astype(np.uint8)[: rows * length * steps + rows]
     sides = {
-        "textforge": _steps_of(f"{framework}:hidden_size={hidden_size}", tokens, encoder, rows, length, steps),
+        "textforge": _steps_of(framework, hidden_size, tokens, encoder, rows, length, steps),
         **_bare(framework, tokens, hidden_size, rows, length, steps),
     }
     for side in sides.values():
@@ -109,7 +112,9 @@ def training_rates(
     return in_turn(sides, rounds)
 
 
-def _steps_of(backend: str, tokens: Any, encoder: Any, rows: int, length: int, steps: int) -> Callable[[], float]:
+def _steps_of(
+    backend: str, hidden_size: int, tokens: Any, encoder: Any, rows: int, length: int, steps: int
+) -> Callable[[], float]:
     """The speed of an epoch by textforge's loop, its first two steps, in which frameworks compile, not counted."""
     from textforge.training import loop
     from textforge.training.data import TrainingData
@@ -117,11 +122,13 @@ def _steps_of(backend: str, tokens: Any, encoder: Any, rows: int, length: int, s
 
     settings = TrainingSettings(seed=0, epochs=1, batch_size=rows, sequence_length=length, validation=0.0)
     data = TrainingData.split(tokens, encoder, 0.0)
-    found = textforge.Plugins().backend(backend)
+    plugins = textforge.Plugins()
+    found, fresh = plugins.backend(backend), LSTM(hidden_size=hidden_size).create(encoder.vocabulary_size, 0)
 
     def rate() -> float:
         watch = Stopwatch()
-        loop.fit(found.create(encoder.vocabulary_size, 0), data, settings, watch)  # type: ignore[arg-type]
+        model = load_model(plugins, found, fresh)
+        loop.fit(model, data, settings, watch)  # type: ignore[arg-type]
         return watch.rates[-1]
 
     return rate

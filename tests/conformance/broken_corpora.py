@@ -81,12 +81,58 @@ class OneReader(GoodCorpus):
             yield TEXTS[PLACE[0] - 1]
 
 
+class OneReading(GoodCorpus):
+    """Can be read once from each object, and doesn't say so."""
+
+    def read(self) -> Iterator[str]:
+        if vars(self).get("_read"):
+            return
+        object.__setattr__(self, "_read", True)
+        yield from super().read()
+
+
+class Silent(GoodCorpus):
+    """Raises what no contract speaks of."""
+
+    def read(self) -> Iterator[str]:
+        raise KeyError("text")
+        yield ""
+
+
+class Announcing(GoodCorpus):
+    """Prints what it reads."""
+
+    def read(self) -> Iterator[str]:
+        for text in super().read():
+            print("reading", text)
+            yield text
+
+
+class Dicing(GoodCorpus):
+    """Draws from Python's global generator."""
+
+    def read(self) -> Iterator[str]:
+        random.random()
+        return super().read()
+
+
+class Taken(GoodCorpus):
+    """Has the name of another one."""
+
+    name = "files"
+
+
 BROKEN = [
     (Bytes(), "text"),
     (Empty(), "text"),
     (CutCharacters(), "whole characters"),
     (HalfCharacters(), "whole characters"),
     (Between(), "documents"),
-    (Shuffling(), "reading twice"),
+    (Shuffling(), "reading twice", "global generators"),
     (OneReader(), "chunking"),
+    (OneReading(), "reading twice", "chunking"),
+    (Silent(), "use"),
+    (Announcing(), "silent"),
+    (Dicing(), "global generators"),
+    (Taken(), "name"),
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
 
 import textforge
+from textforge.errors import BackendError
 from textforge.samplers.base import Logits
 
 
@@ -114,6 +116,71 @@ class OwnDice(GoodSampler):
         return logits + np.random.random()
 
 
+class Seeding(GoodSampler):
+    """Seeds Python's global generator in each step, and draws from it."""
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        random.seed(1)
+        return logits + random.random()
+
+
+class NaivePLess(GoodSampler):
+    """Rules out all tokens less likely than the sum of squared probabilities, which rounding may bring above each."""
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        p /= p.sum(axis=-1, keepdims=True)
+        return np.where(p < (p**2).sum(axis=-1, keepdims=True), -np.inf, logits)
+
+
+class WearingOut(GoodSampler):
+    """Divides by what has come to zero after twenty steps."""
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        with np.errstate(all="ignore"):
+            return (logits - logits.max(axis=-1, keepdims=True)) / np.float64(max(0, 20 - context.step))
+
+
+class Assigning(GoodSampler):
+    """Keeps what it computes on itself."""
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        self.floor = logits.max(axis=-1, keepdims=True)  # type: ignore[attr-defined]
+        return logits - self.floor  # type: ignore[attr-defined]
+
+
+class Frameworkless(GoodSampler):
+    """Needs something that isn't installed."""
+
+    def check(self, encoder: Any) -> None:
+        pass
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        raise BackendError("the sampler good needs a framework: run `pip install it`")
+
+
+class Choosy(GoodSampler):
+    """Takes no encoder of more than ten tokens."""
+
+    def check(self, encoder: Any) -> None:
+        if encoder.vocabulary_size > 10:
+            raise textforge.TextforgeError("there must be ten tokens at most")
+
+
+class Chatty(GoodSampler):
+    """Prints as it works."""
+
+    def __call__(self, logits: Logits, context: Any) -> Logits:
+        print("at step", context.step)
+        return logits.copy()
+
+
+class Borrowed(GoodSampler):
+    """Has the name of another one."""
+
+    name = "top-k"
+
+
 class Warning(GoodSampler):
     """Divides by zero along the way."""
 
@@ -151,7 +218,15 @@ BROKEN = [
     (RowsLeftBehind(), "rows dropped"),
     (RowsCounted(), "rows dropped"),
     (OneRun(), "runs apart"),
-    (OwnDice(), "determinism"),
+    (OwnDice(), "determinism", "global generators"),
+    (Seeding(), "global generators"),
+    (NaivePLess(), "flat rows"),
+    (WearingOut(), "long run"),
+    (Assigning(), "use"),
+    (Frameworkless(), "use"),
+    (Choosy(), "use"),
+    (Chatty(), "silent"),
+    (Borrowed(), "name"),
     (Warning(), "quiet"),
     (Halving(), "spec round trip"),
     (Undescribed(), "described"),

@@ -2,100 +2,215 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import broken_backends, broken_corpora, broken_encoders, broken_samplers
+from conformance import (
+    broken_architectures,
+    broken_backends,
+    broken_corpora,
+    broken_encoders,
+    broken_formats,
+    broken_implementations,
+    broken_models,
+    broken_samplers,
+    good_model,
+)
 
-from textforge.testing import CHECKS, fresh, run_checks
-from textforge.testing.cases import case_of
-from textforge.testing.checks import title_of
+from textforge.testing import CHECKS, fresh, run_case
+from textforge.testing.cases import Case
+from textforge.testing.checks import case_of, title_of
 
-BROKEN = [*broken_samplers.BROKEN, *broken_encoders.BROKEN, *broken_corpora.BROKEN, *broken_backends.BROKEN]
+BROKEN: list[tuple[Any, tuple[str, ...]]] = [
+    (component, checks)
+    for component, *checks in (
+        *broken_samplers.BROKEN,
+        *broken_encoders.BROKEN,
+        *broken_corpora.BROKEN,
+        *broken_architectures.BROKEN,
+        *broken_implementations.BROKEN,
+        *broken_models.BROKEN,
+        *broken_backends.BROKEN,
+        *broken_formats.BROKEN,
+    )
+]
+"""Components, each with the check that it was written for, and those that find its fault as well."""
 GOOD = [
     broken_samplers.GoodSampler(),
     broken_encoders.GoodEncoder(),
     broken_encoders.Lowering(),
     broken_corpora.GoodCorpus(),
-    broken_backends.GoodBackend(),
+    broken_architectures.GoodArchitecture(),
+    good_model.GOOD,
+    broken_backends.GOOD,
+    broken_formats.GoodFormat(),
 ]
-HEAVY = """
-import onnxruntime
-from conformance import broken_backends, broken_corpora, broken_encoders, broken_samplers
+SLOW = """
+import time
+from conformance import broken_backends, broken_samplers
+
+time.sleep(0.6)
 
 class Sampler(broken_samplers.GoodSampler):
-    "Imports a framework."
-class Encoder(broken_encoders.GoodEncoder):
-    "Imports a framework."
-class Corpus(broken_corpora.GoodCorpus):
-    "Imports a framework."
+    "Sleeps."
 class Backend(broken_backends.GoodBackend):
-    "Imports a framework."
+    "Sleeps."
 """
-KINDS = ("Sampler", "Encoder", "Corpus", "Backend")
+KINDS = ("Sampler", "Backend")
 
 
 @pytest.fixture(autouse=True)
-def one_import_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a module imports is asked once for all of its components."""
-    ask = fresh.ask
+def one_start_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a module starts is asked once for all of its components."""
+    start = fresh.start
 
-    @functools.cache
-    def imports(module: str, component: Any) -> Any:
-        return ask("imports", component)
+    def asked(component: Any) -> Any:
+        module = type(component).__module__
+        return start(next((good for good in GOOD if type(good).__module__ == module), component))
 
-    def asked(question: str, component: Any, **details: Any) -> Any:
-        if question != "imports":
-            return ask(question, component, **details)
-        representative = next((good for good in GOOD if type(good).__module__ == type(component).__module__), component)
-        return imports(type(component).__module__, representative)
+    monkeypatch.setattr(fresh, "start", asked)
 
-    monkeypatch.setattr(fresh, "ask", asked)
+
+def to_case(component: Any) -> Case:
+    return component if isinstance(component, Case) else case_of(component)
 
 
 def failures(component: Any) -> dict[str, str]:
-    return {result.name: result.failure for result in run_checks(component) if result.failure}
+    return {result.name: result.failure for result in run_case(to_case(component)) if result.failure}
 
 
 def in_order(component: Any) -> str:
-    return type(component).__name__
+    found = getattr(component, "make", None) or type(getattr(component, "component", component))
+    return str(found.__name__)
 
 
 @pytest.mark.parametrize("component", GOOD, ids=in_order)
 def test_a_good_component_passes_every_check(component: Any) -> None:
-    results = list(run_checks(component))
+    results = list(run_case(to_case(component)))
     assert [result for result in results if result.failure or result.skipped] == []
-    assert len(results) == len(CHECKS[type(case_of(component))])
+    assert len(results) == len(CHECKS[type(to_case(component))])
 
 
-@pytest.mark.parametrize(("component", "check"), BROKEN, ids=[in_order(component) for component, _ in BROKEN])
-def test_a_broken_component_fails_its_check_and_no_other(component: Any, check: str) -> None:
-    assert list(failures(component)) == [check]
+@pytest.mark.parametrize(("component", "checks"), BROKEN, ids=[in_order(component) for component, _ in BROKEN])
+def test_a_broken_component_fails_its_checks_and_no_other(component: Any, checks: tuple[str, ...]) -> None:
+    assert set(failures(component)) == set(checks)
+
+
+def test_nothing_else_is_run_of_a_component_that_does_not_work() -> None:
+    results = list(run_case(to_case(broken_samplers.Assigning())))
+    assert [(result.name, result.fatal) for result in results] == [("use", True)]
+    assert "keep nothing on the component" in str(results[0].failure)
+    (result,) = run_case(to_case(broken_samplers.Frameworkless()))
+    assert "BackendError: the sampler good needs a framework: run `pip install it`" in str(result.failure)
+
+
+def test_a_corpus_that_an_earlier_check_has_emptied() -> None:
+    stream = iter(broken_corpora.TEXTS * 2)
+
+    class Streamed(broken_corpora.GoodCorpus):
+        """Is read by whoever comes first; the others find nothing."""
+
+        def read(self) -> Iterator[str]:
+            return stream
+
+    results = list(run_case(to_case(Streamed())))
+    assert [result.name for result in results if result.failure] == ["reading twice"]
+    skipped = {result.name for result in results if "nothing was left to read" in (result.skipped or "")}
+    assert skipped == {"whole characters", "documents", "chunking"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_module_that_imports_a_framework(
+def test_a_module_that_takes_long_to_import(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules_undone: None
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("", encoding="utf-8")
-    (tmp_path / "fake_heavy.py").write_text(HEAVY, encoding="utf-8")
+    (tmp_path / "fake_slow.py").write_text(SLOW, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
-    component = getattr(importlib.import_module("fake_heavy"), kind)()
-    assert failures(component) == {
-        "light import": "expected the module fake_heavy to import no framework, got an import of onnxruntime: "
+    found = failures(getattr(importlib.import_module("fake_slow"), kind)())
+    assert list(found) == ["light import"]
+    assert found["light import"].startswith("expected the module fake_slow to be imported, and the ")
+    assert "got 0." in found["light import"]
+    assert "(of which fake_slow 0." in found["light import"]
+
+
+def test_a_module_that_imports_the_framework_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules_undone: None
+) -> None:
+    (tmp_path / "fake_framework.py").write_text("", encoding="utf-8")
+    (tmp_path / "fake_heavy.py").write_text(
+        "import fake_framework\n"
+        "from conformance import broken_backends\n"
+        "class Backend(broken_backends.GoodBackend):\n"
+        "    'Imports what it computes with.'\n"
+        "    frameworks = ('fake-framework',)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert failures(importlib.import_module("fake_heavy").Backend()) == {
+        "light import": "expected the module fake_heavy to import no framework, got an import of fake_framework: "
         "import it inside the method that needs it: every command would wait for it"
     }
-    monkeypatch.delitem(sys.modules, "onnxruntime")
+
+
+def test_a_module_that_prints_as_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules_undone: None
+) -> None:
+    (tmp_path / "fake_loud.py").write_text(
+        "print('ready!')\nfrom conformance import broken_samplers\n"
+        "class Sampler(broken_samplers.GoodSampler):\n    'Says that it is there.'\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = failures(importlib.import_module("fake_loud").Sampler())
+    assert list(found) == ["silent"]
+    assert "got 'ready!', when it is imported or made" in found["silent"]
+
+
+FRAMEWORK = """
+import random
+generator = random.Random(0)
+
+def manual_seed(seed):
+    generator.seed(seed)
+
+def get_rng_state():
+    return list(generator.getstate()[1])
+
+def set_rng_state(state):
+    generator.setstate((3, tuple(state), None))
+
+def rand(count):
+    return [generator.random() for _ in range(count)]
+"""
+
+
+def test_a_framework_s_global_generator_is_watched_once_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules_undone: None
+) -> None:
+    (tmp_path / "fake_framework.py").write_text(FRAMEWORK, encoding="utf-8")
+    (tmp_path / "fake_seeder.py").write_text(
+        "from conformance import broken_samplers\n"
+        "class Sampler(broken_samplers.GoodSampler):\n"
+        "    'Seeds a framework.'\n"
+        "    def __call__(self, logits, context):\n"
+        "        import fake_framework\n"
+        "        fake_framework.manual_seed(1)\n"
+        "        return logits.copy()\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    sampler = importlib.import_module("fake_seeder").Sampler()
+    for _ in range(2):  # also where it has been seeded so before
+        found = failures(sampler)
+        assert list(found) == ["global generators"]
+        assert "got a change in that of fake_framework" in found["global generators"]
 
 
 def test_every_check_has_a_broken_component() -> None:
-    broken = {check for _, check in BROKEN} | {"light import"}
+    broken = {checks[0] for _, checks in BROKEN} | {"light import"}
     assert {title_of(check) for checks in CHECKS.values() for check in checks} == broken
 
 
@@ -107,12 +222,16 @@ def test_every_function_that_is_called_a_check_is_one() -> None:
         for module in modules
         for name, value in vars(module).items()
         if name.startswith("check_") and callable(value)
-    } - {importlib.import_module("textforge.architectures.checks").check_names_and_shapes}
+    }
 
 
-@pytest.mark.parametrize(("component", "check"), BROKEN, ids=[in_order(component) for component, _ in BROKEN])
+@pytest.mark.parametrize(
+    ("component", "check"),
+    [(component, checks[0]) for component, checks in BROKEN],
+    ids=[in_order(component) for component, _ in BROKEN],
+)
 def test_a_failure_says_what_was_expected_what_came_and_how_to_mend_it(component: Any, check: str) -> None:
-    case = case_of(component)
+    case = to_case(component).renew()
     (function,) = [found for found in CHECKS[type(case)] if title_of(found) == check]
     with pytest.raises(AssertionError) as caught:
         function(case)

@@ -16,7 +16,7 @@ def test_a_class_made_inside_a_function_can_not_be_asked_about() -> None:
         """Is nowhere to be imported from."""
 
     with pytest.raises(NotApplicable, match="Local is made inside a function, where no other process finds it"):
-        fresh.ask("imports", Local())
+        fresh.start(Local())
     (result,) = [result for result in run_checks(Local()) if result.name == "light import"]
     assert result.skipped
 
@@ -24,7 +24,7 @@ def test_a_class_made_inside_a_function_can_not_be_asked_about() -> None:
 def test_a_script_that_runs_checks_when_it_is_imported_starts_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(fresh.INSIDE, "1")
     with pytest.raises(NotApplicable, match="the fresh interpreter that another check has started"):
-        fresh.ask("imports", GoodSampler())
+        fresh.start(GoodSampler())
 
 
 def test_a_module_that_can_not_be_imported_by_itself(
@@ -36,4 +36,4 @@ def test_a_module_that_can_not_be_imported_by_itself(
     component = importlib.import_module("fake_late").Late()
     path.write_text("raise RuntimeError('too late')\n")
     with pytest.raises(CheckFailure, match="got RuntimeError: too late: let its module be imported by itself"):
-        fresh.ask("imports", component)
+        fresh.start(component)

@@ -11,8 +11,16 @@ import pytest
 from support import corpus_path
 
 from textforge.components.spec import parse_spec
-from textforge.plugins.registry import KINDS, Plugins
-from textforge.testing import BackendTests, CorpusTests, EncoderTests, SamplerTests
+from textforge.plugins.registry import Plugins
+from textforge.testing import (
+    ArchitectureTests,
+    BackendTests,
+    CorpusTests,
+    EncoderTests,
+    FormatTests,
+    ImplementationTests,
+    SamplerTests,
+)
 
 
 def ours(kind: str) -> list[Any]:
@@ -31,7 +39,13 @@ SPECS: Mapping[str, Sequence[str]] = {
         "preset:llama.cpp",
     ),
     "encoder": (),
-    "backend": ("ngram:order=3", "numpy:precision=float64"),
+    "architecture": (
+        "lstm:hidden_size=8,num_layers=2,embedding_size=none",
+        "conv:channels=8,num_layers=3,kernel_size=3,embedding_size=none",
+        "ngram:order=3",
+    ),
+    "backend": ("numpy:precision=float64",),
+    "format": (),
 }
 """More than the defaults, and the components that have none."""
 
@@ -70,8 +84,27 @@ class TestEncoders(EncoderTests):
     components = made("encoder")
 
 
+class TestArchitectures(ArchitectureTests):
+    components = made("architecture")
+
+
 class TestBackends(BackendTests):
     components = made("backend")
+    plugins = Plugins(disabled="all")
+
+
+class TestOnNumPy(ImplementationTests):
+    backend = "numpy"
+    components = made("architecture")
+
+
+class TestOnNumPyInFloat64(ImplementationTests):
+    backend = "numpy:precision=float64"
+    components = SPECS["architecture"]
+
+
+class TestFormats(FormatTests):
+    components = made("format")
 
 
 class TestCorpora(CorpusTests):
@@ -81,12 +114,22 @@ class TestCorpora(CorpusTests):
         return make(tmp_path, monkeypatch) if make else request.param()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+TESTED: Mapping[str, set[type]] = {
+    "sampler": {type(sampler) for sampler in TestSamplers.components},
+    "encoder": {type(encoder) for encoder in TestEncoders.components},
+    "architecture": {type(architecture) for architecture in TestArchitectures.components},
+    "backend": {type(backend) for backend in TestBackends.components},
+    "format": {type(format) for format in TestFormats.components},
+    "corpus": set(ours("corpus")),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(TESTED))
 def test_none_of_ours_is_left_out(kind: str) -> None:
-    tested = {
-        "sampler": {type(sampler) for sampler in TestSamplers.components},
-        "encoder": {type(encoder) for encoder in TestEncoders.components},
-        "backend": {type(backend) for backend in TestBackends.components},
-        "corpus": set(ours("corpus")),
-    }
-    assert set(ours(kind)) == tested[kind], "name the ones that need options in this file, each with a spec"
+    assert set(ours(kind)) == TESTED.get(kind, set()), "name the ones that need options in this file, each with a spec"
+
+
+def test_no_implementation_of_ours_is_left_out() -> None:
+    plugins = Plugins(disabled="all")
+    found = {(each.backend, each.architecture) for each in plugins.implementations() if each.backend == "numpy"}
+    assert found == {("numpy", component.name) for component in TestOnNumPy.components}

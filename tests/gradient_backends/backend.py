@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import ModelMaker
 
-import textforge
 from gradient_backends.framework import Suite, both
 from gradient_backends.textbook import textbook_logits
-from textforge.architectures.conv import ConvBackend
-from textforge.architectures.lstm import LSTMBackend, weight_shapes
+from textforge.architectures.lstm import LSTM
 from textforge.errors import BundleError, OptionError
 from textforge.model import SavedModel
 
@@ -44,17 +43,6 @@ class BackendSuite(Suite):
     def make(self, architecture, vocabulary_size=11, seed=3, **options):
         return self.backend(architecture, **options).create(vocabulary_size, seed)
 
-    @pytest.mark.parametrize(("architecture", "declared"), [("lstm", LSTMBackend), ("conv", ConvBackend)])
-    def test_only_how_to_run_a_model_is_a_run_time_option(self, architecture, declared):
-        backend = self.framework.backends[architecture]
-        options = backend.options()
-        assert [name for name, found in options.items() if found.runtime] == [*self.framework.runtime_options]
-        assert set(backend().architecture_options()) == set(declared.options())
-
-    def test_a_network_that_looks_back_too_far_is_refused(self):
-        with pytest.raises(OptionError, match=rf"^{self.framework.spec('conv')}: num_layers=40, .* look back too far"):
-            self.backend("conv", num_layers=40)
-
     def test_precisions_that_can_not_be_asked_for(self):
         with pytest.raises(OptionError, match="precision must be one of float32, bfloat16, float64, got"):
             self.backend("lstm", precision="float16")
@@ -86,9 +74,8 @@ class BackendSuite(Suite):
     @both
     @pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 2}], ids=["default", "one-hot"])
     def test_the_numpy_backend_agrees(self, architecture, options):
-        numpy_backend = textforge.Plugins().backend("numpy")
         model = self.make(architecture, vocabulary_size=60, **options)
-        other = numpy_backend.load(model.save())
+        other = ModelMaker("numpy", architecture).load(model.save())
         ids = some_ids(2, 1000, vocabulary_size=60)
         logits = model.forward(ids, model.start(2))
         np.testing.assert_allclose(logits, other.forward(ids, other.start(2)), rtol=0, atol=1e-5)
@@ -194,7 +181,7 @@ class BackendSuite(Suite):
         saved = backend.initial(11, seed=5)
         again = backend.load(saved).save()
         assert again.architecture == architecture
-        assert again.options == backend.architecture_options()
+        assert again.options == backend.architecture.option_values()
         assert again.vocabulary_size == 11
         assert list(again.arrays) == list(saved.arrays)
         for name, array in saved.arrays.items():
@@ -204,7 +191,8 @@ class BackendSuite(Suite):
 
     def test_the_weights_names_and_shapes_are_the_core_s(self):
         arrays = self.make("lstm", vocabulary_size=7, hidden_size=5, num_layers=2, embedding_size=3).save().arrays
-        assert {name: array.shape for name, array in arrays.items()} == weight_shapes(7, 5, 2, 3)
+        declared = LSTM(hidden_size=5, num_layers=2, embedding_size=3).weights(7)
+        assert {name: array.shape for name, array in arrays.items()} == {n: w.shape for n, w in declared.items()}
 
     @both
     def test_saved_arrays_are_a_copy(self, architecture):

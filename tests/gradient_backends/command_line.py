@@ -14,10 +14,7 @@ from gradient_backends.framework import Suite, both
 from textforge.cli import main
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 60
-OPTIONS = {
-    "lstm": "hidden_size=16,embedding_size=8,device=cpu",
-    "conv": "channels=12,num_layers=3,embedding_size=8,device=cpu",
-}
+OPTIONS = {"lstm": "hidden_size=16,embedding_size=8", "conv": "channels=12,num_layers=3,embedding_size=8"}
 EDITS: list[tuple[dict[str, object], str]] = [
     ({"num_layers": 4}, "the model lacks the weights conv.3.bias, conv.3.weight"),
     ({"dilation_growth": 0}, "dilation_growth must be >= 1, got 0"),
@@ -34,9 +31,9 @@ def run(*arguments, status=0):
     return result.stdout if status == 0 else result.stderr.splitlines()[-1]
 
 
-def train(book, folder, spec, *more):
-    given = ("--backend", spec, "--seed", 1, "--batch-size", 4, "--sequence-length", 16)
-    run("train", book, "-o", folder, *given, *more)
+def train(book, folder, architecture, backend, *more):
+    given = ("--architecture", architecture, "--backend", backend, "--seed", 1, "--batch-size", 4)
+    run("train", book, "-o", folder, *given, "--sequence-length", 16, *more)
 
 
 def weights(folder):
@@ -54,7 +51,7 @@ class CommandLineSuite(Suite):
         return path
 
     def train(self, book, folder, architecture, *more):
-        train(book, folder, f"{self.framework.spec(architecture)}:{OPTIONS[architecture]}", *more)
+        train(book, folder, f"{architecture}:{OPTIONS[architecture]}", f"{self.framework.name}:device=cpu", *more)
 
     @pytest.mark.parametrize("sequences", [(), WINDOWS], ids=["stream", "windows"])
     @both
@@ -68,7 +65,7 @@ class CommandLineSuite(Suite):
             np.testing.assert_array_equal(weights(parts)[name], array)
         assert any(not np.array_equal(array, weights(parts)[name]) for name, array in first.items())
 
-        spec = self.framework.spec(architecture)
+        spec = self.framework.name
         by_numpy = json.loads(run("evaluate", whole, book, "--json"))
         by_framework = json.loads(run("evaluate", whole, book, "--json", "--backend", f"{spec}:device=cpu"))
         assert by_numpy["loss"] == pytest.approx(by_framework["loss"], abs=1e-5)
@@ -83,7 +80,7 @@ class CommandLineSuite(Suite):
 
     @pytest.mark.parametrize("by", ["numpy", "framework"])
     def test_edited_options_are_refused_in_one_line(self, by, book, tmp_path):
-        runner = "numpy" if by == "numpy" else f"{self.framework.spec('conv')}:device=cpu"
+        runner = "numpy" if by == "numpy" else f"{self.framework.name}:device=cpu"
         folder = tmp_path / "model"
         self.train(book, folder, "conv", "--epochs", 1)
         manifest = (folder / "config.json").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import attrs
 import pytest
+from support import ModelMaker
 
-from textforge.backends.base import GradientBackend
 from textforge.model import Array, Arrays, Optimizer
 
 ARCHITECTURES = ("lstm", "conv")
@@ -37,14 +37,10 @@ class GivenGradients(Protocol):
 
 @attrs.frozen
 class Framework:
-    """A framework's backends, and ways to what lies beneath the interface that all backends share."""
+    """A framework's backend, and ways to what lies beneath the interface that all backends share."""
 
     name: str
     """As in its errors, and in ``--backend``."""
-    backends: Mapping[str, type[GradientBackend]]
-    """By architecture."""
-    runtime_options: tuple[str, ...]
-    """The options that are not part of a model, but of how it is run."""
     array: Callable[[Any], Array]
     """A copy of one value of a state."""
     given_gradients: type[GivenGradients]
@@ -54,10 +50,6 @@ class Framework:
     """From now on, drop nothing, and list the shapes of what would have been dropped from, (T, B, ·)."""
     random_numbers_after: Callable[[Callable[[], None]], bytes]
     """Seed the framework's own random numbers, call that, and say where they stand."""
-
-    def spec(self, architecture: str) -> str:
-        """The backend's name."""
-        return self.backends[architecture].name
 
 
 class Suite:
@@ -69,8 +61,8 @@ class Suite:
     def _described(self, framework: Framework) -> None:
         self.framework = framework
 
-    def backend(self, architecture: str, **options: Any) -> GradientBackend:
-        return self.framework.backends[architecture](device="cpu", **options)
+    def backend(self, architecture: str, **options: Any) -> ModelMaker:
+        return ModelMaker(self.framework.name, architecture, device="cpu", **options)
 
     def arrays(self, state: Mapping[str, Any]) -> Arrays:
         """A copy of a state."""

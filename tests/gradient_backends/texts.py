@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import ModelMaker
 
 import textforge
 from gradient_backends.framework import Suite, both
-from textforge.backends.numpy.backend import NumpyBackend
 from textforge.encoders.char import CharEncoder
 
 LETTERS = "\n abcdefghijklmnopqrstuvwxyz"
@@ -31,7 +31,10 @@ class TextsSuite(Suite):
             textforge.TextGenerator(backend.load(saved), encoder).generate(
                 "what is ", samplers="top-k:12 | temperature:0.9", max_tokens=150, count=6, seed=3
             )
-            for backend in (self.backend(architecture, precision="float64"), NumpyBackend(precision="float64"))
+            for backend in (
+                self.backend(architecture, precision="float64"),
+                ModelMaker("numpy", architecture, precision="float64"),
+            )
         )
         assert texts == numpy_texts
         assert len(set(texts)) == 6

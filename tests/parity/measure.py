@@ -18,11 +18,7 @@ from parity.side import Side
 from textforge.generation.randomness import DrawNumbers
 from textforge.model import Arrays
 
-ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
-    "lstm": {"torch": "torch", "keras": "keras"},
-    "conv": {"torch": "torch-conv", "keras": "keras-conv"},
-}
-"""The backends of each architecture, by framework; NumPy runs them all."""
+ARCHITECTURES = ("lstm", "conv")
 OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "lstm": {
         f"{layers} x {'one-hot' if embedding is None else 'embedding'}": {
@@ -75,7 +71,6 @@ class Parity:
     def __init__(self, architecture: str, folder: Path, texts: dict[str, Any] | None = None) -> None:
         self.architecture = architecture
         self.folder = folder
-        self.backends = ARCHITECTURES[architecture]
         self.texts_job = {**TEXTS, **(texts or {})}
         self.results: dict[str, Arrays] = {}
 
@@ -90,8 +85,7 @@ class Parity:
         return self
 
     def _run(self, framework: str, jobs: list[dict[str, Any]]) -> None:
-        backend = self.backends.get(framework, framework)
-        ready = [{**job, "backend": _spec(backend, job)} for job in jobs]
+        ready = [{**job, "architecture": self.architecture, "backend": _spec(framework, job)} for job in jobs]
         name = f"{framework}-jobs"
         (self.folder / f"{name}.json").write_text(json.dumps(ready), encoding="utf-8")
         done = subprocess.run(

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 import textforge
+from textforge.backends.choose import load_model
 from textforge.encoders.char import CharEncoder
 from textforge.model import Arrays, Model, Optimizer, SavedModel
 from textforge.training.batches import StreamBatches
-from textforge.training.report import Reports
+from textforge.training.reports import Reports
 from textforge.training.settings import DEFAULT_LEARNING_RATES
 
 ROWS, LENGTH = 16, 64
@@ -56,8 +57,11 @@ class Side:
     def encoder(self) -> CharEncoder:
         return CharEncoder().fit([self.text()])
 
-    def backend(self, spec: str, **options: Any) -> Any:
-        return self.plugins.backend(spec).replace(**options)
+    def load(self, backend: str, saved: SavedModel) -> Any:
+        return load_model(self.plugins, self.plugins.backend(backend), saved)
+
+    def architecture(self, job: dict[str, Any]) -> Any:
+        return self.plugins.architecture(job["architecture"]).replace(**job["options"])
 
     def model(self, job: dict[str, Any]) -> Model:
         """A model whose weights lie in the folder, loaded once: what a framework compiles takes longer than its use."""
@@ -65,7 +69,7 @@ class Side:
 
     @functools.lru_cache(maxsize=1)  # noqa: B019 -- there is one side in a process
     def _loaded(self, backend: str, model: str) -> Model:
-        return self.backend(backend).load(self.saved(model))  # type: ignore[no-any-return]
+        return self.load(backend, self.saved(model))  # type: ignore[no-any-return]
 
     def saved(self, name: str) -> SavedModel:
         about = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -80,8 +84,8 @@ class Side:
     def train(self, job: dict[str, Any]) -> Arrays:
         """Make a model and train it for some steps, none of them for fresh weights; gives the losses."""
         encoder = self.encoder()
-        model = self.backend(job["backend"], **job["options"]).create(encoder.vocabulary_size, job["seed"])
-        fresh = model.save()
+        fresh = self.architecture(job).create(encoder.vocabulary_size, job["seed"])
+        model = self.load(job["backend"], fresh)
         name = job["optimizer"]
         model.begin(Optimizer(name=name, epsilon=job.get("epsilon", 1e-8)), job["seed"])
         batches = StreamBatches(encoder.encode(self.text()).astype(np.uint8), ROWS, LENGTH, job["seed"])
@@ -132,9 +136,9 @@ class Side:
             textforge.train(output=output, resume=True, backend=job["backend"], report=watch)
         else:
             stop = Stop(job["stop"]) if "stop" in job else textforge.Report()
-            backend = self.backend(job["backend"], **job["options"])
+            made = {"architecture": self.architecture(job), "backend": job["backend"]}
             with contextlib.suppress(KeyboardInterrupt):
-                textforge.train(corpus, backend=backend, output=output, report=Reports([watch, stop]), **settings)
+                textforge.train(corpus, output=output, report=Reports([watch, stop]), **made, **settings)
         return {"losses": np.array(watch.losses)}
 
 

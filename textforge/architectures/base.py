@@ -17,6 +17,7 @@ import numpy as np
 from textforge.architectures.checks import check_options, check_weights
 from textforge.architectures.first_values import FirstValues
 from textforge.components.component import Component
+from textforge.errors import BundleError, OptionError
 from textforge.model import Array, Arrays, SavedModel, StateShape
 
 
@@ -48,6 +49,9 @@ class Architecture(Component):
     model, the number of its parameters and the shapes of an optimizer's moments follow from them.
     """
 
+    priority: ClassVar[int] = 0
+    """Rank among the architectures that are trained unless one is asked for: of those above 0 that an installed backend
+    trains, the highest."""
     training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """The training settings that suit it better than the general ones, such as ``{"learning_rate": 0.003}``. What the
     user gives wins."""
@@ -92,7 +96,12 @@ class Architecture(Component):
 
         Raises `textforge.errors.BundleError` where an option is missing, unknown or refused.
         """
-        return cls(**check_options(saved, cls.options()))
+        options = check_options(saved, cls.options())
+        try:
+            return cls(**options)
+        except OptionError as error:
+            problem = str(error).removeprefix(cls.title())
+            raise BundleError(f"the model's {problem}; copy it again, or train it again") from None
 
 
 def _draw(weight: Weight, random: np.random.Generator) -> Array:

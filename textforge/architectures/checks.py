@@ -6,7 +6,7 @@ A bundle may have been edited, or come from a stranger, so whatever is wrong rai
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,25 +14,6 @@ import numpy as np
 from textforge.components.options import Option
 from textforge.errors import BundleError
 from textforge.model import Array, Arrays, SavedModel
-
-
-def checked_options(saved: SavedModel, declared: Mapping[str, Option], names: Iterable[str]) -> dict[str, Any]:
-    """These options of a saved model, each as it is declared, where the vocabulary's size is one."""
-    if not isinstance(saved.vocabulary_size, numbers.Integral) or saved.vocabulary_size < 1:
-        raise BundleError(f"the model's vocabulary_size must be a whole number >= 1, got {saved.vocabulary_size!r}")
-    return {name: _check_option(saved, declared[name]) for name in names}
-
-
-def check_layers(saved: SavedModel, num_layers: int) -> None:
-    """Refuse more layers than there can be weights for, before any is named."""
-    if num_layers > len(saved.arrays):
-        raise BundleError(f"the model's num_layers is {num_layers}, but it has weights for fewer")
-
-
-def checked_weights(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
-    """The weights as C-contiguous float32, where there are just these, of these shapes, and finite."""
-    check_names_and_shapes(arrays, shapes)
-    return {name: _check(name, arrays[name]) for name in shapes}
 
 
 def check_options(saved: SavedModel, declared: Mapping[str, Option]) -> dict[str, Any]:

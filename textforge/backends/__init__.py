@@ -1,4 +1,4 @@
-"""Backends: what makes, trains and runs models."""
+"""Backends: what computes models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from textforge.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from textforge.backends.base import Backend
 
+_NUMPY = "textforge.backends.numpy"
+
 
 @hookimpl
 def register_backends(register: Callable[[type[Backend]], None]) -> None:
-    """Register the backends that come with textforge."""
-    from textforge.backends.ngram import NgramBackend
+    """Register the backend that comes with textforge."""
     from textforge.backends.numpy.backend import NumpyBackend
 
-    register(NgramBackend)
     register(NumpyBackend)
+
+
+@hookimpl
+def register_implementations(register: Callable[..., None]) -> None:
+    """Register the NumPy models of textforge's architectures."""
+    register(backend="numpy", architecture="lstm", by=f"{_NUMPY}.lstm:NumpyLSTM")
+    register(backend="numpy", architecture="conv", by=f"{_NUMPY}.conv:NumpyConv")
+    register(backend="numpy", architecture="ngram", by=f"{_NUMPY}.ngram.model:NgramModel", trains=True)

@@ -1,123 +1,268 @@
-"""Which backend trains, and which runs what was trained."""
+"""Defaults among what is installed: which architecture is trained, by which backend, and which backend runs it.
+
+They follow from what architectures and backends declare of themselves (`priority`, `training_priority`,
+`running_priority`, `trains`), never from a name here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.components.component import build
-from textforge.components.spec import parse_spec
-from textforge.errors import BackendError, BundleError, OptionError, TextforgeError, listed
+from textforge.components.spec import Spec, parse_spec
+from textforge.errors import (
+    NAME_PLUGIN,
+    BackendError,
+    BundleError,
+    OptionError,
+    TextforgeError,
+    UnknownComponent,
+    advise,
+    list_names,
+)
 from textforge.model import Model, SavedModel
-from textforge.plugins.registry import Plugins
+from textforge.plugins.blame import blame
+from textforge.plugins.registry import Implementation, Plugins
 
-TRAINERS = ("torch", "keras", "ngram")
-"""What trains unless something else is asked for: the first that is installed."""
-RUNNER = "numpy"
-"""What runs a model unless something else is asked for, where it can."""
+UNFORESEEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""Errors that a saved model may raise where it was edited or damaged."""
 
 
-def choose_trainer(plugins: Plugins, spec: str | Backend | None) -> Backend:
-    """The backend to train with.
+def choose_trained(
+    plugins: Plugins, architecture: str | Architecture | None, backend: str | Backend | None
+) -> tuple[Architecture, Backend]:
+    """Return the architecture to train and the backend to train it with.
 
-    Raises `BackendError` for one that can only run models.
+    Unless given, the architecture is the one of the highest priority that the backend, or any, trains; the backend is
+    the one of the highest training priority that trains the architecture. Raises `BackendError` where nothing does.
+    """
+    chosen = None if architecture is None else find_architecture(plugins, architecture)
+    computing = None if backend is None else find_backend(plugins, backend, chosen)
+    if chosen is None:
+        chosen = _default_architecture(plugins, computing)
+    if computing is None:
+        computing = plugins.backend(_default_trainer(plugins, chosen.name))
+    elif not any(found.backend == computing.name for found in trainers(plugins, chosen.name)):
+        raise _refusal(plugins, computing.name, chosen.name)
+    return chosen, computing
+
+
+def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architecture:
+    """Return the architecture that a spec names; raises `OptionError` for an option of the backends'."""
+    try:
+        architecture: Architecture = plugins.architecture(spec)
+    except OptionError as error:
+        parsed = _parsed(spec)
+        backends = sorted(_classes(plugins, "backend"), key=lambda cls: -cls.training_priority)
+        if parsed is None or not (misplaced := _misplaced(parsed, plugins.find("architecture", parsed.name), backends)):
+            raise
+        name, cls = misplaced
+        spec = f"{cls.name}:{name}={parsed.pairs[name]}"
+        raise OptionError(f"{name} belongs to the backend: ", advise("backend", spec)) from error
+    return architecture
+
+
+def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architecture | None = None) -> Backend:
+    """Return the backend that a spec names; raises `OptionError` for an option of the architecture's."""
+    try:
+        backend: Backend = plugins.backend(spec)
+    except OptionError as error:
+        parsed = _parsed(spec)
+        if parsed is None:
+            raise
+        backend_class = plugins.find("backend", parsed.name)
+        misplaced = _misplaced(parsed, backend_class, _candidates(plugins, parsed.name, architecture))
+        if misplaced is None:
+            raise
+        name, cls = misplaced
+        right = advise("architecture", f"{cls.name}:{name}={parsed.pairs[name]}")
+        raise OptionError(f"{name} belongs to the architecture: ", right) from error
+    except UnknownComponent as error:
+        name = parse_spec(spec).name if isinstance(spec, str) else ""
+        if name in plugins.names("architecture"):
+            raise UnknownComponent(
+                f"{name} is an architecture, not a backend: ", advise("architecture", name)
+            ) from error
+        raise
+    return backend
+
+
+def _parsed(spec: object) -> Spec | None:
+    return parse_spec(spec) if isinstance(spec, str) else None
+
+
+def _misplaced(parsed: Spec, cls: type[Any], others: Iterable[type[Any]]) -> tuple[str, type[Any]] | None:
+    """Return the first option of a spec that its class lacks and one of the others has, and that one."""
+    for name in parsed.pairs:
+        for other in others:
+            if name not in cls.options() and name in other.options():
+                return name, other
+    return None
+
+
+def _candidates(plugins: Plugins, backend: str, architecture: Architecture | None) -> list[type[Architecture]]:
+    """Return the architectures that an option may have been meant for, the likeliest first."""
+    if architecture is not None:
+        return [type(architecture)]
+    implemented = {each.architecture for each in plugins.implementations() if each.backend == backend}
+    classes = _classes(plugins, "architecture")
+    return sorted(classes, key=lambda cls: (cls.name not in implemented, -cls.priority))
+
+
+def _classes(plugins: Plugins, kind: str) -> list[Any]:
+    return [component.cls for component in plugins.components(kind)]
+
+
+def runners(plugins: Plugins, architecture: str) -> list[Implementation]:
+    """Return the implementations of an architecture whose backend is installed, those to be preferred first."""
+    installed = plugins.names("backend")
+    found = [each for each in plugins.implementations() if each.architecture == architecture]
+    ranked = {each.backend: each for each in found if each.backend in installed}
+    return sorted(ranked.values(), key=lambda each: -plugins.find("backend", each.backend).running_priority)
+
+
+def trainers(plugins: Plugins, architecture: str) -> list[Implementation]:
+    """Return those of them that can be trained, by training priority."""
+    able = [each for each in runners(plugins, architecture) if _trains(plugins, each)]
+    return sorted(able, key=lambda each: -plugins.find("backend", each.backend).training_priority)
+
+
+def _trains(plugins: Plugins, implementation: Implementation) -> bool:
+    if implementation.trains is not None:
+        return implementation.trains
+    trains: bool = plugins.find("backend", implementation.backend).trains
+    return trains
+
+
+def _default_architecture(plugins: Plugins, backend: Backend | None) -> Architecture:
+    for cls in sorted(_classes(plugins, "architecture"), key=lambda cls: -cls.priority):
+        able = [each.backend for each in trainers(plugins, cls.name)]
+        if cls.priority > 0 and (able if backend is None else backend.name in able):
+            architecture: Architecture = plugins.architecture(cls.name)
+            return architecture
+    if backend is None:
+        raise BackendError("no installed backend trains any architecture; `textforge plugins` says what is installed")
+    named = [each.architecture for each in plugins.implementations() if each.backend == backend.name]
+    trained = [name for name in named if backend.name in [each.backend for each in trainers(plugins, name)]]
+    if len(trained) == 1:
+        only: Architecture = plugins.architecture(trained[0])
+        return only
+    if trained:
+        raise BackendError(
+            f"the backend {backend.name} trains {list_names(trained)}, none of them by default: name one, ",
+            advise("architecture", sorted(trained)[0]),
+        )
+    raise BackendError(f"the backend {backend.name} runs trained models but trains none of the installed architectures")
+
+
+def _default_trainer(plugins: Plugins, architecture: str) -> str:
+    if able := trainers(plugins, architecture):
+        return able[0].backend
+    notes = plugins.notes()
+    message = f"no installed backend trains the architecture {architecture!r}: install the plugin of one that does"
+    raise BackendError(f"{message} ({'; '.join(notes)})" if notes else message)
+
+
+def _refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
+    """Return the error that says why a backend can't train an architecture, and which ones can."""
+    runs = any(each.backend == backend for each in runners(plugins, architecture))
+    problem = "only runs trained models of" if runs else "has no implementation of"
+    able = [each.backend for each in trainers(plugins, architecture)]
+    message = f"the backend {backend} {problem} the architecture {architecture!r}; "
+    if not able:
+        return BackendError(f"{message}no installed backend trains it")
+    return BackendError(f"{message}train with ", advise("backend", able[0]), *(f" or {name}" for name in able[1:]))
+
+
+def choose_runner(
+    plugins: Plugins, saved: SavedModel, spec: str | Backend | None, plugin: str | None = None
+) -> Backend:
+    """Return the backend to run a trained model with: as asked for, else of the highest running priority.
+
+    `plugin` is what brought the model's architecture. Raises `BackendError` for a backend that doesn't implement the
+    architecture and where none does, and `OptionError` for an option that is the model's own.
     """
     if spec is None:
-        spec = next((name for name in TRAINERS if name in plugins.names("backend")), TRAINERS[0])
-    backend: Backend = plugins.backend(spec)
-    if not backend.trains:
-        trainers = [found.name for found in plugins.components("backend") if found.cls.trains]  # type: ignore[attr-defined]
+        spec = default_runner(plugins, saved.architecture, plugin)
+    parsed = _parsed(spec)
+    if parsed is not None:
+        _refuse_model_options(plugins, saved, parsed)
+    backend = find_backend(plugins, spec)
+    able = [each.backend for each in runners(plugins, saved.architecture)]
+    if backend.name not in able:
         raise BackendError(
-            f"the backend {backend.name} runs trained models but can't train; train with --backend "
-            f"{' or '.join(sorted(trainers))}"
+            f"the backend {backend.name} doesn't implement the architecture {saved.architecture!r}; "
+            f"installed backends that do: {list_names(able)}"
         )
     return backend
 
 
-def choose_runner(
-    plugins: Plugins, saved: SavedModel, spec: str | Backend | None, trained_by: str, plugin: str | None = None
-) -> Backend:
-    """The backend to run a trained model with: as asked for, else NumPy where it can, else what trained it.
-
-    `spec` takes run-time options only, the others are the model's. `trained_by` names the backend that trained it, and
-    `plugin` what brought that one. Raises `BackendError` for a backend of another architecture and where there is none,
-    and `OptionError` for an option that is the model's own.
-    """
-    if isinstance(spec, Backend):
-        return _checked(plugins, saved, type(spec), spec)
-    if spec is None:
-        spec = default_runner(plugins, saved.architecture, trained_by, plugin)
-    parsed = parse_spec(spec)
-    cls: type[Backend] = plugins.find("backend", parsed.name)
-    runtime = [name for name, found in cls.options().items() if found.runtime]
-    for name in [*parsed.pairs, *(list(cls.options())[:1] if parsed.first is not None else [])]:
-        if not cls.known_option(name).runtime:
+def _refuse_model_options(plugins: Plugins, saved: SavedModel, parsed: Spec) -> None:
+    options = plugins.find("backend", parsed.name).options()
+    for name in parsed.pairs:
+        if name in saved.options and name not in options:
             raise OptionError(
-                f"{cls.name}: {name} is part of the trained model and can't be changed; "
-                f"the options for running it are {listed(runtime)}"
+                f"{parsed.name}: {name} is part of the trained model and can't be changed; "
+                f"the options for running it are {list_names(options)}"
             )
-    _refuse_other_architecture(plugins, saved, cls)
-    return build(cls, parsed.first, {**options_of(cls, saved), **parsed.pairs})
 
 
-def load_model(backend: Backend, saved: SavedModel) -> Model:
-    """The model that was saved, run by a backend.
+def default_runner(plugins: Plugins, architecture: str, plugin: str | None = None) -> str:
+    """Return the name of what runs an architecture unless something else is asked for.
 
-    Raises `BundleError` also for what a backend didn't foresee: options that were edited, say.
+    Raises `BackendError` where nothing does.
+    """
+    if able := runners(plugins, architecture):
+        return able[0].backend
+    source = f" of the plugin {plugin!r}" if plugin else ""
+    implemented = sorted({each.backend for each in plugins.implementations() if each.architecture == architecture})
+    message = f"no installed backend runs a model of the architecture {architecture!r}{source}"
+    if implemented:
+        raise BackendError(
+            f"{message}; it has implementations for {list_names(implemented)}: install the plugin of one"
+        )
+    raise BackendError(f"{message}: install the plugin that brings it, or ", NAME_PLUGIN)
+
+
+def architecture_of(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
+    """Return the architecture of a saved model, with the model's options.
+
+    Raises `BundleError` where no plugin brings it, or an option is missing, unknown or refused.
     """
     try:
-        return backend.load(saved)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        cls: type[Architecture] = plugins.find("architecture", saved.architecture)
+    except UnknownComponent as error:
+        source = f" of the plugin {plugin!r}" if plugin else ""
+        raise BundleError(
+            f"the model needs the architecture {saved.architecture!r}{source}: install that plugin, or ",
+            NAME_PLUGIN,
+            f" ({error})",
+        ) from None
+    return cls.of(saved)
+
+
+def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
+    """Return a saved model, checked by its architecture and run by a backend.
+
+    Raises `BundleError` for weights or options that aren't the architecture's, and also for what neither architecture
+    nor backend foresaw: options that were edited, say.
+    """
+    try:
+        architecture = architecture_of(plugins, saved)
+        checked = attrs.evolve(saved, arrays=architecture.check(saved))
+        implementation = plugins.implementation(backend.name, saved.architecture)
+        backend.require()
+        loaded = implementation.load()
+        with blame(implementation, "to load the model", passing=UNFORESEEN):
+            return backend.load(checked, architecture, loaded)
+    except UNFORESEEN as error:
         if isinstance(error, TextforgeError):
             raise
         raise BundleError(
             f"the backend {backend.name} can't load the model ({type(error).__name__}: {error}): copy it again, or "
             f"train it again"
         ) from error
-
-
-def default_runner(
-    plugins: Plugins, architecture: str, trained_by: str | None = None, plugin: str | None = None
-) -> str:
-    """The name of what runs an architecture unless something else is asked for: NumPy, else what trained the model.
-
-    Raises `BackendError` where nothing does.
-    """
-    able = _able(plugins, architecture)
-    for name in (RUNNER, trained_by):
-        if name in able:
-            return name
-    if able:
-        return able[0]
-    message = f"no installed backend runs a model of the architecture {architecture!r}"
-    if trained_by:
-        source = f" of the plugin {plugin!r}" if plugin else ""
-        message += f"; it was made by the backend {trained_by!r}{source}: install that, or name its file with --plugin"
-    raise BackendError(message)
-
-
-def _able(plugins: Plugins, architecture: str) -> list[str]:
-    """The names of the backends that run an architecture."""
-    return [found.name for found in plugins.components("backend") if found.cls.runs(architecture)]  # type: ignore[attr-defined]
-
-
-def options_of(cls: type[Backend], saved: SavedModel) -> dict[str, object]:
-    """The model's options that the class declares, so that the backend knows the model it runs."""
-    return {
-        name: saved.options[name]
-        for name, found in cls.options().items()
-        if not found.runtime and name in saved.options
-    }
-
-
-def _checked(plugins: Plugins, saved: SavedModel, cls: type[Backend], backend: Backend) -> Backend:
-    _refuse_other_architecture(plugins, saved, cls)
-    return backend.replace(**options_of(cls, saved))
-
-
-def _refuse_other_architecture(plugins: Plugins, saved: SavedModel, cls: type[Backend]) -> None:
-    if cls.runs(saved.architecture):
-        return
-    able = _able(plugins, saved.architecture)
-    raise BackendError(
-        f"the backend {cls.name} can't run a model of the architecture {saved.architecture!r}; "
-        f"installed backends that can: {listed(able)}"
-    )

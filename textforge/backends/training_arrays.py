@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 
 from textforge.errors import BackendError, BundleError
-from textforge.model import Array, Arrays
+from textforge.model import Array, Arrays, StateShape
 
 STEP = "optimizer.step"
 STATE = "state/"
@@ -23,9 +23,6 @@ MOMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"adam": ("moment1", "moment2"), "rmsprop": ("moment2",), "sgd": ("momentum",)}
 )
 """The moments of each optimizer: means of gradients and of their squares, or the momentum."""
-
-Shape = tuple[int | None, ...]
-"""A shape; None stands for the rows, of which there may be any number."""
 
 
 def moments_of(optimizer: str, backend: str) -> tuple[str, ...]:
@@ -50,7 +47,7 @@ def check_moments(arrays: Arrays, optimizer: str, weights: Mapping[str, tuple[in
     return int(np.ravel(arrays[STEP])[0])
 
 
-def carried_state(arrays: Arrays, shapes: Mapping[str, Shape]) -> Arrays:
+def carried_state(arrays: Arrays, shapes: Mapping[str, StateShape]) -> Arrays:
     """The carried state, by its names, each array of its shape and all of as many rows."""
     state = {name: _carried(f"{STATE}{name}", arrays, shape) for name, shape in shapes.items()}
     rows = {name: state[name].shape[shape.index(None)] for name, shape in shapes.items()}
@@ -64,7 +61,7 @@ def carried_state(arrays: Arrays, shapes: Mapping[str, Shape]) -> Arrays:
     return state
 
 
-def _carried(name: str, arrays: Arrays, shape: Shape) -> Array:
+def _carried(name: str, arrays: Arrays, shape: StateShape) -> Array:
     found = arrays.get(name)
     if found is None or not _fits(found.shape, shape):
         given = "nothing" if found is None else f"shape {found.shape}"
@@ -73,5 +70,5 @@ def _carried(name: str, arrays: Arrays, shape: Shape) -> Array:
     return found
 
 
-def _fits(found: tuple[int, ...], shape: Shape) -> bool:
+def _fits(found: tuple[int, ...], shape: StateShape) -> bool:
     return len(found) == len(shape) and all(wanted in (None, size) for size, wanted in zip(found, shape, strict=True))

@@ -19,13 +19,13 @@ from textforge.components import values
 
 
 def write_json(value: Any, *, indent: int | None = 2) -> bytes:
-    """JSON that reads back equal, tuples and lists being one.
+    """Return a value as JSON that reads back equal, tuples and lists being one.
 
     Code points outside ASCII stand as themselves; lone surrogates too, since two escaped ones would read back as one
     character. Raises `ValueError` for what JSON can't hold.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, default=_to_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"it can't be written as JSON: {error}") from None
     data = f"{text}\n".encode("utf-8", "surrogatepass")
@@ -34,17 +34,17 @@ def write_json(value: Any, *, indent: int | None = 2) -> bytes:
     return data
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is none of text, number, true, false, none, list and table")
 
 
 def read_json(data: bytes) -> Any:
-    """The value of JSON; raises `ValueError` where it is none."""
+    """Return the value that some JSON stands for; raises `ValueError` where it is no JSON."""
     try:
         text = data.decode("utf-8", "surrogatepass")
-        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+        return json.loads(text, parse_constant=_read_finite, parse_float=_read_finite)
     except RecursionError:
         raise ValueError("its JSON is nested too deep") from None
     except UnicodeDecodeError:
@@ -53,7 +53,7 @@ def read_json(data: bytes) -> Any:
         raise ValueError(f"its JSON ends or breaks at line {error.lineno}") from None
 
 
-def _finite(text: str) -> float:
+def _read_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text[:20]} is no number that JSON may have")
@@ -61,7 +61,7 @@ def _finite(text: str) -> float:
 
 
 def as_tuples(value: Any) -> Any:
-    """The value with tuples for lists, through and through: components are frozen."""
+    """Return the value with tuples for lists, through and through: components are frozen."""
     if isinstance(value, (list, tuple)):
         return tuple(as_tuples(item) for item in value)
     if isinstance(value, dict):
@@ -70,7 +70,7 @@ def as_tuples(value: Any) -> Any:
 
 
 def read_as(kind: Any, value: Any, where: str) -> Any:
-    """A value of JSON as a kind: an attrs class, or what annotates its fields.
+    """Return a value of JSON as a kind: an attrs class, or what annotates its fields.
 
     Unknown fields are passed over. Raises `ValueError`, which begins with `where`, for anything else.
     """
@@ -87,19 +87,19 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
         return _read_tuple(arguments, _expect((list, tuple), value, where), where)
     if origin is dict:
         table = _expect((dict,), value, where)
-        return {key: read_as(arguments[1], item, f"{where}[{values.shown(key)}]") for key, item in table.items()}
+        return {key: read_as(arguments[1], item, f"{where}[{values.quote(key)}]") for key, item in table.items()}
     return _read_plain(kind, value, where)
 
 
 def _expect(kinds: tuple[type, ...], value: Any, where: str) -> Any:
     if not isinstance(value, kinds):
         wanted = "a table" if dict in kinds else "a list"
-        raise ValueError(f"{where or 'it'} must be {wanted}, got {values.shown(value)}")
+        raise ValueError(f"{where or 'it'} must be {wanted}, got {values.quote(value)}")
     return value
 
 
 def _read_tuple(kinds: tuple[Any, ...], items: Sequence[Any], where: str) -> tuple[Any, ...]:
-    """A tuple of one kind, ``tuple[X, ...]``, or of one kind a place, ``tuple[X, Y]``."""
+    """Return items as a tuple of one kind, ``tuple[X, ...]``, or of one kind a place, ``tuple[X, Y]``."""
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(items)
     if len(items) != len(kinds):

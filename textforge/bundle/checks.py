@@ -1,4 +1,4 @@
-"""What a manifest's values must be beside their kinds, so that all else may rely on them.
+"""Checks of a manifest's values beyond their kinds, so that all else may rely on them.
 
 Whatever is wrong raises `ValueError`, its message continuing a sentence that named the file.
 """
@@ -19,31 +19,31 @@ _MOST = (1 << 63) - 1
 
 
 def check_window(window: int | None) -> None:
-    """A model's window is none, or a size that fits in memory."""
+    """Refuse a model's window that is neither none nor a size that fits in memory."""
     if window is not None and not 1 <= window <= MOST_TOKENS_OF_A_WINDOW:
         raise ValueError(
-            f"model.window must be none or between 1 and {MOST_TOKENS_OF_A_WINDOW}, got {values.shown(window)}"
+            f"model.window must be none or between 1 and {MOST_TOKENS_OF_A_WINDOW}, got {values.quote(window)}"
         )
 
 
 def check_position(position: Position) -> None:
-    """The numbers of a position are ones that training can come to."""
+    """Refuse a position with numbers that training can't come to."""
     for name, value in attrs.asdict(position).items():
-        least = 1 if name == "total_steps" else 0
+        least = 1 if name in ("total_steps", "validation_tokens") else 0
         if name in _COUNTED and value is not None and not least <= value <= _MOST:
-            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.shown(value)}")
+            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.quote(value)}")
     if position.evaluated_step > position.step:
         raise ValueError(
-            f"position.evaluated_step must be <= step, {values.shown(position.step)}, "
-            f"got {values.shown(position.evaluated_step)}"
+            f"position.evaluated_step must be <= step, {values.quote(position.step)}, "
+            f"got {values.quote(position.evaluated_step)}"
         )
 
 
-_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "finished"}
+_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "first_loss", "finished"}
 
 
 def check_settings(settings: dict[str, Any], checkpoint: Checkpoint) -> None:
-    """The settings are `TrainingSettings`, and those that the checkpoint was trained with."""
+    """Refuse settings that are no `TrainingSettings`, or not those that the checkpoint was trained with."""
     for name in settings:
         TrainingSettings.known_option(name)
     for name, declared in TrainingSettings.options().items():
@@ -60,5 +60,5 @@ def _check_windows(settings: TrainingSettings, checkpoint: Checkpoint) -> None:
     if checkpoint.model.window != settings.window:
         raise ValueError(
             f"settings.sequences is windows of {settings.window}, but model.window is "
-            f"{values.shown(checkpoint.model.window)}"
+            f"{values.quote(checkpoint.model.window)}"
         )

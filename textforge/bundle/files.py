@@ -1,4 +1,4 @@
-"""How a bundle's files reach the disk: under new names, complete, and behind one replaced manifest.
+"""The files of a bundle on their way to the disk: under new names, complete, and behind one replaced manifest.
 
 Nothing here overwrites or deletes a file that isn't a bundle's own: see `is_ours`.
 """
@@ -26,33 +26,33 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # only Windows lacks it
 
 
 def sha256(data: bytes) -> str:
-    """The digest of some bytes, in hexadecimal."""
+    """Return the SHA-256 digest of some bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def part_name(part: str, data: bytes) -> str:
-    """A file's name made from its content, so that another content never overwrites it."""
+    """Return a name for a part's file made from its content, so that another content never overwrites it."""
     return f"{part}-{sha256(data)[:16]}.{ENDINGS[part]}"
 
 
 def is_part_name(part: str, name: str) -> bool:
-    """Whether a part's file may be called so. No such name leads out of the folder."""
+    """Return whether a part's file may have this name. No such name leads out of the folder."""
     return bool(_NAMES[part].fullmatch(name)) or (part == "history" and name == HISTORY)
 
 
 def is_ours(name: str) -> bool:
-    """Whether only a bundle's writer makes names like this one; ``config.json`` and ``history.jsonl`` are anyone's."""
+    """Return whether only a bundle's writer makes such a name; ``config.json`` and ``history.jsonl`` are anyone's."""
     return any(pattern.fullmatch(name) for pattern in (*_NAMES.values(), _NEW_MANIFEST))
 
 
 def is_leftover(names: Iterable[str]) -> bool:
-    """Whether a folder with these files is what a run leaves that was killed before its first commit."""
+    """Return whether a folder with these files is what a run leaves that was killed before its first commit."""
     found = set(names) - {HISTORY}
     return bool(found) and all(is_ours(name) for name in found)
 
 
 def read_file(path: Path, size: int | None = None, *, may_have_more: bool = False) -> bytes:
-    """The content of a regular file of `size` bytes, or its first ones where it may have more.
+    """Return the content of a regular file of `size` bytes, or its first ones where it may have more.
 
     Raises `OSError`, and `ValueError` for a link, a device or a folder, or another size.
     """
@@ -67,7 +67,7 @@ def read_file(path: Path, size: int | None = None, *, may_have_more: bool = Fals
 
 
 def read_if_there(path: Path) -> bytes | None:
-    """The content of a file, or None where there is none; raises as `read_file` does."""
+    """Return the content of a file, or None where there is none; raises as `read_file` does."""
     try:
         return read_file(path)
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 def probe(folder: Path) -> None:
-    """Raise `OSError` where no file can be made in a folder; leaves none there."""
+    """Raise `OSError` where no file can be made in a folder; leave none there."""
     path = folder / _new_manifest_name()
     _write(path, b"\n")
     path.unlink()
@@ -140,7 +140,7 @@ class NewFiles:
             os.close(descriptor)
 
     def replace_manifest(self, data: bytes) -> None:
-        """The commit: from here on the new files are current."""
+        """Commit: from here on the new files are current."""
         path = self._folder / _new_manifest_name()
         self._written.append(path)
         _write(path, data)

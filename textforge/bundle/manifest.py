@@ -11,20 +11,24 @@ from textforge.bundle.checked_json import read_as, write_json
 from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
 from textforge.components import values
+from textforge.components.spec import parse_spec
+from textforge.errors import SpecError
 from textforge.training.checkpoint import Position
 from textforge.training.data import CorpusRecord
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1, of textforge 0.1.0: the backend's spec had the architecture's options, and there was one backend for each
+architecture on each framework."""
 
 
 @attrs.frozen
 class FileEntry:
-    """A current file."""
+    """The name, size and hash of a current file."""
 
     name: str
     size: int
-    """Bytes that count; only the history may have more."""
+    """Bytes that count; the history's file alone may have more."""
     sha256: str
     lines: int | None = None
     """Lines that count, of the history."""
@@ -32,7 +36,7 @@ class FileEntry:
 
 @attrs.frozen
 class Files:
-    """The current files."""
+    """The current files of a bundle."""
 
     encoder: FileEntry
     model: FileEntry
@@ -40,7 +44,7 @@ class Files:
     history: FileEntry | None = None
 
     def entries(self) -> dict[str, FileEntry]:
-        """Those there are, by part."""
+        """Return the files that there are, by part."""
         found = {field.name: getattr(self, field.name) for field in attrs.fields(Files)}
         return {part: entry for part, entry in found.items() if entry is not None}
 
@@ -69,11 +73,13 @@ class ModelEntry:
     options: dict[str, Any]
     vocabulary_size: int
     window: int | None = None
+    plugin: str | None = None
+    """The distribution or file of the plugin that brought the architecture."""
 
 
 @attrs.frozen
 class Results:
-    """What training came to; None where nothing was measured."""
+    """The results of training; None where nothing was measured."""
 
     epochs: float | None = None
     steps: int | None = None
@@ -81,13 +87,13 @@ class Results:
     """Mean training loss of the last epoch, in nats a token."""
     validation_loss: float | None = None
     best_loss: float | None = None
-    """Of the weights that generate: their validation loss, or training loss where nothing is kept for validation."""
+    """The loss of the weights that generate: in validation, or in training where nothing is kept for validation."""
     best_epoch: float | None = None
     seconds: float | None = None
 
     @classmethod
-    def of(cls, history: Sequence[EpochResult]) -> Results:
-        """The results that a history ends with."""
+    def from_history(cls, history: Sequence[EpochResult]) -> Results:
+        """Return the results that a history ends with."""
         if not history:
             return cls()
         last = history[-1]
@@ -124,26 +130,54 @@ class Manifest:
             check_position(self.position)
 
     def to_bytes(self) -> bytes:
-        """The file's content."""
+        """Return the file's content."""
         fields = attrs.asdict(self, filter=lambda field, value: field.name != "lines" or value is not None)
         return write_json({"format_version": FORMAT_VERSION, **fields})
 
     @classmethod
     def from_json(cls, value: Any) -> Manifest:
-        """The manifest that a file's JSON stands for, every name in it a plain one of a bundle's."""
+        """Return the manifest that a file's JSON stands for; raises `ValueError` for a name that no bundle has."""
         manifest: Manifest = read_as(cls, value, "")
         for part, entry in manifest.files.entries().items():
             if not is_part_name(part, entry.name):
-                raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.shown(entry.name)}")
+                raise ValueError(f"files.{part}.name is no name of a bundle's file: {values.quote(entry.name)}")
         return manifest
 
 
+def upgrade(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest's JSON as this version would have written it.
+
+    >>> model = {"architecture": "conv", "options": {"channels": 8}}
+    >>> old = {"format_version": 1, "model": model, "backend": {"spec": "torch-conv:channels=8,device=cpu"}}
+    >>> upgrade(old)["backend"]
+    {'spec': 'torch:device=cpu'}
+    """
+    model, backend = manifest.get("model"), manifest.get("backend")
+    if manifest["format_version"] != 1 or not isinstance(model, dict) or not isinstance(backend, dict):
+        return manifest
+    architecture, options = model.get("architecture"), model.get("options")
+    if not isinstance(architecture, str) or not isinstance(options, dict) or not isinstance(backend.get("spec"), str):
+        return manifest
+    return {**manifest, "backend": {**backend, "spec": _upgrade_spec(backend["spec"], architecture, options)}}
+
+
+def _upgrade_spec(text: str, architecture: str, options: dict[str, Any]) -> str:
+    """Take the architecture out of the spec of a backend: ``torch-conv:channels=8`` becomes ``torch``."""
+    try:
+        spec = parse_spec(text)
+    except SpecError:
+        return text
+    name = "numpy" if spec.name == architecture else spec.name.removesuffix(f"-{architecture}")
+    pairs = [f"{key}={value}" for key, value in spec.pairs.items() if key not in options]
+    return f"{name}:{','.join(pairs)}" if pairs else name
+
+
 class NewerFormat(ValueError):
-    """The manifest is of a format that this version doesn't know."""
+    """The error that a manifest is of a format this version doesn't know."""
 
 
 def check_version(value: Any) -> dict[str, Any]:
-    """The JSON of a manifest; raises `NewerFormat`, or `ValueError` where it is none."""
+    """Return the JSON of a manifest; raises `NewerFormat`, or `ValueError` where it is none."""
     version = value.get("format_version") if isinstance(value, dict) else None
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ValueError("it has no format_version, so it is not textforge's")

@@ -22,7 +22,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
 from textforge.model import Array, Arrays, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 _DTYPES = {"bool", "float16", "float32", "float64", "complex64"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
@@ -33,7 +33,7 @@ _WEIGHTS = "weights/"
 
 
 def write_encoder(encoder: Encoder) -> bytes:
-    """A fitted encoder; raises `ValueError` where it wouldn't read back equal."""
+    """Return a fitted encoder as bytes; raises `ValueError` where it wouldn't read back equal."""
     data = write_json({"name": encoder.name, "options": encoder.option_values(), "learned": encoder.learned_values()})
     restored = read_encoder(type(encoder), data)
     for name, value in {**encoder.option_values(), **encoder.learned_values()}.items():
@@ -49,7 +49,7 @@ class _EncoderFile:
 
 
 def read_encoder(cls: type[Encoder], data: bytes) -> Encoder:
-    """The encoder that `write_encoder` wrote."""
+    """Return the encoder that `write_encoder` wrote."""
     found = read_as(_EncoderFile, read_json(data), "")
     unknown = sorted(set(found.options) - set(cls.options()))
     if unknown or set(found.learned) != set(cls.learned_fields()):
@@ -63,8 +63,13 @@ def read_encoder(cls: type[Encoder], data: bytes) -> Encoder:
         raise ValueError(f"the encoder {cls.name!r} refuses it: {type(error).__name__}: {error}") from None
 
 
+def read_encoder_options(data: bytes) -> dict[str, Any]:
+    """Return the options of the encoder that `write_encoder` wrote, whose class may not be installed."""
+    return dict(read_as(_EncoderFile, read_json(data), "").options)
+
+
 def read_fitted_encoder(cls: type[Encoder], data: bytes, *, vocabulary_size: int) -> Encoder:
-    """The encoder of a model that has so many token ids."""
+    """Return the encoder that `write_encoder` wrote, for a model with so many token ids."""
     encoder = read_encoder(cls, data)
     try:
         size = encoder.vocabulary_size
@@ -88,7 +93,7 @@ def _annotation(cls: type[Encoder], name: str) -> Any:
 
 
 def _is_readable(kind: Any) -> bool:
-    """Whether `read_as` knows an annotation: a plugin may have chosen any."""
+    """Return whether `read_as` knows an annotation: a plugin may have chosen any."""
     members = [member for member in values.members(kind) if member is not types.NoneType]
     if len(members) != 1:
         return False
@@ -101,12 +106,12 @@ def _is_readable(kind: Any) -> bool:
 
 
 def write_history(history: Sequence[EpochResult]) -> bytes:
-    """A line an epoch."""
+    """Return a history as bytes, a line of JSON an epoch."""
     return b"".join(write_json(result.to_json(), indent=None) for result in history)
 
 
 def read_history(data: bytes, lines: int | None) -> tuple[EpochResult, ...]:
-    """The epochs of so many lines."""
+    """Return the epochs that `write_history` wrote; raises `ValueError` unless there are so many lines."""
     found = data.split(b"\n")[:-1]
     if lines != len(found):
         raise ValueError(f"it has {len(found)} whole lines of {lines}")
@@ -114,10 +119,10 @@ def read_history(data: bytes, lines: int | None) -> tuple[EpochResult, ...]:
 
 
 def write_arrays(arrays: Mapping[str, Array], header: Any = None) -> bytes:
-    """A safetensors file; `header` is a JSON value to stand in it beside the arrays."""
+    """Return arrays as a safetensors file; `header` is a JSON value to stand in it beside them."""
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES or name == "__metadata__":
-            raise ValueError(f"the array {values.shown(name)} of {array.dtype} can't be saved as safetensors")
+            raise ValueError(f"the array {values.quote(name)} of {array.dtype} can't be saved as safetensors")
     # One key only: several stand in any order, and equal contents would get different names.
     metadata = None if header is None else {_HEADER_KEY: write_json(header, indent=None).decode()}
     # safetensors writes wrong data in silence for other orders.
@@ -126,7 +131,7 @@ def write_arrays(arrays: Mapping[str, Array], header: Any = None) -> bytes:
 
 
 def read_arrays(data: bytes) -> Arrays:
-    """The arrays of a safetensors file, free to be written to."""
+    """Return the arrays of a safetensors file, free to be written to."""
     try:
         arrays = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
@@ -135,7 +140,8 @@ def read_arrays(data: bytes) -> Arrays:
 
 
 def read_header(data: bytes) -> Any:
-    """The JSON value in the header of a safetensors file that `read_arrays` has read."""
+    """Return the JSON value in the header of a safetensors file that `read_arrays` has read."""
+    # the file begins with the header's length, 8 bytes, and the header
     header = read_json(data[8 : 8 + int.from_bytes(data[:8], "little")])
     metadata = read_as(dict[str, str] | None, header.get("__metadata__"), "its header") or {}
     if _HEADER_KEY not in metadata:
@@ -147,37 +153,37 @@ def read_header(data: bytes) -> Any:
 class _CheckpointHeader:
     position: Position
     own_weights: bool
-    """Whether the weights differ from the best, and so stand here."""
+    """True where the weights differ from the best, and so stand here."""
 
 
 def write_checkpoint(checkpoint: Checkpoint, best: SavedModel) -> bytes:
-    """What resuming needs beside the best weights and the history."""
+    """Return as bytes what resuming needs beside the best weights and the history."""
     arrays = {_TRAINING + name: array for name, array in checkpoint.arrays.items()}
-    own_weights = not _same_arrays(checkpoint.model.arrays, best.arrays)
+    own_weights = not _are_same(checkpoint.model.arrays, best.arrays)
     if own_weights:
         arrays |= {_WEIGHTS + name: array for name, array in checkpoint.model.arrays.items()}
     return write_arrays(arrays, attrs.asdict(_CheckpointHeader(checkpoint.position, own_weights)))
 
 
-def _same_arrays(first: Arrays, second: Arrays) -> bool:
-    return first.keys() == second.keys() and all(_same(first[name], second[name]) for name in first)
+def _are_same(first: Arrays, second: Arrays) -> bool:
+    return first.keys() == second.keys() and all(_is_same(first[name], second[name]) for name in first)
 
 
-def _same(first: Array, second: Array) -> bool:
-    """Whether arrays are the same bit for bit, so that minus zero is not zero."""
+def _is_same(first: Array, second: Array) -> bool:
+    """Return whether arrays are the same bit for bit, so that minus zero is not zero."""
     alike = first.dtype == second.dtype and first.shape == second.shape
     return first is second or (alike and first.tobytes() == second.tobytes())
 
 
 def read_checkpoint(data: bytes, best: SavedModel, history: tuple[EpochResult, ...]) -> Checkpoint:
-    """The checkpoint that `write_checkpoint` wrote."""
+    """Return the checkpoint that `write_checkpoint` wrote."""
     arrays = read_arrays(data)
     header = read_as(_CheckpointHeader, read_header(data), "")
     check_position(header.position)
-    weights = _under(_WEIGHTS, arrays)
+    weights = _select_prefixed(_WEIGHTS, arrays)
     model = attrs.evolve(best, arrays=weights) if header.own_weights else best
-    return Checkpoint(header.position, model, best, _under(_TRAINING, arrays), history)
+    return Checkpoint(header.position, model, best, _select_prefixed(_TRAINING, arrays), history)
 
 
-def _under(prefix: str, arrays: Arrays) -> Arrays:
+def _select_prefixed(prefix: str, arrays: Arrays) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""A bundle that is there: reading it, and trusting nothing in it."""
+"""The reading of a bundle, which trusts nothing in it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 from textforge.bundle.checked_json import read_json
 from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
-from textforge.bundle.errors import bundle_error, damaged, unreadable
+from textforge.bundle.errors import bundle_error, damage_error, reading_error
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
-from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version
-from textforge.bundle.parts import read_arrays, read_checkpoint, read_fitted_encoder, read_history
+from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
+from textforge.bundle.parts import read_arrays, read_checkpoint, read_encoder_options, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
-from textforge.errors import BundleError, UnknownComponent
+from textforge.errors import NAME_PLUGIN, BundleError, UnknownComponent
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import CorpusRecord
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 R = TypeVar("R")
 
@@ -35,13 +35,13 @@ class Bundle:
     """
 
     def __init__(self, path: Path, data: bytes) -> None:
-        """The bundle in a folder whose manifest has these bytes; raises `ValueError` where they are no manifest."""
+        """Read a bundle's manifest from its bytes; raises `ValueError` where they are no manifest."""
         self.path = path
         self.data = data
         """``config.json`` to the letter."""
         self.manifest: dict[str, Any] = check_version(read_json(data))
         """``config.json`` as it stands; the properties have been checked besides."""
-        self._manifest = Manifest.from_json(self.manifest)
+        self._manifest = Manifest.from_json(upgrade(self.manifest))
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:
@@ -58,13 +58,13 @@ class Bundle:
         except NewerFormat as error:
             raise bundle_error(f"can't read {file}: {error}; upgrade textforge") from None
         except ValueError as error:
-            raise damaged(file, error) from None
+            raise damage_error(file, error) from None
         except OSError as error:
-            raise unreadable(file, error) from None
+            raise reading_error(file, error) from None
 
     @property
     def corpora(self) -> tuple[CorpusRecord, ...]:
-        """What the model was trained on."""
+        """The corpora that the model was trained on."""
         return self._manifest.corpora
 
     @property
@@ -74,7 +74,7 @@ class Bundle:
 
     @property
     def encoder_plugin(self) -> str | None:
-        """What brought the encoder: a distribution, or a file."""
+        """The distribution or file that brought the encoder."""
         return self._manifest.encoder.plugin
 
     @property
@@ -84,13 +84,18 @@ class Bundle:
 
     @property
     def backend_plugin(self) -> str | None:
-        """What brought the backend: a distribution, or a file."""
+        """The distribution or file that brought the backend."""
         return self._manifest.backend.plugin
 
     @property
     def architecture(self) -> str:
-        """What the model is: ``lstm``, ``ngram``, …."""
+        """The architecture's name: ``lstm``, ``ngram``, …."""
         return self._manifest.model.architecture
+
+    @property
+    def architecture_plugin(self) -> str | None:
+        """The distribution or file that brought the architecture."""
+        return self._manifest.model.plugin
 
     @property
     def model_options(self) -> dict[str, Any]:
@@ -99,32 +104,32 @@ class Bundle:
 
     @property
     def vocabulary_size(self) -> int:
-        """Token ids there are."""
+        """The number of token ids."""
         return self._manifest.model.vocabulary_size
 
     @property
     def window(self) -> int | None:
-        """Tokens the model looks back on, where it can't carry a state on."""
+        """The number of tokens that the model looks back on, where it can't carry a state on."""
         return self._manifest.model.window
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How the model was trained: of `textforge.TrainingSettings`, in full."""
+        """The settings that the model was trained with: values of `textforge.TrainingSettings`, in full."""
         return dict(self._manifest.settings)
 
     @property
     def versions(self) -> dict[str, str]:
-        """What had a part in the training, and its versions."""
+        """The versions of all that had a part in the training."""
         return dict(self._manifest.versions)
 
     @property
     def position(self) -> Position | None:
-        """Where training stands, and its plan; None where it can't be resumed."""
+        """The position of the training and its plan; None where it can't be resumed."""
         return self._manifest.position
 
     @property
     def results(self) -> Results:
-        """What training came to."""
+        """The results of training."""
         return self._manifest.results
 
     @property
@@ -133,41 +138,43 @@ class Bundle:
         return self._manifest.files.entries()
 
     def encoder(self, plugins: Plugins) -> Encoder:
-        """The fitted encoder, its class found among the plugins.
+        """Return the fitted encoder, its class found among the plugins.
 
         Raises `BundleError` where no plugin brings it, or its file is missing or damaged.
         """
         name, plugin = self.encoder_name, self.encoder_plugin
         try:
-            cls = plugins.find("encoder", name)
+            cls = plugins.find("encoder", name, plugin)
         except UnknownComponent as error:
-            source = f" of the plugin {values.shown(plugin)}" if plugin else ""
-            advice = "install that plugin, or name its file with --plugin"
-            raise bundle_error(
-                f"{self.path} needs the encoder {values.shown(name)}{source}; {advice} ({error})"
-            ) from None
+            source = f" of the plugin {values.quote(plugin)}" if plugin else ""
+            needs = f"{self.path} needs the encoder {values.quote(name)}{source}; install that plugin, or "
+            raise bundle_error(needs, NAME_PLUGIN, f" ({error})") from None
         read = functools.partial(read_fitted_encoder, cls, vocabulary_size=self.vocabulary_size)
-        return self._part(self._manifest.files.encoder, read)
+        return self._read_part(self._manifest.files.encoder, read)
+
+    def encoder_options(self) -> dict[str, Any]:
+        """Return the encoder's options; raises `BundleError` where its file is missing or damaged."""
+        return self._read_part(self._manifest.files.encoder, read_encoder_options)
 
     def model(self) -> SavedModel:
-        """The weights that generate; raises `BundleError` where their file is missing or damaged."""
-        arrays = self._part(self._manifest.files.model, read_arrays)
+        """Return the weights that generate; raises `BundleError` where their file is missing or damaged."""
+        arrays = self._read_part(self._manifest.files.model, read_arrays)
         return SavedModel(self.architecture, self.model_options, self.vocabulary_size, arrays, self.window)
 
     def history(self) -> tuple[EpochResult, ...]:
-        """The results of all epochs; raises `BundleError` where their file is missing or damaged."""
+        """Return the results of all epochs; raises `BundleError` where their file is missing or damaged."""
         entry = self._manifest.files.history
-        return self._part(entry, functools.partial(read_history, lines=entry.lines)) if entry else ()
+        return self._read_part(entry, functools.partial(read_history, lines=entry.lines)) if entry else ()
 
     def checkpoint(self) -> Checkpoint | None:
-        """What training goes on from, or None; raises `BundleError` where its file is missing or damaged."""
+        """Return the checkpoint that training goes on from, or None; raises `BundleError` as `model` does."""
         entry = self._manifest.files.checkpoint
         if entry is None:
             return None
-        return self._part(entry, functools.partial(read_checkpoint, best=self.model(), history=self.history()))
+        return self._read_part(entry, functools.partial(read_checkpoint, best=self.model(), history=self.history()))
 
     def contents(self, plugins: Plugins, *, resumable: bool = True) -> BundleContents:
-        """All of it, to be saved elsewhere; without what resuming needs unless `resumable`.
+        """Return all of it, to be saved elsewhere; without what resuming needs unless `resumable`.
 
         Raises `BundleError` where a file is missing or damaged, or the settings are none that training goes on with.
         """
@@ -185,16 +192,17 @@ class Bundle:
             history=checkpoint.history if checkpoint else self.history(),
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,
+            architecture_plugin=self.architecture_plugin,
         )
 
     def _check_settings(self, checkpoint: Checkpoint) -> None:
         try:
             check_settings(self.settings, checkpoint)
         except ValueError as error:
-            raise damaged(self.path / MANIFEST, error) from None
+            raise damage_error(self.path / MANIFEST, error) from None
 
-    def _part(self, entry: FileEntry, read: Callable[[bytes], R]) -> R:
-        """What a current file holds, once it is sure to be the one that was saved."""
+    def _read_part(self, entry: FileEntry, read: Callable[[bytes], R]) -> R:
+        """Read a current file, after making sure that it is the one that was saved."""
         file = self.path / entry.name
         try:
             data = read_file(file, entry.size, may_have_more=entry.lines is not None)
@@ -202,13 +210,13 @@ class Bundle:
                 raise ValueError("its content is not what was saved (sha256 differs)")
             return read(data)
         except FileNotFoundError:
-            raise self._missing(file) from None
+            raise self._missing_error(file) from None
         except ValueError as error:
-            raise damaged(file, error) from None
+            raise damage_error(file, error) from None
         except OSError as error:
-            raise unreadable(file, error) from None
+            raise reading_error(file, error) from None
 
-    def _missing(self, file: Path) -> BundleError:
+    def _missing_error(self, file: Path) -> BundleError:
         if _is_saved_anew(self):
             return bundle_error(f"{self.path} was saved anew while it was read; load it again")
         return bundle_error(f"{file} is missing; copy the whole folder again, or train the model again")

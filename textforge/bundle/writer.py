@@ -1,4 +1,4 @@
-"""Saving a bundle, so that at every moment one of its states is whole on disk."""
+"""The saving of a bundle, so that at every moment one of its states is whole on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textforge.bundle.contents import BundleContents
-from textforge.bundle.errors import bundle_error, reason
+from textforge.bundle.errors import bundle_error, state_reason
 from textforge.bundle.files import (
     HISTORY,
     MANIFEST,
@@ -25,10 +25,11 @@ from textforge.bundle.files import (
 from textforge.bundle.manifest import BackendEntry, EncoderEntry, FileEntry, Files, Manifest, ModelEntry, Results
 from textforge.bundle.parts import write_arrays, write_checkpoint, write_encoder, write_history
 from textforge.bundle.reader import Bundle
+from textforge.errors import advise
 
 
 class BundleWriter:
-    """Saves a bundle again and again, each time whole or not at all.
+    """A writer that saves a bundle again and again, each time whole or not at all.
 
     An existing bundle stays as it is until the first `commit`; files that aren't a bundle's are never touched.
 
@@ -39,7 +40,7 @@ class BundleWriter:
     >>> model = SavedModel("ngram", {"order": 1}, encoder.vocabulary_size, {"counts": np.array([5, 2, 1, 1, 2])})
     >>> folder = tempfile.TemporaryDirectory()
     >>> writer = BundleWriter.prepare(folder.name)
-    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="ngram:order=1"))
+    >>> writer.commit(BundleContents(encoder=encoder, model=model, backend="numpy"))
     >>> Bundle.open(folder.name).model().arrays["counts"]
     array([5, 2, 1, 1, 2])
     >>> folder.cleanup()
@@ -62,50 +63,53 @@ class BundleWriter:
         """
         path = Path(path)
         try:
-            current = _existing(path, resume)
+            current = _open_existing(path, resume)
             if current and not (overwrite or resume):
                 raise bundle_error(
-                    f"{path} holds a trained model already; go on training it with --resume, replace it with "
-                    "--overwrite, or choose another folder"
+                    f"{path} holds a trained model already; go on training it with ",
+                    advise("resume", True),
+                    ", replace it with ",
+                    advise("overwrite", True),
+                    ", or choose another folder",
                 )
             made = [folder for folder in (*reversed(path.parents), path) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
             probe(path)
         except (OSError, ValueError) as error:
-            text = reason(error) if isinstance(error, OSError) else str(error)
+            text = state_reason(error) if isinstance(error, OSError) else str(error)
             raise bundle_error(f"can't save a model in {path}: {text}; choose another folder") from None
         return cls(path, current, made)
 
     def close(self) -> None:
-        """Where nothing was saved, remove the folders that were made for it."""
+        """Remove the folders that were made for the bundle, where nothing was saved."""
         with contextlib.suppress(OSError):  # one that isn't empty stays
             for folder in reversed(self._made):
                 folder.rmdir()
 
     def commit(self, contents: BundleContents) -> None:
-        """Save all of it.
+        """Save the contents.
 
         Raises `BundleError` where that fails, with what was saved before still there, and where the contents can't
         be saved or another program saved to the same folder.
         """
         try:
-            parts = _parts(contents)
+            parts = _write_parts(contents)
             history = write_history(contents.history)
         except ValueError as error:
             raise bundle_error(f"can't save the model in {self.path}: {error}") from None
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if not self._continues(history):
+            if not self._can_extend(history):
                 # The lines that the current manifest counts must stay until another one is in force.
                 self._commit(contents, parts, history, part_name("history", history))
             self._commit(contents, parts, history, HISTORY)
         except (OSError, ValueError) as error:
             kept = "what was saved there before is unharmed" if self._files else "nothing was saved"
-            text = reason(error) if isinstance(error, OSError) else str(error)
+            text = state_reason(error) if isinstance(error, OSError) else str(error)
             raise bundle_error(f"can't save the model in {self.path}: {text}; {kept}") from None
 
-    def _continues(self, history: bytes) -> bool:
-        """Whether the history can be written where it belongs without changing a line that counts."""
+    def _can_extend(self, history: bytes) -> bool:
+        """Return whether the history can be written where it belongs without changing a line that counts."""
         entry = self._files.get("history")
         if not history or entry is None or entry.name != HISTORY:
             return True
@@ -126,7 +130,7 @@ class BundleWriter:
                 lines = history.count(b"\n")
                 entries["history"] = FileEntry(history_name, len(history), sha256(history), lines)
             sync_folder(self.path)
-            manifest = _manifest(contents, Files(**entries)).to_bytes()
+            manifest = _make_manifest(contents, Files(**entries)).to_bytes()
             self._check_unchanged()
             self._manifests.add(manifest)
             files.replace_manifest(manifest)
@@ -160,8 +164,8 @@ class BundleWriter:
             delete_if_possible(self.path / name for name in ours - now)
 
 
-def _existing(path: Path, resume: bool) -> Bundle | None:
-    """The bundle in a folder, or None where it is free for a new one."""
+def _open_existing(path: Path, resume: bool) -> Bundle | None:
+    """Return the bundle in a folder, or None where the folder is free for a new one."""
     if path.exists() and not path.is_dir():
         raise ValueError("it is a file")
     names = {found.name for found in path.iterdir()} if path.exists() else set()
@@ -174,7 +178,7 @@ def _existing(path: Path, resume: bool) -> Bundle | None:
     return None
 
 
-def _parts(contents: BundleContents) -> dict[str, bytes]:
+def _write_parts(contents: BundleContents) -> dict[str, bytes]:
     parts = {"encoder": write_encoder(contents.encoder), "model": write_arrays(contents.model.arrays)}
     if contents.checkpoint is not None:
         parts["checkpoint"] = write_checkpoint(contents.checkpoint, contents.model)
@@ -186,16 +190,18 @@ def _put(files: NewFiles, name: str, data: bytes) -> FileEntry:
     return FileEntry(name, len(data), sha256(data))
 
 
-def _manifest(contents: BundleContents, files: Files) -> Manifest:
+def _make_manifest(contents: BundleContents, files: Files) -> Manifest:
     model = contents.model
     return Manifest(
         corpora=contents.corpora,
         encoder=EncoderEntry(contents.encoder.name, contents.encoder_plugin),
-        model=ModelEntry(model.architecture, dict(model.options), model.vocabulary_size, model.window),
+        model=ModelEntry(
+            model.architecture, dict(model.options), model.vocabulary_size, model.window, contents.architecture_plugin
+        ),
         backend=BackendEntry(contents.backend, contents.backend_plugin),
         versions=contents.versions,
         settings=contents.settings,
         position=contents.checkpoint.position if contents.checkpoint else None,
-        results=Results.of(contents.history),
+        results=Results.from_history(contents.history),
         files=files,
     )

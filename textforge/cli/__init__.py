@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from textforge.cli.group import CommandGroup, make_main
+from textforge.cli.group import CommandGroup, current_plugins, make_main
 
-__all__ = ["CommandGroup", "main"]
+__all__ = ["CommandGroup", "current_plugins", "main"]
 
 main = make_main()

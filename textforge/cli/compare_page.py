@@ -1,4 +1,4 @@
-"""The comparison as a page: one HTML file that needs no other, and runs no script."""
+"""The comparison as a page, one HTML file that needs no other and runs no script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textforge import __version__
 from textforge.cli.compare_terminal import bits, percent
-from textforge.cli.visible import shortened, visible, visible_token
+from textforge.cli.visible import make_visible, shorten, show_token
 
 if TYPE_CHECKING:
     from textforge.library.comparing import Choice, ComparedText, ComparedToken, Piece
@@ -21,9 +21,9 @@ SHADES = (0.01, 0.03, 0.1, 0.2, 0.5)
 _BAR = 16
 
 
-def comparison_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
-    """The page, as one text. `facts` says how it came about: the model, the seed."""
-    title = f"{shortened(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
+def make_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
+    """Return the page, as one text. `facts` says how it came about: the model, the seed."""
+    title = f"{shorten(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
     shown_facts = "".join(f"<div><dt>{_safe(name)}</dt><dd>{_safe(value)}</dd></div>" for name, value in facts.items())
     most = max((text.model_entropy or 0 for text in texts), default=0)
     most = max([most, *(text.entropy or 0 for text in texts)])
@@ -74,7 +74,7 @@ def _legend() -> str:
 
 
 def _article(text: ComparedText, prompt: str, most: float) -> str:
-    """One chain: its figures, with bars that compare to the `most` bits there are, and its text."""
+    """Return the HTML of one chain: its figures, with bars in proportion to the `most` bits of all, and its text."""
     pieces = "".join(_piece(piece) for piece in text.pieces)
     tokens = len(text.tokens) - text.ended
     end = "the text ended by itself" if text.ended else "stopped at the limit"
@@ -98,7 +98,7 @@ def _figure(name: str, meaning: str, shown: str, value: float | None, most: floa
 
 
 def _piece(piece: Piece) -> str:
-    """What showed at once, shaded, with what stood beside it in a tip."""
+    """Return the HTML of a piece that shows at once, shaded, with the other choices in a tip."""
     if not piece.tokens:
         return _safe(piece.text)
     classes = f"t m{_shade(piece.before)} c{_shade(piece.after)}" + (" nl" if piece.text.startswith("\n") else "")
@@ -107,7 +107,7 @@ def _piece(piece: Piece) -> str:
 
 
 def _shade(probability: float) -> int:
-    """0 for what is likely, up to 5.
+    """Return the number of a probability's shade: 0 for what is likely, up to 5.
 
     >>> _shade(0.9), _shade(0.15), _shade(1e-9)
     (0, 2, 5)
@@ -116,8 +116,8 @@ def _shade(probability: float) -> int:
 
 
 def _tip(token: ComparedToken) -> str:
-    """A small table: each choice there was, and which was drawn."""
-    longest = max(5, *(len(visible_token(choice.text)) for choice in token.likeliest))
+    """Return a small table: each choice there was, and which was drawn."""
+    longest = max(5, *(len(show_token(choice.text)) for choice in token.likeliest))
     rows = [_row(choice, choice == token.drawn, longest) for choice in token.likeliest]
     head = f"  {'token':{longest}}    model    chain"
     return "\n".join([head, *rows, f"  {'bits':{longest}}  {token.entropy_before:7.2f}  {token.entropy_after:7.2f}"])
@@ -125,9 +125,9 @@ def _tip(token: ComparedToken) -> str:
 
 def _row(choice: Choice, drawn: bool, longest: int) -> str:
     mark, bar = "▸" if drawn else " ", "━" * round(_BAR * choice.before) or "╴"
-    return f"{mark} {visible_token(choice.text):{longest}}  {choice.before:7.2%}  {choice.after:7.2%}  {bar}"
+    return f"{mark} {show_token(choice.text):{longest}}  {choice.before:7.2%}  {choice.after:7.2%}  {bar}"
 
 
 def _safe(value: object) -> str:
-    """Text for HTML, to the letter but for what would act instead of showing."""
-    return escape(visible(str(value)), quote=True)
+    """Return text for HTML, to the letter but for what would act instead of showing."""
+    return escape(make_visible(str(value)), quote=True)

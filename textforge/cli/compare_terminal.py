@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from textforge.cli.visible import visible
+from textforge.terminal import Styled, is_plain, is_terminal, make_visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,22 +22,22 @@ GAP = 3
 
 
 def terminal_width() -> int | None:
-    """The characters of a line, where a person watches standard output."""
-    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+    """Return the characters of a line, where a person watches standard output."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
-def shown(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iterator[str]:
-    """What to write: columns where two of them fit into a line of `width`, which come when all are written.
+def lay_out(texts: Sequence[ComparedText], prompt: str, width: int | None) -> Iterator[str]:
+    """Yield the text to write: columns where two of them fit into a line of `width`, once all texts are made.
 
-    Else, and where nobody watches, one text under another, as they are made, to the letter.
+    Else, and where nobody watches, yield one text under another, as they are made, to the letter.
     """
-    columns = 1 if width is None else _columns(len(texts), width)
+    columns = 1 if width is None else _count_columns(len(texts), width)
     if width is None or columns == 1:
-        yield from _one_under_another(texts, prompt)
+        yield from _stack(texts, prompt)
         return
     _write(texts)
     for start in range(0, len(texts), columns):
-        yield _side_by_side(texts[start : start + columns], prompt, width, columns)
+        yield Styled(_put_side_by_side(texts[start : start + columns], prompt, width, columns))
 
 
 def _write(texts: Sequence[ComparedText]) -> None:
@@ -45,17 +46,19 @@ def _write(texts: Sequence[ComparedText]) -> None:
 
     from textforge.training.console import plain_console
 
-    with plain_console().status("") as status:
+    console = plain_console()
+    with contextlib.nullcontext() if is_plain() else console.status("") as status:
         for place, text in enumerate(texts, 1):
-            status.update(Text(f"{place} of {len(texts)}: {text.chain}"))
+            if status:
+                status.update(Text(make_visible(f"{place} of {len(texts)}: {text.chain}")))
             for _ in text.run():
                 pass
 
 
-def _columns(count: int, width: int) -> int:
-    """How many stand side by side, as many in each row as can be.
+def _count_columns(count: int, width: int) -> int:
+    """Return the number of columns side by side, the rows as equal as can be.
 
-    >>> _columns(4, 80), _columns(4, 110), _columns(4, 200), _columns(4, 66)
+    >>> _count_columns(4, 80), _count_columns(4, 110), _count_columns(4, 200), _count_columns(4, 66)
     (2, 2, 4, 1)
     """
     fitting = max(1, (width + GAP) // (NARROWEST + GAP))
@@ -64,16 +67,16 @@ def _columns(count: int, width: int) -> int:
 
 
 def percent(share: float | None) -> str:
-    """A share as it is shown; a dash for none."""
+    """Return a share as it is shown; a dash for none."""
     return "–" if share is None else f"{share:.1%}"
 
 
 def bits(entropy: float | None) -> str:
-    """An entropy as it is shown; a dash for none."""
+    """Return an entropy as it is shown; a dash for none."""
     return "–" if entropy is None else f"{entropy:.2f} bits"
 
 
-def _one_under_another(texts: Sequence[ComparedText], prompt: str) -> Iterator[str]:
+def _stack(texts: Sequence[ComparedText], prompt: str) -> Iterator[str]:
     for text in texts:
         yield f"--- {text.chain} ---\n{prompt}"
         yield from text.run()
@@ -83,8 +86,8 @@ def _one_under_another(texts: Sequence[ComparedText], prompt: str) -> Iterator[s
         )
 
 
-def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, columns: int) -> str:
-    """One row of columns."""
+def _put_side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, columns: int) -> str:
+    """Return one row of columns."""
     from rich.console import Console
     from rich.table import Table
 
@@ -94,7 +97,7 @@ def _side_by_side(texts: Sequence[ComparedText], prompt: str, width: int, column
     table.add_row(*(_head(text) for text in texts))
     table.add_row(*(_body(text, prompt) for text in texts))
     stream = io.StringIO()
-    console = Console(file=stream, width=width, force_terminal=True, legacy_windows=False, highlight=False)
+    console = Console(file=stream, width=width, force_terminal=not is_plain(), legacy_windows=False, highlight=False)
     console.print(table)
     lines = [line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n")]
     return "\n".join(lines) + "\n\n"
@@ -105,7 +108,7 @@ def _head(text: ComparedText) -> Text:
 
     entropy = f"entropy {bits(text.entropy)}, model’s {bits(text.model_entropy).removesuffix(' bits')}"
     figures = f"{entropy}\nrepetition {percent(text.repetition)}\n"
-    return Text.assemble((text.chain, "bold"), "\n", (figures, "cyan"))
+    return Text.assemble((make_visible(text.chain), "bold"), "\n", (figures, "cyan"))
 
 
 def _body(text: ComparedText, prompt: str) -> Text:
@@ -116,4 +119,4 @@ def _body(text: ComparedText, prompt: str) -> Text:
 
 
 def _clean(text: str) -> str:
-    return visible(text.expandtabs(4))
+    return make_visible(text.expandtabs(4))

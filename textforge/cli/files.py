@@ -54,14 +54,14 @@ class ResultFile:
             self._failure = self._failure or error
 
 
-def _no_dash(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+def _refuse_dash(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     if value is not None and str(value) == "-":
         raise click.BadParameter("name a file: standard output has the text.")
     return value
 
 
 def result_file_option(name: str, help: str) -> Callable[[Any], Any]:
-    """An option that names a file to write."""
+    """Add an option that names a file to write."""
     return click.option(
-        name, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=_no_dash, help=help
+        name, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", callback=_refuse_dash, help=help
     )

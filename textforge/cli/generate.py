@@ -6,58 +6,45 @@ import contextlib
 import itertools
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
+from textforge.cli.escapes import unescape
 from textforge.cli.files import ResultFile, result_file_option
 from textforge.cli.group import Session
 from textforge.cli.output import TextOutput, say
-from textforge.cli.parameters import (
-    backend_option,
-    model_argument,
-    prompt_file_option,
-    prompt_option,
-    seed_option,
-    unescape,
-    unknown_option,
-)
+from textforge.cli.request import RequestParameters, prompt_options, read_request, request_options, say_warnings
+from textforge.cli.slips import SamplingCommand
+from textforge.cli.writing_status import WritingStatus
+from textforge.generation.defaults import DEFAULT_CHAIN, DEFAULT_MAX_TOKENS
 
 if TYPE_CHECKING:
     from textforge.encoders.base import Encoder
-    from textforge.generation.watching import DrawnToken
+    from textforge.generation.request import Request
+    from textforge.generation.watching import DrawnToken, Watcher
     from textforge.library.generator import GeneratedText, TextGenerator
 
 
-@click.command("generate")
-@model_argument
-@prompt_option
-@prompt_file_option
+@click.command("generate", cls=SamplingCommand)
+@prompt_options
 @click.option(
     "--sampler",
     "samplers",
     multiple=True,
     metavar="CHAIN",
-    help="Sampler, or chain of them joined by |; repeated, one chain.  [default: temperature:0.7]",
+    help=f"Sampler, or chain of them joined by |; repeated, one chain.  [default: {DEFAULT_CHAIN}]",
 )
-@click.option(
-    "--max-tokens",
-    type=click.IntRange(min=0),
-    default=400,
-    show_default=True,
-    metavar="N",
-    help="Tokens to write at most.",
-)
+@request_options(max_tokens=DEFAULT_MAX_TOKENS)
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Texts to write, each ended by a newline.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="Text to stop before; repeatable.")
-@click.option("--escapes", is_flag=True, help=r"Read \n, \t, \\ and \uXXXX in --prompt and --stop.")
+@click.option(
+    "--separator", metavar="TEXT", help="Line between the texts of --count; on a terminal, a rule unless given."
+)
 @click.option("--echo", is_flag=True, help="Put the prompt before the text.")
-@seed_option
-@backend_option
-@unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON a text.")
 @click.option(
     "--logprobs",
@@ -73,47 +60,72 @@ def command(
     session: Session,
     /,
     model: Path,
-    prompt: str | None,
-    prompt_file: str | None,
     samplers: tuple[str, ...],
     count: int | None,
-    stop: tuple[str, ...],
-    escapes: bool,
+    separator: str | None,
     echo: bool,
-    seed: int | None,
     backend: str | None,
     as_json: bool,
+    logprobs: bool,
     trace: Path | None,
-    **request: Any,
+    **given: Unpack[RequestParameters],
 ) -> None:
     """Write text with a model.
 
-    The text goes to standard output as it is made, and everything else to standard error.
+    The text goes to standard output as it is made, and everything else to standard error. Ctrl-C ends it; of several
+    texts, those that are finished are written.
     """
-    if echo and as_json:
-        raise click.UsageError("--json has the prompt already: leave out --echo.")
-    if request["logprobs"] and not as_json:
-        raise click.UsageError("--logprobs goes into JSON: give --json too.")
-    prompt = read_prompt(prompt, prompt_file, escapes)
+    _check_usage(count, separator, echo, as_json, logprobs)
+    request = read_request(**given).replace(count=count)
+    if samplers:
+        request = request.replace(samplers=samplers)
+    if separator is not None and given["escapes"]:
+        separator = unescape(separator)
     from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
-    used = drawn_seed() if seed is None else seed
-    request |= {"prompt": prompt, "seed": used, "stop": [unescape(text) if escapes else text for text in stop]}
-    if samplers:
-        request["samplers"] = samplers
-    file = _traced(request, trace, generator.encoder) if trace else contextlib.nullcontext()
-    pieces = _as_json(generator, request, count) if as_json else _as_text(generator, request, count, echo)
+    file, watch = _open_trace(trace, generator.encoder) if trace else (contextlib.nullcontext(), None)
+    status = WritingStatus(request.max_tokens)
+    with say_warnings(given["stop"], given["escapes"]):
+        if as_json:
+            pieces = _as_json(generator, request, logprobs, watch, status)
+        else:
+            pieces = _as_text(generator, request, echo, separator, watch, status)
     with file, TextOutput() as output:
-        if seed is None:
-            say(f"seed {used}")
-        for piece in pieces:
-            output.write(piece)
+        if given["seed"] is None:
+            say(f"seed {request.seed}")
+        _write(pieces, output, status, count or 1)
         output.end_on_terminal()
 
 
-def _traced(request: dict[str, Any], path: Path, encoder: Encoder) -> ResultFile:
-    """The file of the trace; the request then writes a line into it for each token."""
+def _check_usage(count: int | None, separator: str | None, echo: bool, as_json: bool, logprobs: bool) -> None:
+    if echo and as_json:
+        raise click.UsageError("--json has the prompt already: leave out --echo.")
+    if logprobs and not as_json:
+        raise click.UsageError("--logprobs goes into JSON: give --json too.")
+    if separator is not None and as_json:
+        raise click.UsageError("--json has a line a text already: leave out --separator.")
+    if separator is not None and count is None:
+        raise click.UsageError("--separator stands between several texts: give --count too.")
+
+
+def _write(pieces: Iterator[str], output: TextOutput, status: WritingStatus, count: int) -> None:
+    """Write the pieces as they come; where Ctrl-C ends it, say how many texts there are."""
+    try:
+        for piece in pieces:
+            status.clear()
+            output.write(piece)
+    except KeyboardInterrupt:
+        status.clear()
+        if count > 1:
+            say(f"\nstopped: {status.finished} of {count} texts were finished")
+        raise
+    finally:
+        status.clear()
+
+
+def _open_trace(path: Path, encoder: Encoder) -> tuple[ResultFile, Watcher]:
+    """Return the file of the trace, and a watcher that writes a line into it for each token."""
     from textforge.generation.tracing import trace
 
     file = ResultFile("--trace", path)
@@ -121,65 +133,48 @@ def _traced(request: dict[str, Any], path: Path, encoder: Encoder) -> ResultFile
     def write(drawn: DrawnToken) -> None:
         file.write(json.dumps(trace(drawn, encoder), ensure_ascii=False) + "\n")
 
-    request["watch"] = write
-    return file
+    return file, write
 
 
-def _as_text(generator: TextGenerator, request: dict[str, Any], count: int | None, echo: bool) -> Iterator[str]:
-    """What to write; the request is checked at once, and run piece by piece."""
-    before: str = request["prompt"] if echo else ""
-    request.pop("logprobs")
-    if count is None:
-        return itertools.chain([before], generator.stream(**request))
-    return (f"{before}{text.text}\n" for text in generator.complete(**request, count=count))
+def _as_text(
+    generator: TextGenerator,
+    request: Request,
+    echo: bool,
+    separator: str | None,
+    watch: Watcher | None,
+    status: WritingStatus,
+) -> Iterator[str]:
+    """Return the pieces to write; the request is checked at once, and run piece by piece."""
+    before = request.prompt if echo else ""
+    if request.count is None:
+        return itertools.chain([before], generator.stream(request, watch=watch))
+    between = _rule() if separator is None else f"{separator}\n"
+    texts = generator.complete(request, watch=watch, progress=status)
+    return (f"{between if place else ''}{before}{text.text}\n" for place, text in enumerate(texts))
 
 
-def _as_json(generator: TextGenerator, request: dict[str, Any], count: int | None) -> Iterator[str]:
-    """As `_as_text`, a line of JSON a text."""
-    texts = generator.complete(**request, count=1 if count is None else count)
-    return (json.dumps(_entry(number, text), ensure_ascii=False) + "\n" for number, text in enumerate(texts))
+def _rule() -> str:
+    """Return a line to stand between two texts where a person reads them, who couldn't tell them apart."""
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    return "─" * min(shutil.get_terminal_size().columns, 40) + "\n" if watched else ""
 
 
-def _entry(number: int, text: GeneratedText) -> dict[str, Any]:
-    """A text for JSON, which has no minus infinity: null stands for it."""
+def _as_json(
+    generator: TextGenerator, request: Request, logprobs: bool, watch: Watcher | None, status: WritingStatus
+) -> Iterator[str]:
+    """Return the texts as a line of JSON each; the request is checked at once."""
+    texts = generator.complete(request, logprobs=logprobs, watch=watch, progress=status)
+    return (json.dumps(_entry(text), ensure_ascii=False) + "\n" for text in texts)
+
+
+def _entry(text: GeneratedText) -> dict[str, Any]:
+    """Return a text for JSON, which has no minus infinity: null stands for it."""
     import attrs
 
-    entry = {"number": number, **attrs.asdict(text)}
+    entry = {"number": text.number, **attrs.asdict(text)}
     if text.logprobs is None:
         del entry["logprobs"]
     else:
         for noted in entry["logprobs"]:
             noted["before"] = noted["before"] if noted["before"] > -math.inf else None
     return entry
-
-
-def read_prompt(prompt: str | None, prompt_file: str | None, escapes: bool) -> str:
-    """The prompt that was given in one of the two ways, or the empty one."""
-    if prompt is not None and prompt_file is not None:
-        raise click.UsageError("--prompt and --prompt-file were both given; give one of them.")
-    if prompt_file is not None:
-        return _read_file(prompt_file)
-    return unescape(prompt or "") if escapes else prompt or ""
-
-
-def _read_file(name: str) -> str:
-    try:
-        data = _standard_input() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8")
-    except OSError as error:
-        raise click.UsageError(f"--prompt-file {name}: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"--prompt-file {name}: not UTF-8 at byte {error.start}.") from None
-
-
-def _standard_input() -> bytes:
-    if sys.stdin is None:
-        raise click.ClickException("standard input is closed: name a file, or give the prompt by --prompt")
-    return sys.stdin.buffer.read()
-
-
-def drawn_seed() -> int:
-    """A seed for who gave none; to be said."""
-    import secrets
-
-    return secrets.randbits(32)

@@ -14,6 +14,7 @@ from textforge.cli.parameters import model_argument
 
 if TYPE_CHECKING:
     from textforge.bundle import Bundle
+    from textforge.training.data import CorpusRecord
 
 
 @click.command("info")
@@ -32,21 +33,36 @@ def command(model: Path, as_json: bool) -> None:
 
 
 def _rows(bundle: Bundle) -> list[tuple[str, str]]:
-    options = ", ".join(f"{name}={value}" for name, value in bundle.model_options.items())
+    options = ", ".join(f"{name}={_plain(value)}" for name, value in bundle.model_options.items())
     versions = ", ".join(f"{name} {version}" for name, version in bundle.versions.items())
     window = f", window of {bundle.window} tokens" if bundle.window else ""
     rows = [
         ("model", f"{bundle.architecture}, {bundle.vocabulary_size:,} tokens known{window}"),
         ("options", options),
-        ("encoder", bundle.encoder_name),
+        ("encoder", _encoder(bundle)),
         ("trained by", f"{bundle.backend} ({versions})"),
-        *[("corpus", f"{corpus.spec}, {corpus.characters:,} characters") for corpus in bundle.corpora],
+        *[("corpus", _corpus(corpus)) for corpus in bundle.corpora],
         ("training", _training(bundle)),
         ("loss", _loss(bundle)),
         ("settings", ", ".join(f"{name}={_plain(value)}" for name, value in bundle.settings.items())),
         *[("file", f"{entry.name}, {entry.size:,} bytes") for entry in bundle.files.values()],
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _encoder(bundle: Bundle) -> str:
+    from textforge.errors import BundleError
+
+    try:
+        options = bundle.encoder_options()
+    except BundleError as error:  # the rest can be shown all the same
+        return f"{bundle.encoder_name}; {error}"
+    return ", ".join([bundle.encoder_name, *(f"{name}={_plain(value)}" for name, value in options.items())])
+
+
+def _corpus(corpus: CorpusRecord) -> str:
+    several = f" in {corpus.documents:,} documents" if (corpus.documents or 0) > 1 else ""
+    return f"{corpus.spec}, {corpus.characters:,} characters{several}"
 
 
 def _training(bundle: Bundle) -> str:

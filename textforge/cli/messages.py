@@ -1,4 +1,4 @@
-"""What went wrong, as one line."""
+"""Messages of errors, each as one line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import traceback
 
 import click
 
-from textforge.cli.output import unwritten
-
-MEMORY_RAN_OUT = ("can't allocate memory", "out of memory", "OOM when allocating")
-"""How frameworks say so in errors that aren't a MemoryError."""
+from textforge.cli.output import state_unwritten
 
 
 class OneLineError(click.ClickException):
@@ -20,26 +17,26 @@ class OneLineError(click.ClickException):
 
 
 def one_line(error: Exception) -> str:
-    """What to say of an error."""
-    from textforge.errors import TextforgeError
+    """Return the line to say of an error, or of a warning."""
+    from textforge.errors import Message, is_memory_error
 
+    if isinstance(error, Message):
+        return " ".join(error.command_line.split())
     text = " ".join(str(error).split())
-    if isinstance(error, TextforgeError):
-        return text
     if isinstance(error, MemoryError):
         return _memory_ran_out(text)
-    if any(words in text for words in MEMORY_RAN_OUT):
+    if is_memory_error(error):
         return _memory_ran_out("")
     if isinstance(error, OSError) and error.strerror:
-        if _raised_by_echo(error):
-            return unwritten(error)
+        if _is_raised_by_echo(error):
+            return state_unwritten(error)
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     kind = type(error).__name__
     return f"unexpected {kind}: {text}; this is a bug in textforge or a plugin: see it with textforge --debug …"
 
 
-def _raised_by_echo(error: OSError) -> bool:
-    """Whether it was raised by writing a help text or the like, which says nothing of the stream."""
+def _is_raised_by_echo(error: OSError) -> bool:
+    """Return whether the error came of writing a help text or the like, which says nothing of the stream."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     return bool(frames) and frames[-1].f_code is click.echo.__code__
 
@@ -48,10 +45,10 @@ def _memory_ran_out(detail: str) -> str:
     return f"memory ran out{f' ({detail})' if detail else ''}: use a smaller model, batch or text"
 
 
-def sentence(text: str) -> str:
-    """The text, ended as a sentence is.
+def end_sentence(text: str) -> str:
+    """Return the text, ended as a sentence is.
 
-    >>> sentence("there is no 'a'"), sentence("did you mean 'b'?")
+    >>> end_sentence("there is no 'a'"), end_sentence("did you mean 'b'?")
     ("there is no 'a'.", "did you mean 'b'?")
     """
     return text if text.endswith("?") else f"{text}."

@@ -17,13 +17,14 @@ KINDS = ("corpus", "encoder", "architecture", "backend", "sampler", "format", "r
 
 
 @click.command("options")
-@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.argument("kind", metavar="[KIND]", required=False, type=click.Choice(KINDS))
 @click.argument("name", required=False)
 @click.pass_obj
 def command(session: Session, kind: str | None, name: str | None) -> None:
     """Show the options of every component.
 
-    KIND and NAME narrow it down: textforge options sampler top-k.
+    KIND and NAME narrow it down: textforge options sampler top-k. The kinds are corpus, encoder, architecture, backend,
+    sampler, format, report and metric.
     """
     plugins = session.plugins()
     if kind and name:
@@ -48,6 +49,4 @@ def _facts(declared: Option) -> str:
     kind = f"one of {choices}" if choices else values.describe(declared.kind)
     facts = [f"{kind} {declared.bounds}".strip()]
     facts.append("required" if declared.required else f"default: {declared.write(declared.default)}")
-    if declared.runtime:
-        facts.append("run-time")
     return "; ".join(facts)

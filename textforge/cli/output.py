@@ -13,11 +13,13 @@ from typing import NoReturn, TextIO
 
 import click
 
+from textforge.terminal import unwrap
+
 SECONDS_BETWEEN_FLUSHES = 0.02
 
 
 class TextOutput:
-    """Writes text to standard output, flushing often enough to be watched and seldom enough to be fast.
+    """A writer to standard output that flushes often enough to be watched and seldom enough to be fast.
 
     Raises `click.ClickException` where standard output is closed or can't be written, and `BrokenPipeError` where
     nobody reads it any more.
@@ -27,8 +29,8 @@ class TextOutput:
         if sys.stdout is None:
             raise click.ClickException("standard output is closed: leave it open, or send it to a file")
         self._stream = sys.stdout
-        if isinstance(self._stream, io.TextIOWrapper):
-            self._stream.reconfigure(encoding="utf-8", errors="replace")
+        if isinstance(plain := unwrap(self._stream), io.TextIOWrapper):
+            plain.reconfigure(encoding="utf-8", errors="replace")
         self._flushed = 0.0
         self._last = "\n"
         self._failed = False
@@ -64,34 +66,34 @@ class TextOutput:
         self._failed = True
         if isinstance(error, BrokenPipeError):
             raise error
-        raise click.ClickException(unwritten(error)) from error
+        raise click.ClickException(state_unwritten(error)) from error
 
     def end_on_terminal(self) -> None:
-        """Where a person watches, put the shell's next prompt on a line of its own."""
+        """Put the shell's next prompt on a line of its own, where a person watches."""
         self._flush()
         if self._last != "\n" and self._stream.isatty() and sys.stderr.isatty():
             say()
 
 
-def unwritten(error: OSError) -> str:
-    """What to say where standard output takes nothing."""
+def state_unwritten(error: OSError) -> str:
+    """Return the message that standard output takes nothing."""
     return f"standard output could not be written: {error.strerror or error}"
 
 
 def show(text: str) -> None:
-    """A line on standard output."""
+    """Write a line to standard output."""
     with TextOutput() as output:
         output.write(f"{text}\n")
 
 
 def say(text: str = "") -> None:
-    """A line on standard error, where somebody reads it: nothing that is said is worth stopping for."""
+    """Write a line to standard error, where somebody reads it: nothing that is said is worth stopping for."""
     with contextlib.suppress(OSError, ValueError):
         click.echo(text, err=True)
 
 
 def is_broken(stream: TextIO | None) -> bool:
-    """Whether a stream holds text that it can't get rid of."""
+    """Return whether a stream holds text that it can't get rid of."""
     try:
         if stream is not None:
             stream.flush()
@@ -108,10 +110,10 @@ def let_go(stream: TextIO | None) -> None:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def command_line(*words: object) -> str:
-    """A command as a person types it into the shell.
+def quote_command(*words: object) -> str:
+    """Return a command as a person types it into the shell.
 
-    >>> command_line("textforge", "info", "m")
+    >>> quote_command("textforge", "info", "m")
     'textforge info m'
     """
     texts = [str(word) for word in words]

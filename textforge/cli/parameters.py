@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from textforge.cli.messages import sentence
+from textforge.cli.messages import end_sentence
 from textforge.components import values
 from textforge.components.component import Declared, Option
 
@@ -30,11 +30,6 @@ unknown_option = click.option(
     show_default=True,
     help="What becomes of text that the model's vocabulary lacks.",
 )
-prompt_option = click.option("--prompt", metavar="TEXT", help="Text to go on from; none: a new beginning.")
-prompt_file_option = click.option(
-    "--prompt-file", metavar="FILE", help="File with the prompt, to the letter; - for standard input."
-)
-seed_option = click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed; drawn and said unless given.")
 
 
 class DeclaredValue(_ParamType):
@@ -48,7 +43,7 @@ class DeclaredValue(_ParamType):
         try:
             return self.declared.check(values.Bare(value))
         except ValueError as error:
-            self.fail(sentence(str(error)), param, ctx)
+            self.fail(end_sentence(str(error)), param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         if self.declared.choices:
@@ -58,7 +53,7 @@ class DeclaredValue(_ParamType):
 
 
 def declared_options(cls: type[Declared], **metavars: str) -> Callable[[F], F]:
-    """A click option for each that a class declares; one that wasn't given is None."""
+    """Add a click option for each option that a class declares; one that wasn't given is None."""
 
     def decorate(function: F) -> F:
         for declared in reversed(cls.options().values()):
@@ -85,36 +80,8 @@ def _help(declared: Option) -> str:
     return f"{declared.help}  [default: {declared.write(declared.default)}]"
 
 
-def given(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were written on the command line, ``none`` among them."""
+def select_given(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were written on the command line, ``none`` among them."""
     context = click.get_current_context()
     written = click.core.ParameterSource.COMMANDLINE
     return {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}
-
-
-def unescape(text: str) -> str:
-    r"""Read ``\n``, ``\t``, ``\\`` and ``\uXXXX``.
-
-    >>> unescape(r"a\tb\u00e9")
-    'a\tbé'
-    """
-    pieces, at = [], 0
-    while (found := text.find("\\", at)) >= 0:
-        piece, length = _escape(text, found)
-        pieces += [text[at:found], piece]
-        at = found + length
-    return "".join([*pieces, text[at:]])
-
-
-_PLAIN_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
-
-
-def _escape(text: str, at: int) -> tuple[str, int]:
-    letter, digits = text[at + 1 : at + 2], text[at + 2 : at + 6]
-    if letter in _PLAIN_ESCAPES:
-        return _PLAIN_ESCAPES[letter], 2
-    if letter == "u" and len(digits) == 4 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
-        return chr(int(digits, 16)), 6
-    raise click.BadParameter(
-        f"{text[at : at + 2]!r} at character {at + 1} is no escape; known are \\n \\t \\\\ \\uXXXX"
-    )

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import command_line, show
+from textforge.cli.output import quote_command, show
+from textforge.plugins.scaffolding import KINDS, write_plugin
 
-KINDS = ("corpus", "encoder", "backend", "sampler")
 ARGUMENTS = {"corpus": ":README.md"}
-"""What a new component needs to be checked."""
+"""The arguments that a new component needs to be checked."""
+UNCHECKED = ("report", "metric", "command")
+"""The kinds that the conformance kit has no checks for."""
 
 
 @click.command("new")
@@ -25,20 +27,16 @@ def command(session: Session, kind: str, name: str, output: Path | None) -> None
     A distribution with a component that works, its entry point and its tests: change what it does, and publish it.
     """
     from textforge.errors import PluginError
-    from textforge.plugins.scaffolding import write_plugin
 
-    if name in session.plugins().names(kind):
+    if kind != "command" and name in session.plugins().names(kind):
         raise PluginError(f"there is a {kind} {name!r} already: choose another name")
     written = write_plugin(kind, name, output)
     folder = output or Path(f"textforge-{name}")
     for path in written:
         show(str(path))
-    show("\nTo install it, see it, check it and run its tests:\n")
+    show("\nTo install it, see it and try it:\n")
     spec = f"{name}{ARGUMENTS.get(kind, '')}"
-    for words in (
-        ("pip", "install", "-e", folder),
-        ("textforge", "plugins"),
-        ("textforge", "plugins", "check", spec.replace("README.md", str(folder / "README.md"))),
-        ("pytest", folder),
-    ):
-        show(f"    {command_line(*words)}")
+    check = ("textforge", "plugins", "check", spec.replace("README.md", str(folder / "README.md")))
+    install, see, test = ("pip", "install", "-e", folder), ("textforge", "plugins"), ("pytest", folder)
+    for words in (install, see, test) if kind in UNCHECKED else (install, see, check, test):
+        show(f"    {quote_command(*words)}")

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from textforge.cli.group import Session
-from textforge.cli.output import command_line, say
-from textforge.cli.parameters import declared_options, given
+from textforge.cli.output import quote_command, say
+from textforge.cli.parameters import declared_options, select_given
 from textforge.training.settings import TrainingSettings
 
 
@@ -24,8 +24,14 @@ from textforge.training.settings import TrainingSettings
     help="Folder to save the model in.",
 )
 @click.option("--encoder", metavar="SPEC", help="How text becomes tokens.  [default: char]")
-@click.option("--backend", metavar="SPEC", help="What trains: torch, else keras, else ngram, as installed.")
+@click.option(
+    "--architecture", metavar="SPEC", help="What the model is, with its options; lstm unless given, where that trains."
+)
+@click.option("--backend", metavar="SPEC", help="What computes it; unless given, what is installed and trains fastest.")
 @declared_options(TrainingSettings, epochs="N", sample="CHAIN", validation="FRACTION")
+@click.option(
+    "--report", "reports", multiple=True, metavar="SPEC", help="Report of a plugin that watches the run; repeatable."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that MODEL was saved from.")
 @click.option("--overwrite", is_flag=True, help="Replace the model that is in MODEL.")
 @click.pass_obj
@@ -35,7 +41,9 @@ def command(
     corpora: tuple[str, ...],
     output: Path,
     encoder: str | None,
+    architecture: str | None,
     backend: str | None,
+    reports: tuple[str, ...],
     resume: bool,
     overwrite: bool,
     **settings: Any,
@@ -45,22 +53,24 @@ def command(
     CORPUS is a file, a folder, a glob, - for standard input, or the spec of a registered corpus such as python-docs
     or files:book.txt,encoding=latin-1. Ctrl-C stops and keeps what was learnt.
     """
-    _check_usage(corpora, encoder, resume, overwrite)
+    _check_usage(corpora, {"encoder": encoder, "architecture": architecture, "overwrite": overwrite}, resume)
     from textforge.library.facade import train_contents
     from textforge.training.console import ConsoleReport
+    from textforge.training.reports import Reports, make_reports
 
-    report = ConsoleReport()
+    report, plugins = ConsoleReport(), session.plugins()
     try:
         train_contents(
             corpora,
             encoder=encoder,
+            architecture=architecture,
             backend=backend,
             output=output,
             overwrite=overwrite,
             resume=resume,
-            report=report,
-            plugins=session.plugins(),
-            **given(settings),
+            report=Reports([report, *make_reports(reports, plugins)]),
+            plugins=plugins,
+            **select_given(settings),
         )
     except KeyboardInterrupt:
         _say_how_to_go_on(session, output, report.saved)
@@ -68,11 +78,10 @@ def command(
     say(f"saved in {output}; write with: {_command(session, 'generate', output)}")
 
 
-def _check_usage(corpora: tuple[str, ...], encoder: str | None, resume: bool, overwrite: bool) -> None:
-    if resume and (encoder or overwrite):
-        raise click.UsageError(
-            f"--resume goes on with the model as it is: leave out --{'encoder' if encoder else 'overwrite'}."
-        )
+def _check_usage(corpora: tuple[str, ...], for_new_models: dict[str, object], resume: bool) -> None:
+    for name, value in for_new_models.items():
+        if resume and value:
+            raise click.UsageError(f"--resume goes on with the model as it is: leave out --{name}.")
     if not (corpora or resume):
         raise click.UsageError("Missing argument 'CORPUS...': a file, a folder, or a corpus such as python-docs.")
 
@@ -87,4 +96,4 @@ def _say_how_to_go_on(session: Session, output: Path, saved: bool) -> None:
 
 def _command(session: Session, *words: object) -> str:
     plugins = [word for name in session.plugin_names for word in ("--plugin", name)]
-    return command_line("textforge", *words, *plugins)
+    return quote_command("textforge", *words, *plugins)

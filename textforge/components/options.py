@@ -1,4 +1,4 @@
-"""The declaration of one option, or of what is learnt: `option`, `learned`, and what they note."""
+"""The declaration of one option, or of what is learnt: `option`, `learned`, and their records."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from textforge.errors import nearest
 T = TypeVar("T")
 
 KEY = "textforge"
-"""Where a field's metadata has its declaration: an `Option`, or `LEARNED`."""
+"""The key of a field's declaration in its metadata: an `Option`, or `LEARNED`."""
 LEARNED = "learned"
 
 
 @attrs.frozen
 class Option:
-    """What is declared of one option."""
+    """The declaration of one option."""
 
     name: str
     kind: Any
@@ -30,15 +30,15 @@ class Option:
     lt: float | None = None
     le: float | None = None
     choices: tuple[Any, ...] | None = None
-    runtime: bool = False
+    remedy: str = ""
 
     @property
     def required(self) -> bool:
-        """Whether the option has no default."""
+        """True where the option has no default."""
         return self.default is attrs.NOTHING
 
     def check(self, value: Any) -> Any:
-        """The value in the form it is kept in; choices and bounds hold for each item of a list.
+        """Return the value in the form it is kept in; choices and bounds hold for each item of a list.
 
         Raises `ValueError`, its message without the option's name, where it is refused.
         """
@@ -56,9 +56,11 @@ class Option:
         if self.choices is not None and checked not in self.choices:
             choices = self.choice_texts
             hint = nearest(str(checked), choices)
-            raise ValueError(f"must be one of {', '.join(choices)}, got {values.shown(checked)}{hint}")
+            raise ValueError(f"must be one of {', '.join(choices)}, got {values.quote(checked)}{hint}")
         if isinstance(checked, (int, float)) and not self._in_bounds(checked):
-            raise ValueError(f"must be {self.bounds}, got {values.shown(given)}")
+            least = self.gt if self.ge is None else self.ge
+            remedy = f"; {self.remedy}" if self.remedy and least is not None and checked <= least else ""
+            raise ValueError(f"must be {self.bounds}, got {values.quote(given)}{remedy}")
 
     def _in_bounds(self, value: float) -> bool:
         return (
@@ -80,11 +82,11 @@ class Option:
         return " and ".join(f"{sign} {bound}" for sign, bound in signs.items() if bound is not None)
 
     def write(self, value: Any) -> str:
-        """The value as it stands in a spec."""
+        """Return the value as it stands in a spec."""
         return values.write(value, self.kind)
 
-    def completed(self, name: str, kind: Any) -> Option:
-        """The declaration with the name and the kind it has in its class, its default in the form it is kept in.
+    def complete(self, name: str, kind: Any) -> Option:
+        """Return the declaration with the name and kind it has in its class, its default in the form it is kept in.
 
         Raises `TypeError`, its message without the option's name, for a declaration that contradicts itself.
         """
@@ -93,11 +95,11 @@ class Option:
             raise TypeError("needs a help text: option(help=…)")
         if self.bounds and not _has_numbers(kind):
             raise TypeError(f"can't be {self.bounds}: it is {values.describe(kind)}, no number")
-        complete = attrs.evolve(self, name=name, kind=kind)
+        named = attrs.evolve(self, name=name, kind=kind)
         if self.required:
-            return complete
+            return named
         try:
-            return attrs.evolve(complete, default=complete.check(self.default))
+            return attrs.evolve(named, default=named.check(self.default))
         except ValueError as error:
             raise TypeError(f"has a default that is refused: it {error}") from None
 
@@ -116,13 +118,12 @@ def option(
     lt: float | None = None,
     le: float | None = None,
     choices: Sequence[Any] | None = None,
-    runtime: bool = False,
+    remedy: str = "",
 ) -> T:
     """Declare an option of a component.
 
-    `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted.
-    An option of a backend is part of the model it makes, unless it is `runtime`: how to run the
-    model, free to change from one run to the next.
+    `default` makes it optional; `gt`, `ge`, `lt`, `le` and `choices` say which values are accepted. `remedy` says what
+    else to do, in the message that refuses a number which is too small: 0 is how other programs switch off.
     """
     declaration = Option(
         name="",
@@ -134,13 +135,13 @@ def option(
         lt=lt,
         le=le,
         choices=None if choices is None else tuple(choices),
-        runtime=runtime,
+        remedy=remedy,
     )
     return attrs.field(default=default, metadata={KEY: declaration})
 
 
 def learned(*, default: Any = None) -> Any:
-    """Declare what a component learns from data: saved and compared, but no option.
+    """Declare a value that a component learns from data: saved and compared, but no option.
 
     It is given by keyword, and stands in neither the spec nor the repr. Its value, like its default, should be one
     that can't change and that ``==`` compares to true or false: text, a number, a tuple; not a list or an array.

@@ -1,9 +1,11 @@
 """Specs: components and chains as text.
 
     chain = spec { "|" spec }                       spaces around "|" are free
-    spec  = name [ ":" [ first { "," pair } ] ]
+    spec  = name [ "@" distribution ] [ ":" [ first { "," pair } ] ]
     first = pair | value                            a bare first value is the first option's
     pair  = key "=" value                           split at the first "="
+    name  = two characters or more: lower-case letters, digits and "-"
+    distribution = letters, digits, "-", "_" and ".": the plugin that is meant, where several have the name
     key   = letters, digits, "_" and "-"
     value = JSON string | JSON array | JSON object | bare
     bare  = any characters but "," "|" and control characters, not beginning with '"' "[" "{"
@@ -18,53 +20,81 @@ has it, a backslash is written twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import attrs
 
-from textforge.components.component import Component, build
-from textforge.components.values import Bare, is_control, shown
+from textforge.components.component import Component, build, name_distribution
+from textforge.components.slips import rewrite_chain, rewrite_spec
+from textforge.components.values import Bare, is_control, quote
 from textforge.errors import SpecError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]+")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _KEY = re.compile(r" *([A-Za-z_][A-Za-z0-9_-]*) *=")
 
 
 @attrs.frozen
 class Spec:
-    """A component's name, and the values written behind it."""
+    """A component's name, the distribution where one is named, and the values written behind it."""
 
     name: str
     first: Any = None
     pairs: dict[str, Any] = attrs.field(factory=dict)
+    distribution: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """The name, with ``@`` and the distribution where one is named."""
+        return f"{self.name}@{self.distribution}" if self.distribution else self.name
 
     def build(self, cls: type[Component]) -> Component:
-        """The component of that class with these values."""
-        return build(cls, self.first, self.pairs)
+        """Return the component of that class with these values; its own spec names the distribution too."""
+        component = build(cls, self.first, self.pairs)
+        return name_distribution(component, self.distribution) if self.distribution else component
 
 
 def parse_spec(text: str) -> Spec:
-    """One component's spec. Raises `SpecError` where it can't be read, or is a chain."""
-    specs = parse_chain(text)
+    """Return one component's spec; raises `SpecError` where it can't be read, or is a chain."""
+    specs = _parse(text, rewrite_spec)
     if len(specs) != 1:
-        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {shown(text)}")
+        raise SpecError(f"one component is expected here, got a chain of {len(specs)}: {quote(text)}")
     return specs[0]
 
 
 def parse_chain(text: str) -> list[Spec]:
-    """The specs of a chain, in order. Raises `SpecError` where one can't be read."""
-    return _Scanner(text).chain()
+    """Return the specs of a chain, in order; raises `SpecError` where one can't be read."""
+    return _parse(text, rewrite_chain)
+
+
+def _parse(text: str, rewrite: Callable[[str], str | None]) -> list[Spec]:
+    """Return the specs of a chain; an error proposes what was probably meant, where that can be read."""
+    try:
+        return _Scanner(text).chain()
+    except SpecError as error:
+        meant = rewrite(text)
+        if meant is None or not _can_be_read(meant):
+            raise
+        raise SpecError(f"{error}; did you mean {quote(meant)}?") from None
+
+
+def _can_be_read(text: str) -> bool:
+    try:
+        _Scanner(text).chain()
+    except SpecError:
+        return False
+    return True
 
 
 def write_chain(components: Iterable[Component]) -> str:
-    """The chain's text, which reads back equal."""
+    """Return the chain's text, which reads back equal."""
     return " | ".join(component.spec for component in components)
 
 
 class _Scanner:
-    """Reads a chain from left to right."""
+    """A scanner that reads a chain from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -79,19 +109,28 @@ class _Scanner:
 
     def spec(self) -> Spec:
         self.skip_spaces()
-        name = self.name()
+        name, distribution = self.name(), self.distribution()
         if not self.next_is(":"):
             self.skip_spaces()
-            self.expect_end(f"after the name {shown(name)}")
-            return Spec(name)
+            self.expect_end(f"after the name {quote(name)}")
+            return Spec(name, distribution=distribution)
         self.at += 1
         first, pairs = self.values(name)
-        return Spec(name, first, pairs)
+        return Spec(name, first, pairs, distribution)
 
     def name(self) -> str:
         found = NAME.match(self.text, self.at)
         if not found:
             raise self.error("a name (lower-case letters, digits and '-', two or more) is expected")
+        self.at = found.end()
+        return found.group()
+
+    def distribution(self) -> str | None:
+        if not self.next_is("@"):
+            return None
+        found = _DISTRIBUTION.match(self.text, self.at + 1)
+        if not found:
+            raise self.error("a distribution's name is expected after '@'")
         self.at = found.end()
         return found.group()
 
@@ -106,14 +145,14 @@ class _Scanner:
             key, value = self.key(), self.value()
             if key is None and (pairs or first is not None):
                 raise self.error(
-                    f"in {shown(name)}, only the first value may stand without its option's name; "
+                    f"in {quote(name)}, only the first value may stand without its option's name; "
                     "a value with ',' in it stands in quotes",
                     start,
                 )
             if key is None:
                 first = value
             elif key in pairs:
-                raise self.error(f"in {shown(name)}, {shown(key)} is given twice", start)
+                raise self.error(f"in {quote(name)}, {quote(key)} is given twice", start)
             else:
                 pairs[key] = value
             if not self.next_is(","):
@@ -133,14 +172,14 @@ class _Scanner:
         return self.json() if self.text[self.at : self.at + 1] in ('"', "[", "{") else self.bare()
 
     def json(self) -> Any:
-        value, self.at = self.decoded()
+        value, self.at = self.decode()
         self.skip_spaces()
         if self.at < len(self.text) and self.text[self.at] not in ",|":
             raise self.error("',' or '|' is expected after a value")
         return value
 
-    def decoded(self) -> tuple[Any, int]:
-        decoder = JSONDecoder(object_pairs_hook=self.no_duplicates, parse_constant=self.constant)
+    def decode(self) -> tuple[Any, int]:
+        decoder = JSONDecoder(object_pairs_hook=self.refuse_duplicates, parse_constant=self.read_constant)
         try:
             return decoder.raw_decode(self.text, self.at)
         except JSONDecodeError as error:
@@ -156,13 +195,13 @@ class _Scanner:
         opening = self.text[self.at]
         return "" if opening == '"' else f"; a text that begins with {opening!r} stands in quotes"
 
-    def no_duplicates(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def refuse_duplicates(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) != len(pairs):
             raise self.error("a key is given twice")
         return table
 
-    def constant(self, text: str) -> float:
+    def read_constant(self, text: str) -> float:
         if text == "NaN":
             raise self.error("NaN is not a value")
         return float(text)
@@ -191,4 +230,4 @@ class _Scanner:
 
     def error(self, message: str, at: int | None = None) -> SpecError:
         place = (self.at if at is None else at) + 1
-        return SpecError(f"can't read {shown(self.text)} at character {place}: {message}")
+        return SpecError(f"can't read {quote(self.text)} at character {place}: {message}")

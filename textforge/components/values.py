@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import numbers
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -23,14 +24,14 @@ class Bare(str):
 
 
 def members(kind: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or the one kind there is."""
+    """Return the alternatives of a union, or the one kind there is."""
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         return typing.get_args(kind)
     return (kind,)
 
 
 def describe(kind: Any) -> str:
-    """The kind in words, for messages and ``textforge options``.
+    """Return the kind in words, for messages and ``textforge options``.
 
     Raises `TypeError` for an annotation that no option can have.
     """
@@ -58,20 +59,25 @@ def _describe_one(kind: Any) -> str:
 
 
 def item_kind(kind: Any) -> Any:
-    """What each item of a list must be, or None for a kind that is no list."""
+    """Return the kind of each item of a list, or None for a kind that is no list."""
     arguments = typing.get_args(kind)
     is_list = typing.get_origin(kind) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
     return arguments[0] if is_list else None
 
 
 def read(text: Bare, kind: Any) -> Any:
-    """The value a bare text stands for: the first alternative of the kind that can read it."""
+    """Return the value that a bare text stands for: the first alternative of the kind that can read it."""
     for member in _in_order(kind):
         try:
             return _READERS[typing.get_origin(member) or member](str(text), member)
         except ValueError:
             continue
-    raise ValueError(f"must be {describe(kind)}, got {shown(str(text))}")
+    joined = "; write | between the components of a chain" if _HAS_ANOTHER.search(text) else ""
+    raise ValueError(f"must be {describe(kind)}, got {quote(str(text))}{joined}")
+
+
+_HAS_ANOTHER = re.compile(r"[ ;+/][a-z][a-z0-9_-]+[:=]")
+"""The look of another component within a value."""
 
 
 def _refuse(*_: Any) -> Any:
@@ -108,13 +114,13 @@ _READERS: dict[Any, Callable[[str, Any], Any]] = {
 
 
 def _in_order(kind: Any) -> list[Any]:
-    """The alternatives of a kind, the most particular first: 1 is a whole number before it is a number."""
+    """Return the alternatives of a kind, the most particular first: 1 is a whole number before it is a number."""
     ranks = list(_READERS)
     return sorted(members(kind), key=lambda member: ranks.index(typing.get_origin(member) or member))
 
 
 def check(value: Any, kind: Any) -> Any:
-    """The value in the form the kind keeps it in: integers become floats, lists tuples."""
+    """Return the value in the form the kind keeps it in: integers become floats, lists tuples."""
     if isinstance(value, Bare):
         return check(read(value, kind), kind)
     for member in _in_order(kind):
@@ -122,7 +128,7 @@ def check(value: Any, kind: Any) -> Any:
             return _CHECKERS[typing.get_origin(member) or member](value, member)
         except ValueError:
             continue
-    raise ValueError(f"must be {describe(kind)}, got {shown(value)}")
+    raise ValueError(f"must be {describe(kind)}, got {quote(value)}")
 
 
 def _check_float(value: Any, kind: Any) -> float:
@@ -168,17 +174,17 @@ _CHECKERS: dict[Any, Callable[[Any, Any], Any]] = {
 }
 
 
-def shown(value: Any) -> str:
-    r"""The value as a user wrote it, on one line and not too long, for messages.
+def quote(value: Any) -> str:
+    r"""Return the value as a user wrote it, on one line and not too long, for messages.
 
-    >>> shown("two\nlines"), shown(True), shown(Bare("40"))
+    >>> quote("two\nlines"), quote(True), quote(Bare("40"))
     ("'two\\nlines'", 'true', '40')
     """
     try:
         text = _as_written(value)
     except Exception:  # a stranger's `__repr__` may fail, and numbers of many digits have none
         text = f"a value of type {type(value).__name__}"
-    text = printable(text)
+    text = escape_unprintable(text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -192,10 +198,10 @@ def _as_written(value: Any) -> str:
     return " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
 
 
-def printable(text: str) -> str:
-    r"""The text with what not every terminal can show escaped, on one line.
+def escape_unprintable(text: str) -> str:
+    r"""Return the text on one line, with escapes for characters that not every terminal can show.
 
-    >>> printable("two\nlines")
+    >>> escape_unprintable("two\nlines")
     'two\\nlines'
     """
     return "".join(
@@ -205,7 +211,7 @@ def printable(text: str) -> str:
 
 
 def write(value: Any, kind: Any) -> str:
-    """The shortest text that reads back as the value: bare where that is safe, else JSON.
+    """Return the shortest text that reads back as the value: bare where that is safe, else JSON.
 
     It is printable, but for a high surrogate before a low one: with both escaped, JSON would read one character.
     """
@@ -221,18 +227,18 @@ def write(value: Any, kind: Any) -> str:
 
 
 def _json_character(character: str, following: str) -> str:
-    """A character of some JSON, escaped unless it is printable or would join with the one that follows."""
+    """Return a character of some JSON, escaped unless it is printable or would join with the one that follows."""
     joins = "\ud800" <= character <= "\udbff" and "\udc00" <= following <= "\udfff"
     return character if joins or character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _bare_is_safe(text: str) -> bool:
-    """Whether a text without quotes ends where it should, wherever in a spec it stands."""
+    """Return whether a text without quotes ends where it should, wherever in a spec it stands."""
     if not text or text != text.strip() or text[0] in '"[{' or set(text) & {",", "|", "="}:
         return False
     return text.isprintable()
 
 
 def is_control(character: str) -> bool:
-    """Whether a character is one of Unicode's control characters (C0, DEL, C1)."""
+    """Return whether a character is one of Unicode's control characters (C0, DEL, C1)."""
     return character < " " or "\x7f" <= character <= "\x9f"

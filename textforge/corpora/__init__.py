@@ -17,7 +17,9 @@ def register_corpora(register: Callable[[type[Corpus]], None]) -> None:
     from textforge.corpora.files import FilesCorpus
     from textforge.corpora.nietzsche import NietzscheCorpus
     from textforge.corpora.python_docs import PythonDocsCorpus
+    from textforge.corpora.text import TextCorpus
 
     register(FilesCorpus)
     register(NietzscheCorpus)
     register(PythonDocsCorpus)
+    register(TextCorpus)

@@ -64,7 +64,7 @@ class FilesCorpus(Corpus):
 
     def __attrs_post_init__(self) -> None:
         if not self.paths or "" in self.paths:
-            raise OptionError(f"files: paths must name files or folders, got {values.shown(list(self.paths))}")
+            raise OptionError(f"files: paths must name files or folders, got {values.quote(list(self.paths))}")
         if self.paths.count(STANDARD_INPUT) > 1:
             raise OptionError("files: paths names standard input (-) twice, but it can be read only once")
         try:

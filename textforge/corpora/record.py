@@ -20,3 +20,5 @@ class CorpusRecord:
     sha256: str
     """The digest of the text as it was read, in UTF-8."""
     characters: int
+    documents: int | None = attrs.field(default=None, eq=False)
+    """Documents that ended with `END_OF_TEXT`; None where there was one, or a bundle doesn't say."""

@@ -10,7 +10,7 @@ from textforge.components.spec import NAME
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, missing, status_of
-from textforge.errors import CorpusError, UnknownComponent, listed
+from textforge.errors import CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Plugins
@@ -67,7 +67,8 @@ def _path(path: str) -> str:
 
 
 def _read(text: str, plugins: Plugins) -> Corpus | str:
-    name, colon, _ = text.partition(":")
+    reference, colon, _ = text.partition(":")
+    name = reference.partition("@")[0]  # the distribution that is meant may follow
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
         return _named(text, plugins)
@@ -79,7 +80,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     if is_pattern(text):
         return _path(text)
     if not NAME.fullmatch(name):
-        raise CorpusError(f"{missing(text)} (read as a path; corpora: {listed(plugins.names('corpus'))})")
+        raise CorpusError(f"{missing(text)} (read as a path; corpora: {list_names(plugins.names('corpus'))})")
     return _named(text, plugins)
 
 

@@ -17,6 +17,7 @@ from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import CorpusError, EncodingError
+from textforge.plugins.blame import blame
 
 PIECE = 1 << 16
 """Characters encoded together, or a little more."""
@@ -70,7 +71,8 @@ def token_file(
 
 def _fit(encoder: Encoder, sources: Sequence[_Source]) -> Encoder:
     text = _joined(sources)
-    encoder = encoder.fit(text)
+    with blame(encoder, "to learn its vocabulary", passing=(OSError,)):  # a corpus is read meanwhile
+        encoder = encoder.fit(text)
     _exhaust(text)  # an encoder may know enough before the end, but the records need all
     if encoder.vocabulary_size < 1:
         raise EncodingError(f"the encoder {encoder.name} found nothing to learn in the corpus; try another encoder")
@@ -82,7 +84,8 @@ def _encode(sources: Sequence[_Source], encoder: Encoder, file: _Scratch, unknow
     text = _joined(sources)
     try:
         for piece in _cut(text, encoder):
-            ids = encoder.encode(piece, unknown=unknown)
+            with blame(encoder, "to encode the corpus"):
+                ids = encoder.encode(piece, unknown=unknown)
             _check_ids(ids, encoder)
             file.write(ids.astype(dtype).tobytes())
     except EncodingError:
@@ -119,7 +122,8 @@ def _cut(chunks: Iterable[str], encoder: Encoder) -> Iterator[str]:
         if size < wanted:
             continue
         text = "".join(parts)
-        cut = encoder.cut(text)
+        with blame(encoder, "to say where a text may be cut"):
+            cut = encoder.cut(text)
         if cut:
             yield text[:cut]
         parts, size = [text[cut:]], len(text) - cut
@@ -148,15 +152,16 @@ class _Source:
 
     def read(self) -> Iterator[str]:
         """The text in pieces, none empty and none long."""
-        digest, characters, empty = hashlib.sha256(), 0, True
+        digest, characters, documents, empty = hashlib.sha256(), 0, 0, True
         for piece in _pieces(self.corpus) if self.spool is None else self.spool.text():
             digest.update(_utf_8(piece))
             characters += len(piece)
+            documents += piece.count(END_OF_TEXT)
             empty = empty and not piece.strip(END_OF_TEXT)
             yield piece
         if empty:
             raise CorpusError(f"the corpus {_title(self.corpus)} is empty; give one that has text")
-        self._settle(CorpusRecord(self.corpus.spec, digest.hexdigest(), characters))
+        self._settle(CorpusRecord(self.corpus.spec, digest.hexdigest(), characters, documents or None))
 
     def _settle(self, record: CorpusRecord) -> None:
         if self.record not in (None, record):
@@ -174,11 +179,16 @@ def _source(corpus: Corpus, folder: Path | None, spools: ExitStack, spooled: boo
 
 
 def _pieces(corpus: Corpus) -> Iterator[str]:
-    for chunk in corpus.read():
+    for chunk in _chunks(corpus):
         if not isinstance(chunk, str):
             raise CorpusError(f"the corpus {_title(corpus)} gave {type(chunk).__name__} instead of text")
         for start in range(0, len(chunk), PIECE):
             yield chunk[start : start + PIECE]
+
+
+def _chunks(corpus: Corpus) -> Iterator[str]:
+    with blame(corpus, "to be read", passing=(OSError,)):  # a file's trouble is told as such
+        yield from corpus.read()
 
 
 def _title(corpus: Corpus) -> str:

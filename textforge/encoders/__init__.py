@@ -1,4 +1,4 @@
-"""Encoders: how text becomes token ids, and back."""
+"""Encoders, which turn text into token ids, and back."""
 
 from __future__ import annotations
 

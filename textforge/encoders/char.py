@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from textforge.components.component import learned
 from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown
-from textforge.errors import EncodingError
+from textforge.errors import EncodingError, advise
 
 PIECE = 1 << 16
 """Characters looked at together, which bounds the memory a long text takes."""
@@ -21,7 +21,7 @@ _SMALL = 1 << 16
 
 
 class CharEncoder(Encoder):
-    """Each character of the corpus is a token; ids follow the order of code points.
+    """The encoder with a token for each character of the corpus; ids follow the order of code points.
 
     A character is a Unicode code point. `END_OF_TEXT`, where the corpus has it, is a token as well, and decodes to
     itself.
@@ -43,7 +43,7 @@ class CharEncoder(Encoder):
         for characters in (self.vocabulary, self.common):
             if not isinstance(characters, str) or len(set(characters)) < len(characters):
                 raise EncodingError(
-                    f"the encoder char needs its characters as text, each once, got {_shortened(characters)}; "
+                    f"the encoder char needs its characters as text, each once, got {_shorten(characters)}; "
                     "fit it again"
                 )
 
@@ -67,36 +67,36 @@ class CharEncoder(Encoder):
     def fit(self, chunks: Iterable[str]) -> Self:
         counts: dict[int, int] = {}
         for codes in (codes for chunk in chunks for codes in _code_points(chunk)):
-            for code, count in zip(*_counted(codes), strict=True):
+            for code, count in zip(*_count(codes), strict=True):
                 counts[code] = counts.get(code, 0) + count
         found = sorted(counts)
         common = chr(max(found, key=counts.__getitem__)) if found else ""
         return self.replace(vocabulary="".join(map(chr, found)), common=common)
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
-        table = self._table
+        table = self._table  # code point -> id
         ids = np.empty(len(text), dtype=np.int64)
         known = 0
         for codes in _code_points(text):
             found = table[np.minimum(codes, len(table) - 1)]
             if found.min() < 0:
                 if unknown != "skip":
-                    raise self._unknown(text)
+                    raise self._unknown_error(text)
                 found = found[found >= 0]
             ids[known : known + len(found)] = found
             known += len(found)
         return ids[:known]
 
     def decode(self, ids: Iterable[int]) -> str:
-        listed = ids if isinstance(ids, (np.ndarray, Sequence)) else list(ids)
-        array, codes = np.asarray(listed, dtype=np.int64), self._codes
+        gathered = ids if isinstance(ids, (np.ndarray, Sequence)) else list(ids)
+        array, codes = np.asarray(gathered, dtype=np.int64), self._codes
         if len(array) and (array.min() < 0 or array.max() >= self.vocabulary_size):
-            raise self._no_such_id(int(array.min()) if array.min() < 0 else int(array.max()))
-        return _text(codes[array])
+            raise self._id_error(int(array.min()) if array.min() < 0 else int(array.max()))
+        return _to_text(codes[array])
 
     def token_text(self, id: int) -> str:
         if not 0 <= id < self.vocabulary_size:
-            raise self._no_such_id(id)
+            raise self._id_error(id)
         return self.vocabulary[id]
 
     def decoder(self) -> IncrementalDecoder:
@@ -107,7 +107,7 @@ class CharEncoder(Encoder):
         """The code point of each id, (V,)."""
         if not self.vocabulary:
             raise EncodingError("the encoder char has no vocabulary yet; fit it to a text first: encoder.fit([text])")
-        return np.frombuffer(_utf_32(self.vocabulary), dtype="<u4")
+        return np.frombuffer(_to_utf_32(self.vocabulary), dtype="<u4")
 
     @functools.cached_property
     def _table(self) -> npt.NDArray[np.int32]:
@@ -116,19 +116,20 @@ class CharEncoder(Encoder):
         table[self._codes] = np.arange(self.vocabulary_size, dtype=np.int32)
         return table
 
-    def _unknown(self, text: str) -> EncodingError:
+    def _unknown_error(self, text: str) -> EncodingError:
         strangers = set(text) - set(self.vocabulary)
-        first = _described(next(character for character in text if character in strangers))
+        first = _describe(next(character for character in text if character in strangers))
         others = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         lacks = f"the vocabulary of {self.vocabulary_size} characters lacks {first}{others}"
-        return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (--unknown skip)")
+        skip = advise("unknown", "skip")
+        return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (", skip, ")")
 
-    def _no_such_id(self, id: int) -> EncodingError:
+    def _id_error(self, id: int) -> EncodingError:
         return EncodingError(f"there is no token {id}; the ids run from 0 to {self.vocabulary_size - 1}")
 
 
 class CharDecoder(IncrementalDecoder):
-    """A look-up, as no character waits for another."""
+    """A decoder that looks each id up, as no character waits for another."""
 
     def __init__(self, vocabulary: str) -> None:
         self._characters = list(vocabulary)
@@ -140,22 +141,23 @@ class CharDecoder(IncrementalDecoder):
         return "".join([characters[id] for id in ids])
 
 
-def _utf_32(text: str) -> bytes:
+def _to_utf_32(text: str) -> bytes:
     return text.encode("utf-32-le", "surrogatepass")
 
 
-def _text(codes: npt.NDArray[np.uint32]) -> str:
+def _to_text(codes: npt.NDArray[np.uint32]) -> str:
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def _code_points(text: str) -> Iterator[npt.NDArray[np.uint32]]:
-    """The code points of a text, in pieces."""
+    """Yield the code points of a text, in pieces, each (n,)."""
     for start in range(0, len(text), PIECE):
-        yield np.frombuffer(_utf_32(text[start : start + PIECE]), dtype="<u4")
+        yield np.frombuffer(_to_utf_32(text[start : start + PIECE]), dtype="<u4")
 
 
-def _counted(codes: npt.NDArray[np.uint32]) -> tuple[list[int], list[int]]:
-    """The different code points, and how often each comes."""
+def _count(codes: npt.NDArray[np.uint32]) -> tuple[list[int], list[int]]:
+    """Return the different code points, and how often each comes."""
+    # Sorting the code points, as `np.unique` does, takes longer than a table up to the highest, where that is small.
     if codes.max() >= _SMALL:
         unique, counts = np.unique(codes, return_counts=True)
         return unique.tolist(), counts.tolist()
@@ -164,12 +166,12 @@ def _counted(codes: npt.NDArray[np.uint32]) -> tuple[list[int], list[int]]:
     return found.tolist(), by_code[found].tolist()
 
 
-def _described(character: str) -> str:
-    """A character with its code point and name, all of it printable."""
+def _describe(character: str) -> str:
+    """Return a character with its code point and name, all of it printable."""
     name = unicodedata.name(character, "")
     return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"
 
 
-def _shortened(value: Any) -> str:
+def _shorten(value: Any) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."

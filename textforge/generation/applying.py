@@ -1,4 +1,4 @@
-"""A chain of samplers outside a run: for research, and for tests."""
+"""Samplers applied outside a run: for research, and for tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Encoder
 from textforge.errors import GenerationError
-from textforge.generation.arguments import whole
-from textforge.generation.chain import Chain, Samplers, checked_chain
+from textforge.generation.arguments import check_whole
+from textforge.generation.chain import Chain, Samplers, make_chain
 from textforge.generation.drawing import UndrawableRow, check_drawable
 from textforge.generation.history import History
 from textforge.samplers.base import Logits
@@ -31,7 +31,7 @@ def apply_samplers(
     seed: int | None = None,
     plugins: Plugins | None = None,
 ) -> Logits:
-    """What a chain of samplers leaves of logits, (B, V): the same computation as in a run, of one step.
+    """Return what a chain of samplers leaves of logits, (B, V), computed as in one step of a run.
 
     `samplers` is a chain as `TextGenerator.generate` takes it. `logits` is any array of numbers, (B, V), and is
     not changed; the result is an array of its own, (B, V) float64, with minus infinity for what is ruled out.
@@ -49,20 +49,20 @@ def apply_samplers(
     >>> apply_samplers("top-k:2 | temperature:0.5", [[0.0, 1.0, 2.0]])
     array([[-inf,   2.,   4.]])
     """
-    chain = checked_chain(samplers, encoder, plugins)
+    chain = make_chain(samplers, encoder, plugins)
     before = _logits(logits, encoder)
     rows, size = before.shape
     history = _history(tokens, rows, size, prompt_length)
     generated = history.tokens.shape[1] - history.prompt_length
-    seed = secrets.randbits(32) if seed is None else whole("seed", seed, least=0)
+    seed = secrets.randbits(32) if seed is None else check_whole("seed", seed, least=0)
     applied = Chain(chain, history, seed=seed, texts=range(rows), encoder=encoder)
-    left = applied(before, generated if step is None else whole("step", step, least=0))
+    left = applied(before, generated if step is None else check_whole("step", step, least=0))
     _check(left, f"the samplers ({applied}) left")
     return np.array(left)
 
 
 def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
-    """A copy of the logits, (B, V), read-only, checked."""
+    """Return a copy of the logits, (B, V), read-only, checked."""
     array = _array("logits", given, "iuf", "numbers")
     if array.ndim != 2 or not array.size:
         hint = "; one row of them is logits[np.newaxis]" if array.ndim == 1 else ""
@@ -81,7 +81,7 @@ def _logits(given: npt.ArrayLike, encoder: Encoder | None) -> Logits:
 def _history(given: npt.ArrayLike | None, rows: int, size: int, prompt_length: int | None) -> History:
     tokens = np.zeros((rows, 0), dtype=np.int64) if given is None else _tokens(given, rows, size)
     length = tokens.shape[1]
-    prompt_length = length if prompt_length is None else whole("prompt_length", prompt_length, least=0)
+    prompt_length = length if prompt_length is None else check_whole("prompt_length", prompt_length, least=0)
     if prompt_length > length:
         raise GenerationError(f"prompt_length must be at most the number of tokens, {length}, got {prompt_length}")
     return History.of(tokens, prompt_length)
@@ -100,7 +100,7 @@ def _tokens(given: npt.ArrayLike, rows: int, size: int) -> npt.NDArray[np.int64]
 
 
 def _array(name: str, given: npt.ArrayLike, kinds: str, what: str) -> npt.NDArray[np.generic]:
-    """An array of these kinds of NumPy's dtypes, or an empty one."""
+    """Return an array of these kinds of NumPy's dtypes, or an empty one."""
     try:
         array: npt.NDArray[np.generic] = np.asarray(given)
     except Exception as error:  # ragged lists, and arrays of other libraries that live on a device

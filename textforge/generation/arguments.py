@@ -1,4 +1,4 @@
-"""What was asked for, checked."""
+"""Checks of what a caller asks for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import GenerationError, TextforgeError
+from textforge.plugins.blame import blame
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number that is not too small. Raises `GenerationError`."""
+def check_whole(name: str, value: Any, least: int) -> int:
+    """Return a whole number that is not too small; `True` is none. Raises `GenerationError`."""
     try:
-        number = operator.index(value)
+        number = least - 1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
         number = least - 1
     if number < least:
@@ -23,8 +24,8 @@ def whole(name: str, value: Any, least: int) -> int:
     return number
 
 
-def stop_texts(stop: str | Sequence[str]) -> tuple[str, ...]:
-    """The stop texts, none of them empty. Raises `GenerationError`."""
+def check_stops(stop: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the stop texts, none of them empty. Raises `GenerationError`."""
     if not isinstance(stop, Iterable):
         raise GenerationError(f"stop must be a text or a list of texts, got {stop!r}")
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
@@ -34,21 +35,29 @@ def stop_texts(stop: str | Sequence[str]) -> tuple[str, ...]:
     return stops
 
 
-def prompt_ids(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
-    """The prompt's tokens, at least one.
-
-    Raises `GenerationError` for what is no text, and `EncodingError` for what the vocabulary lacks.
-    """
+def check_prompt(prompt: str) -> str:
+    """Return the prompt, which is a text. Raises `GenerationError`."""
     if not isinstance(prompt, str):
         raise GenerationError(f"the prompt must be a text, got {prompt!r}")
+    return prompt
+
+
+def check_unknown(unknown: Unknown) -> Unknown:
+    """Return what becomes of text the vocabulary lacks. Raises `GenerationError` for another word."""
     if unknown not in get_args(Unknown):
         raise GenerationError(f"unknown must be one of {', '.join(get_args(Unknown))}, got {unknown!r}")
-    ids = encoder.encode(prompt, unknown=unknown)
+    return unknown
+
+
+def encode_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
+    """Return the prompt's tokens, (T,) with T at least 1. Raises `EncodingError` for what the vocabulary lacks."""
+    with blame(encoder, "to encode the prompt"):
+        ids = encoder.encode(prompt, unknown=unknown)
     return ids if len(ids) else np.array([_first_token(encoder)], dtype=np.int64)
 
 
 def _first_token(encoder: Encoder) -> int:
-    """What an empty prompt starts after."""
+    """Return the token that an empty prompt starts after."""
     if encoder.end_of_text is not None:
         return encoder.end_of_text
     try:

@@ -11,31 +11,40 @@ from textforge.components.spec import write_chain
 from textforge.encoders.base import Encoder
 from textforge.errors import GenerationError, TextforgeError
 from textforge.generation.context import RowContext
+from textforge.generation.function import SamplerFunction, wrap_functions
 from textforge.generation.history import History
 from textforge.samplers.base import Logits, Sampler
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Plugins
 
-Samplers = str | Sampler | Sequence[str | Sampler]
-"""A chain's spec, a sampler, or a sequence of specs, chains and samplers."""
+Samplers = str | Sampler | SamplerFunction | Sequence[str | Sampler | SamplerFunction]
+"""A spec, a sampler, a function of (logits, context), or a sequence of these; a spec may be a whole chain."""
 
 _DEEPEST = 20
 _FLOAT64 = np.dtype(np.float64)
 
 
-def checked_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
-    """The chain that was asked for, looked up, expanded, and found to work with this encoder."""
+def parse_samplers(samplers: Samplers, plugins: Plugins | None = None) -> list[Sampler]:
+    """Return the samplers that were asked for, specs looked up and functions wrapped; presets stay as they are.
+
+    Raises `PluginError` for what is no sampler, and what a spec raises.
+    """
     from textforge.plugins.registry import Plugins  # imports what only a spec needs
 
-    chain = expanded((plugins or Plugins()).chain(samplers))
+    return (plugins or Plugins()).chain(wrap_functions(samplers))
+
+
+def make_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
+    """Return the chain that was asked for, looked up, expanded, and found to work with this encoder."""
+    chain = expanded(parse_samplers(samplers, plugins))
     for sampler in chain:
         sampler.check(encoder)
     return chain
 
 
 def expanded(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
-    """The samplers, each preset replaced by its chain, and that chain's presets by theirs.
+    """Return the samplers, each preset replaced by its chain, and that chain's presets by theirs.
 
     Raises `GenerationError` for presets that contain themselves.
     """
@@ -78,7 +87,7 @@ class Chain:
         ]
 
     def __call__(self, logits: Logits, step: int) -> Logits:
-        """What the last sampler leaves of the logits, (B, V), which are read-only.
+        """Return what the last sampler leaves of the logits, (B, V), which are read-only.
 
         Raises `GenerationError`, naming the sampler, where one fails or gives anything but (B, V) float64.
         """
@@ -111,7 +120,7 @@ class Chain:
             try:
                 context.keep(rows)
             except GenerationError as error:
-                raise GenerationError(f"the sampler {sampler.spec}: {error}") from None
+                raise GenerationError(f"the sampler {sampler.spec}: ", *error.args) from None
 
     def __str__(self) -> str:
         return write_chain([sampler for sampler, _ in self._links]) or "no samplers"

@@ -1,4 +1,4 @@
-"""What a sampler may know of the texts it works on."""
+"""The context of a sampler: the texts it works on, its own state, and its random numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RowContext:
         return self._history.tokens
 
     def random(self, *shape: int) -> Uniform:
-        """Uniform numbers in [0, 1), (B, *shape); a second call in a step gives the numbers that follow."""
+        """Return uniform numbers in [0, 1), (B, *shape); a second call in a step returns those that follow."""
         if self._streams is None:  # most samplers never ask
             self._streams = RandomStreams(self._seed, self._texts, self._place)
         if self.step != self._used_step:
@@ -58,13 +58,13 @@ class RowContext:
         Raises `GenerationError` for an entry of `state` that isn't by row.
         """
         before = len(self._texts)
-        self.state = {name: _kept(name, value, rows, before) for name, value in self.state.items()}
+        self.state = {name: _keep_rows(name, value, rows, before) for name, value in self.state.items()}
         self._texts = [self._texts[row] for row in rows]
         if self._streams is not None:
             self._streams.keep(rows)
 
 
-def _kept(name: str, value: Any, rows: Sequence[int], before: int) -> Any:
+def _keep_rows(name: str, value: Any, rows: Sequence[int], before: int) -> Any:
     if not isinstance(value, (list, tuple, np.ndarray)) or np.shape(value)[:1] == () or len(value) != before:
         raise GenerationError(
             f"context.state[{name!r}] must be an array or a list with one entry a row, {before} now, "

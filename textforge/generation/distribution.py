@@ -1,4 +1,4 @@
-"""What a model, or a sampler, thinks of the next token: probabilities and entropy."""
+"""The distribution of the next token, as a model or a sampler left it: probabilities and entropy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.encoders.base import Ids
+from textforge.samplers.rows import log_softmax
 
 Row = npt.NDArray[np.float64]
 """A number for each token, (V,)."""
@@ -34,10 +35,7 @@ class Distribution:
         """Natural logarithms, (V,); minus infinity for what is ruled out."""
         if not self.is_defined:
             return np.full(self._logits.shape, np.nan)
-        with np.errstate(over="ignore"):  # a logit too far below the best for a number is as good as ruled out
-            shifted = self._logits - self._best
-        log_probabilities: Row = shifted - math.log(np.exp(shifted).sum())
-        return log_probabilities
+        return log_softmax(self._logits)
 
     @functools.cached_property
     def probabilities(self) -> Row:
@@ -47,7 +45,7 @@ class Distribution:
 
     @functools.cached_property
     def entropy(self) -> float:
-        """How open the choice is, in bits: 0 for one token, 1 for two that are equally likely."""
+        """The entropy in bits: 0 for one token, 1 for two that are equally likely."""
         if not self.is_defined:
             return math.nan
         likely = self.probabilities > 0
@@ -56,12 +54,12 @@ class Distribution:
 
     @functools.cached_property
     def possible(self) -> npt.NDArray[np.bool_]:
-        """Which tokens are not ruled out, (V,)."""
+        """A mask of the tokens that are not ruled out, (V,)."""
         possible: npt.NDArray[np.bool_] = self._logits > -np.inf
         return possible
 
     def likeliest(self, count: int, among: npt.NDArray[np.bool_] | None = None) -> Ids:
-        """The ids of the likeliest tokens that are possible, and `among` these, (V,); of equals, the lower id first."""
+        """Return the ids of the likeliest possible tokens, `among` these, (V,); of equals, the lower id first."""
         if not self.is_defined:
             return np.empty(0, dtype=np.int64)
         ids: Ids = np.flatnonzero(self.possible if among is None else self.possible & among)

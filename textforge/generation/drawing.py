@@ -1,4 +1,4 @@
-"""Drawing a token from logits."""
+"""The draw of a token from logits."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class UndrawableRow(GenerationError):
 
 
 def check_drawable(logits: Logits) -> None:
-    """Raises `UndrawableRow` where a token can't be drawn from each row of logits, (B, V)."""
+    """Raise `UndrawableRow` unless a token can be drawn from each row of logits, (B, V)."""
     _check_best(logits.max(axis=-1))
 
 
 def _check_best(best: Logits) -> None:
-    """The same, of each row's best logit, (B,): NaN where there is one."""
+    """Raise `UndrawableRow` unless each row's best logit, (B,), is finite; it is NaN where the row has one."""
     finite = np.isfinite(best)
     if not finite.all():
         row = int(finite.argmin())
@@ -35,7 +35,7 @@ def _check_best(best: Logits) -> None:
 
 
 class Draw:
-    """Draws a token a row by the inverse of the cumulative distribution, tokens in the order of their ids.
+    """A draw of a token a row by the inverse of the cumulative distribution, tokens in the order of their ids.
 
     With c the running sum of exp(logit - best logit), it is the first token with c > u c[-1]. So a token of
     probability 0 is never drawn, and the same logits and number give the same token in a batch of any size.
@@ -51,7 +51,7 @@ class Draw:
         self._draw = self._draw_rows if rows > 1 else self._draw_one
 
     def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
-        """Token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
+        """Return token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
 
         Raises `UndrawableRow`.
         """
@@ -59,7 +59,7 @@ class Draw:
         return self._ids
 
     def _draw_one(self, logits: Logits, uniform: Uniform) -> None:
-        """As `_draw_rows`, with the calls that cost least for a single row."""
+        """Draw as `_draw_rows` does, with the calls that cost least for a single row."""
         logits = logits[0]
         place = logits.argmax()
         best = logits.item(place)

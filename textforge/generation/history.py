@@ -31,7 +31,7 @@ class History:
 
     @classmethod
     def of(cls, tokens: npt.NDArray[np.int64], prompt_length: int) -> History:
-        """The history of texts under way, (B, t), whose first `prompt_length` tokens are the prompt's."""
+        """Return the history of texts under way, (B, t), whose first `prompt_length` tokens are the prompt's."""
         history = cls(np.zeros(tokens.shape[1], dtype=np.int64), rows=len(tokens), room=0)
         history._tokens[: history._length] = tokens.T
         history.prompt_length = prompt_length
@@ -58,7 +58,7 @@ class History:
         self._length += 1
 
     def last(self, count: int) -> npt.NDArray[np.int64]:
-        """A copy of the last tokens, (B, count), or of all where there are fewer."""
+        """Return a copy of the last tokens, (B, count), or of all where there are fewer."""
         return self._tokens[max(0, self._length - count) : self._length].T.copy()
 
     def keep(self, rows: Sequence[int]) -> None:

@@ -11,19 +11,19 @@ from textforge.generation.watching import DrawnToken
 
 @attrs.frozen
 class TokenLogprob:
-    """How likely a token was that was drawn, as natural logarithms."""
+    """The probability of a token that was drawn, as natural logarithms."""
 
     token: int
     """Its id."""
     text: str
     before: float
-    """What the model gave it; minus infinity where the chain alone made it possible."""
+    """Before the chain, by the model; minus infinity where the chain alone made it possible."""
     after: float
-    """What the chain left it."""
+    """After the chain."""
 
 
 class Logprobs:
-    """Notes them as tokens are drawn: a `Watcher`."""
+    """A `Watcher` that notes the log-probabilities of tokens as they are drawn."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -36,5 +36,5 @@ class Logprobs:
         self._by_text.setdefault(drawn.number, []).append(noted)
 
     def take(self, text: Text) -> tuple[TokenLogprob, ...]:
-        """Those of a finished text's tokens that show; they are forgotten here."""
+        """Return those of a finished text's tokens that show, and forget them."""
         return tuple(self._by_text.pop(text.number, ())[: text.tokens])

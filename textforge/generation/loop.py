@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import attrs
 import numpy as np
 
-from textforge.encoders.base import Encoder, Ids
+from textforge.encoders.base import Ids
 from textforge.errors import GenerationError
 from textforge.generation.chain import Chain
 from textforge.generation.drawing import Draw, UndrawableRow
 from textforge.generation.history import History
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
+from textforge.generation.task import Task
 from textforge.generation.text import Text
 from textforge.generation.watching import DrawnToken, WatchedChain, Watcher
-from textforge.model import Model
-from textforge.samplers.base import Sampler
 
 BATCH = 64
 """Texts written side by side."""
 
 
-@attrs.frozen(eq=False)
-class Task:
-    """What is to be written."""
+@attrs.frozen
+class WritingProgress:
+    """The progress of the writing of several texts."""
 
-    model: Model
-    encoder: Encoder
-    prompt: Ids
-    """Token ids, at least one."""
-    samplers: Sequence[Sampler]
-    """The chain, expanded."""
-    max_tokens: int
-    stops: Sequence[str]
-    seed: int
+    finished: int
+    """Texts."""
+    count: int
+    """Texts there will be."""
+    tokens: int
+    """Tokens that each unfinished text of this batch has."""
 
 
-def write(task: Task, count: int, watch: Watcher | None = None) -> Iterator[Text]:
-    """Write texts, in batches, and give each, in order, as soon as it and those before it are finished."""
+WritingWatcher = Callable[[WritingProgress], None]
+"""Is told how far the writing is, after each token of a batch."""
+
+
+def write(
+    task: Task, count: int, watch: Watcher | None = None, progress: WritingWatcher | None = None
+) -> Iterator[Text]:
+    """Write texts, in batches, and yield each, in order, as soon as it and those before it are finished.
+
+    Where Ctrl-C interrupts it, the finished texts that wait for an earlier one are given before `KeyboardInterrupt` is
+    raised.
+    """
     if task.max_tokens == 0:
         yield from _unwritten(task, count)
         return
@@ -47,19 +53,30 @@ def write(task: Task, count: int, watch: Watcher | None = None) -> Iterator[Text
     for start in range(0, count, BATCH):
         batch = _batch(task, reader, range(start, min(start + BATCH, count)), watch)
         given = 0
-        for _ in batch.run():
-            while given < len(batch.texts) and batch.texts[given].finish_reason:
-                yield batch.texts[given]
-                given += 1
+        try:
+            for step, _ in enumerate(batch.run(), 1):
+                if progress is not None:
+                    progress(WritingProgress(start + batch.finished, count, step))
+                while given < len(batch.texts) and batch.texts[given].finish_reason:
+                    given += 1
+                    yield batch.texts[given - 1]
+        except KeyboardInterrupt:
+            yield from (text for text in batch.texts[given:] if text.finish_reason)
+            raise
 
 
 def write_one(task: Task, watch: Watcher | None = None) -> Iterator[str]:
-    """Write text 0, giving its pieces as they come."""
+    """Write text 0, and yield its pieces as they come."""
     if task.max_tokens == 0:
         return
     for pieces in _batch(task, read_prompt(task.model, task.prompt), range(1), watch).run():
         if pieces[0]:
             yield pieces[0]
+
+
+def write_text(task: Task) -> str:
+    """Return text 0, whole."""
+    return "".join(write_one(task))
 
 
 def _batch(task: Task, prompt: Reader, numbers: range, watch: Watcher | None) -> Batch:
@@ -84,6 +101,7 @@ class Batch:
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
         self._vocabulary_size = task.model.vocabulary_size
+        self._never = list(task.encoder.never_generated)
         self._history = History(task.prompt, len(numbers))
         self._chain = self.chain_class(
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
@@ -93,8 +111,13 @@ class Batch:
         self._make_buffers()
         self._take(self._reader.logits)
 
+    @property
+    def finished(self) -> int:
+        """The number of finished texts."""
+        return sum(text.finish_reason is not None for text in self.texts)
+
     def run(self) -> Iterator[list[str]]:
-        """Write all texts to their end. After each token, gives what each row that was left shows of it."""
+        """Write all texts to their end. After each token, yield what each row that was left shows of it."""
         for step in range(self._max_tokens):
             if step:
                 self._take(self._reader.read(self._history))
@@ -108,7 +131,7 @@ class Batch:
         yield [text.finish("length") for text in self._rows]
 
     def _draw_ids(self, step: int) -> Ids:
-        """The next token of each row, (B,)."""
+        """Draw the next token of each row, (B,)."""
         logits = self._chain(self._logits, step)
         try:
             return self._draw(logits, self._numbers.at(step))
@@ -120,6 +143,8 @@ class Batch:
         if logits.shape != self._shape:
             raise GenerationError(f"the model must give logits of shape {self._shape}, got {logits.shape}")
         self._kept[...] = logits
+        if self._never:
+            self._kept[:, self._never] = -np.inf
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all rows but these."""

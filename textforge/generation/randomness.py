@@ -30,7 +30,7 @@ _UNIT = 2.0**-53
 
 
 def stream_key(seed: int, text: int, place: int) -> npt.NDArray[np.uint64]:
-    """The key of a stream, two words, well mixed, from a non-negative seed of any size.
+    """Return the key of a stream, two words, well mixed, from a non-negative seed of any size.
 
     >>> bool((stream_key(1, 2, 3) == stream_key(1, 3, 2)).any())
     False
@@ -54,7 +54,7 @@ class RandomStreams:
         self._state: Any = self._generator.state  # with an empty buffer, and so it stays: it is a copy
 
     def page(self, page: int, count: int) -> Uniform:
-        """The first numbers of a page, (B, count)."""
+        """Return the first numbers of a page, (B, count)."""
         raw = np.empty((len(self._keys), count), dtype=np.uint64)
         for row, key in enumerate(self._keys):
             self._open(key, page)
@@ -74,7 +74,7 @@ class RandomStreams:
 
 
 class DrawNumbers:
-    """The number that each text's token is drawn with, step by step."""
+    """The numbers that tokens are drawn with, one a text and step."""
 
     def __init__(self, seed: int, texts: Sequence[int]) -> None:
         self._streams = RandomStreams(seed, texts, DRAW)
@@ -82,7 +82,7 @@ class DrawNumbers:
         self._numbers: list[Uniform] = []  # of each step of the page
 
     def at(self, step: int) -> Uniform:
-        """The numbers of a step, (B,)."""
+        """Return the numbers of a step, (B,)."""
         page, place = divmod(step, PAGE)
         if page != self._page:
             self._page, self._numbers = page, list(self._streams.page(page, PAGE).T)

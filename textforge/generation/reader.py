@@ -1,4 +1,4 @@
-"""How a model reads tokens: with a state carried on, or anew over its window."""
+"""Readers of tokens for a model: with a state carried on, or anew over its window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIECE = 512
 
 
 class Reader(ABC):
-    """Reads tokens for some rows; `logits` are those of the next token, (B, V), as the model gave them."""
+    """A reader of tokens for some rows; `logits` are those of the next token, (B, V), as the model gave them."""
 
     def __init__(self, model: Model, logits: ModelLogits) -> None:
         self.model = model
@@ -28,11 +28,11 @@ class Reader(ABC):
 
     @abstractmethod
     def copies(self, count: int) -> Reader:
-        """A reader of `count` rows that have all read what this one's only row has."""
+        """Return a reader of `count` rows that have all read what this one's only row has."""
 
     @abstractmethod
     def read(self, history: History) -> ModelLogits:
-        """Read the newest token of each row; gives the logits, valid until the next call."""
+        """Read the newest token of each row, and return the logits, (B, V), valid until the next call."""
 
     @abstractmethod
     def keep(self, rows: Sequence[int]) -> None:
@@ -43,7 +43,7 @@ class Reader(ABC):
 
 
 class StateReader(Reader):
-    """Carries the model's state on from token to token."""
+    """A reader that carries the model's state on from token to token."""
 
     def __init__(self, model: Model, logits: ModelLogits, state: State) -> None:
         super().__init__(model, logits)
@@ -61,7 +61,7 @@ class StateReader(Reader):
 
 
 class WindowReader(Reader):
-    """Gives the model the last tokens of each text anew, from a fresh state, for every token."""
+    """A reader that gives the model the last tokens of each text anew, from a fresh state, for every token."""
 
     def __init__(self, model: Model, logits: ModelLogits, window: int) -> None:
         super().__init__(model, logits)
@@ -78,7 +78,7 @@ class WindowReader(Reader):
 
 
 def read_prompt(model: Model, prompt: Ids) -> Reader:
-    """A reader of one row that has read the prompt, (T,) with T at least 1."""
+    """Return a reader of one row that has read the prompt, (T,) with T at least 1."""
     ids = np.array(prompt, dtype=np.int64)[np.newaxis]
     if model.window is not None:
         return WindowReader(model, _fresh(model, ids[:, -model.window :]).copy(), model.window)

@@ -1,4 +1,4 @@
-"""Stop texts: where a text ends before its time, without ever showing how."""
+"""Stop texts, which end a text before its time and never show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class StopFilter:
-    """Passes text on up to the first place where a stop text begins, holding back what may be the beginning of one.
+    """A filter that passes text on up to where a stop text begins, and holds back what may be the beginning of one.
 
     What is shown does not depend on how the text is cut into pieces. It is what stands before the
     least of ``text.find(stop)``; where that takes more text to know, it is waited for.
@@ -26,7 +26,7 @@ class StopFilter:
         self.found = False
 
     def push(self, piece: str) -> str:
-        """What can be shown now that this has come; nothing once a stop text was found."""
+        """Take a piece, and return what can be shown now; nothing once a stop text was found."""
         if self.found:
             return ""
         self._begins.append(self._shown + len(self._held))
@@ -36,23 +36,23 @@ class StopFilter:
         return self._show(min(match, begun))
 
     def finish(self) -> str:
-        """What was held back, when no more text comes."""
+        """Return what was held back, when no more text comes."""
         match = self._match()
         self.found = self.found or match < len(self._held)
         return self._show(match)
 
     @property
     def shown_pieces(self) -> int:
-        """How many pieces have shown, at least in part, or were empty before the place that is reached."""
+        """The number of pieces that have shown, at least in part, or were empty before the place that is reached."""
         return bisect_left(self._begins, self._shown) if self.found else len(self._begins)
 
     def _match(self) -> int:
-        """Where the first stop text stands in what is held; its length where there is none."""
+        """Return where the first stop text stands in what is held; its length where there is none."""
         places = [self._held.find(stop) for stop in self._stops]
         return min((place for place in places if place >= 0), default=len(self._held))
 
     def _begun(self) -> int:
-        """Where what may become a stop text begins in what is held; its length where nothing does."""
+        """Return where what may become a stop text begins in what is held; its length where nothing does."""
         held = self._held
         for place in range(max(0, len(held) - self._longest + 1), len(held)):
             if any(stop.startswith(held[place:]) and len(stop) > len(held) - place for stop in self._stops):

@@ -1,4 +1,4 @@
-"""One text as it is written: decoding, stopping, and why it ended."""
+"""A text as it is written: decoding, stopping, and why it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from textforge.encoders.base import Encoder
 from textforge.generation.stopping import StopFilter
+from textforge.plugins.blame import blame, blame_error
 
 FinishReason = Literal["length", "stop", "end"]
 """All tokens that were asked for, a stop text, or the end-of-text token."""
@@ -18,6 +19,7 @@ class Text:
     __slots__ = (
         "_decode",
         "_decoder",
+        "_encoder",
         "_end_of_text",
         "_on_end",
         "_pieces",
@@ -38,6 +40,7 @@ class Text:
         self._on_end = on_end
         self.finish_reason: FinishReason | None = None
         self._end_of_text = encoder.end_of_text
+        self._encoder = encoder
         self._decoder = encoder.decoder()
         self._decode = self._decoder.push
         self._stops = StopFilter(stops) if stops else None
@@ -46,7 +49,7 @@ class Text:
 
     @property
     def text(self) -> str:
-        """What has shown so far."""
+        """The text that has shown so far."""
         return "".join(self._pieces)
 
     @property
@@ -57,26 +60,30 @@ class Text:
         return self._tokens
 
     def push(self, id: int) -> str:
-        """Take the next token; gives what can be shown now. May set `finish_reason`."""
+        """Take the next token, and return what can be shown now. May set `finish_reason`."""
         if id == self._end_of_text:
             return self.finish("end")
         self._tokens += 1
-        piece = self._decode((id,))
+        try:
+            piece = self._decode((id,))
+        except Exception as error:
+            raise blame_error(self._encoder, error, "to decode") from error
         if self._stops is not None:
             piece = self._stops.push(piece)
-            if self._stops.found:
-                self._end("stop")
         self._pieces.append(piece)
+        if self._stops is not None and self._stops.found:
+            self._end("stop")  # at last: a text that has ended is whole, whenever Ctrl-C comes
         return piece
 
     def finish(self, reason: FinishReason) -> str:
-        """End the text here; gives what was held back."""
-        rest = self._decoder.finish()
+        """End the text here, and return what was held back."""
+        with blame(self._encoder, "to decode"):
+            rest = self._decoder.finish()
         if self._stops is not None:
             rest = self._stops.push(rest) + self._stops.finish()
         stopped = self._stops is not None and self._stops.found
-        self._end("stop" if stopped else reason)
         self._pieces.append(rest)
+        self._end("stop" if stopped else reason)
         return rest
 
     def _end(self, reason: FinishReason) -> None:

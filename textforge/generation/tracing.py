@@ -16,7 +16,7 @@ TOP = 10
 
 
 def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]:
-    """What there is to see of a token that was drawn, ready for JSON.
+    """Return what there is to see of a token that was drawn, ready for JSON.
 
     ``number`` is the text's, ``step`` how many tokens came before. ``model``: what the model thought. ``samplers``, in
     order: what each ruled out, as likely as it was just before that sampler, and the entropy before and after it.
@@ -38,8 +38,8 @@ def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]
         "drawn": {
             "id": drawn.id,
             "text": encoder.token_text(drawn.id),
-            "before": _rounded(drawn.before.probabilities[drawn.id]),
-            "after": _rounded(drawn.after.probabilities[drawn.id]),
+            "before": _round(drawn.before.probabilities[drawn.id]),
+            "after": _round(drawn.after.probabilities[drawn.id]),
             "random": drawn.uniform,
         },
     }
@@ -47,7 +47,7 @@ def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]
 
 def _distribution(distribution: Distribution, encoder: Encoder, top: int) -> dict[str, Any]:
     return {
-        "entropy": _rounded(distribution.entropy),
+        "entropy": _round(distribution.entropy),
         "tokens": int(distribution.possible.sum()),
         "top": _tokens(distribution, encoder, top),
     }
@@ -59,10 +59,10 @@ def _sampler(stage: Stage, before: Distribution, encoder: Encoder, top: int) -> 
         "sampler": stage.sampler.spec,
         "removed": {
             "tokens": int(removed.sum()),
-            "probability": _rounded(before.probabilities[removed].sum()),
+            "probability": _round(before.probabilities[removed].sum()),
             "top": _tokens(before, encoder, top, removed),
         },
-        "entropy": {"before": _rounded(before.entropy), "after": _rounded(stage.left.entropy)},
+        "entropy": {"before": _round(before.entropy), "after": _round(stage.left.entropy)},
     }
 
 
@@ -70,11 +70,11 @@ def _tokens(
     distribution: Distribution, encoder: Encoder, top: int, among: npt.NDArray[Any] | None = None
 ) -> list[dict[str, Any]]:
     return [
-        {"id": id, "text": encoder.token_text(id), "probability": _rounded(distribution.probabilities[id])}
+        {"id": id, "text": encoder.token_text(id), "probability": _round(distribution.probabilities[id])}
         for id in distribution.likeliest(top, among).tolist()
     ]
 
 
-def _rounded(value: float) -> float | None:
+def _round(value: float) -> float | None:
     """Six digits: what a person compares."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

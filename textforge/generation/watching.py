@@ -1,4 +1,4 @@
-"""Watching how tokens come about, without changing which ones do."""
+"""Watchers of tokens as they come about, which change nothing of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textforge.samplers.base import Logits, Sampler
 
 @attrs.frozen(eq=False, slots=False)
 class Stage:
-    """What one sampler of a chain made of a token's distribution."""
+    """A token's distribution as one sampler of a chain left it."""
 
     sampler: Sampler
     _logits: Row
@@ -45,12 +45,12 @@ class DrawnToken:
 
     @functools.cached_property
     def before(self) -> Distribution:
-        """What the model thought."""
+        """The model's distribution."""
         return Distribution(self._model_logits)
 
     @property
     def after(self) -> Distribution:
-        """What it was drawn from."""
+        """The distribution it was drawn from."""
         return self.stages[-1].left if self.stages else self.before
 
 
@@ -58,8 +58,8 @@ Watcher = Callable[[DrawnToken], None]
 """Is told of each token as it is drawn, before it shows: also of the end-of-text token, and of those of a stop text."""
 
 
-def told_to_all(watchers: Sequence[Watcher]) -> Watcher | None:
-    """One watcher that tells all of these, or none."""
+def broadcast(watchers: Sequence[Watcher]) -> Watcher | None:
+    """Return one watcher that tells all of these, or None where there are none."""
     if len(watchers) < 2:
         return watchers[0] if watchers else None
 
@@ -84,7 +84,7 @@ class WatchedChain:
         self._left: list[Logits] = []
 
     def __call__(self, logits: Logits, step: int) -> Logits:
-        """As `Chain`."""
+        """Return what the last sampler leaves of the logits, as `Chain` does."""
         self._left = []
         for link in self._links:
             logits = link(logits, step)
@@ -92,11 +92,11 @@ class WatchedChain:
         return logits
 
     def stages(self, row: int) -> tuple[Stage, ...]:
-        """What each sampler left of a row."""
+        """Return what each sampler left of a row."""
         return tuple(Stage(sampler, left[row]) for sampler, left in zip(self._samplers, self._left, strict=True))
 
     def keep(self, rows: Sequence[int]) -> None:
-        """As `Chain`."""
+        """Drop all texts but these, as `Chain` does."""
         for link in self._links:
             link.keep(rows)
 

@@ -1,15 +1,16 @@
-"""One prompt under several chains: each text with its tokens, its entropy and its repetition."""
+"""The comparison of chains from one prompt: each text with its tokens, its entropy and its repetition."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Unpack
 
 import attrs
 
 from textforge.components.spec import write_chain
 from textforge.encoders.base import Encoder
+from textforge.generation.request import Request, RequestOptions, make_request
 from textforge.generation.watching import DrawnToken
 from textforge.library.generator import TextGenerator
 from textforge.samplers.base import Sampler
@@ -21,7 +22,7 @@ NGRAM = 4
 
 
 def repetition(ids: Sequence[int], n: int = NGRAM) -> float | None:
-    """The share of a text's n-grams of tokens that stand earlier in it too; None for a text shorter than one.
+    """Return the share of a text's n-grams of tokens that stand earlier in it too; None for a text shorter than one.
 
     One less the share of different n-grams: seq-rep-n of Welleck et al., "Neural text generation with unlikelihood
     training", 2019.
@@ -57,7 +58,7 @@ class ComparedToken:
 
 @attrs.frozen
 class Piece:
-    """What showed at once, and the tokens it took: more than one where the first of them show nothing."""
+    """A text that showed at once, and the tokens it took: more than one where the first of them show nothing."""
 
     text: str
     tokens: tuple[ComparedToken, ...]
@@ -76,26 +77,34 @@ class Piece:
 class ComparedText:
     """A text that one chain writes. What is asked for is checked at once; the figures are there once it has run.
 
-    `request` is what `TextGenerator.stream` takes. Raises what that does.
+    `prompt` and `options` are a request, or the arguments of one, as `TextGenerator.stream` takes them; its samplers
+    are the chain's. Raises what that raises.
     """
 
-    def __init__(self, generator: TextGenerator, chain: Sequence[Sampler], prompt: str, **request: Any) -> None:
+    def __init__(
+        self,
+        generator: TextGenerator,
+        chain: Sequence[Sampler],
+        prompt: str | Request = "",
+        **options: Unpack[RequestOptions],
+    ) -> None:
         self.chain = write_chain(chain)
         self.pieces: list[Piece] = []
         self.tokens: list[ComparedToken] = []
         self._shown = 0
         self._encoder = generator.encoder
-        self._stream = generator.stream(prompt, samplers=chain, watch=self._note, **request)
+        request = make_request(prompt, None, options).replace(samplers=chain)
+        self._stream = generator.stream(request, watch=self._note)
 
     def run(self) -> Iterator[str]:
-        """Write the text, giving its pieces as they come."""
+        """Write the text, and yield its pieces as they come."""
         for text in self._stream:
             self._take(text)
             yield text
 
     @property
     def text(self) -> str:
-        """What has shown."""
+        """The text that has shown."""
         return "".join(piece.text for piece in self.pieces)
 
     @property
@@ -105,7 +114,7 @@ class ComparedText:
 
     @property
     def entropy(self) -> float | None:
-        """How open the choice was after the chain: the mean of the tokens drawn, in bits; None without any."""
+        """The entropy after the chain, a mean over the tokens drawn, in bits; None without any."""
         return _mean([token.entropy_after for token in self.tokens])
 
     @property
@@ -120,10 +129,10 @@ class ComparedText:
         return repetition(ids[:-1] if self.ended else ids)
 
     def _note(self, drawn: DrawnToken) -> None:
-        self.tokens.append(_compared(drawn, self._encoder))
+        self.tokens.append(_compare_token(drawn, self._encoder))
 
     def _take(self, text: str) -> None:
-        """A piece of the text: it came of the tokens since the last one."""
+        """Take a piece of the text: it came of the tokens since the last one."""
         tokens = tuple(self.tokens[self._shown :])
         self._shown = len(self.tokens)
         if not tokens and self.pieces:  # the rest of what the last token shows
@@ -131,7 +140,7 @@ class ComparedText:
         self.pieces.append(Piece(text, tokens))
 
 
-def _compared(drawn: DrawnToken, encoder: Encoder) -> ComparedToken:
+def _compare_token(drawn: DrawnToken, encoder: Encoder) -> ComparedToken:
     before, after = drawn.before, drawn.after
     ids = before.likeliest(ALTERNATIVES).tolist()
     choices = {

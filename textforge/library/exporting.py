@@ -1,7 +1,4 @@
-"""Writing a model in a form that others read, and making sure that the file gives the model's own logits.
-
-Shapes: B rows, T tokens, V the vocabulary's size.
-"""
+"""Writing a model in a form that others read, and making sure that the file is the model's own."""
 
 from __future__ import annotations
 
@@ -17,32 +14,22 @@ import attrs
 import numpy as np
 
 from textforge import __version__
-from textforge.backends.base import Backend
-from textforge.backends.choose import RUNNER, choose_runner, default_runner, load_model, options_of
+from textforge.backends.choose import architecture_of, default_runner, load_model
 from textforge.bundle.files import delete_if_possible
-from textforge.components.component import build
+from textforge.components.spec import parse_spec
 from textforge.encoders.base import Encoder
-from textforge.errors import ExportError, listed, nearest
-from textforge.model import Array, ReadBack, SavedModel
-from textforge.plugins.registry import Plugins
+from textforge.errors import ExportError, UnknownComponent, advise, list_names, nearest
+from textforge.formats.base import Format
+from textforge.generation.arguments import encode_prompt
+from textforge.library.export_check import Agreement, Reference, check_file
+from textforge.model import SavedModel
+from textforge.plugins.blame import blame
+from textforge.plugins.registry import Implementation, Plugins
 
-OWN_FORMATS = {"keras": "textforge-keras", "torch": "textforge-torch"}
-"""Which of textforge's own distributions bring formats."""
-
-ROWS = 2
-TOKENS = 500
-"""Tokens a row that a file is checked with: enough for a state that goes wrong to show."""
-LOGITS = 1 << 24
-"""Logits compared at most, which bounds the memory that a large vocabulary takes."""
-ABSOLUTE, RELATIVE = 1e-5, 5e-6
-"""How far logits may be apart, the second in proportion to the largest of them.
-
-Float32 rounds fresh weights' logits, about 1, to 1e-7; those of trained ones, about 20, to 4e-5.
-"""
-ROUNDING = 100
-"""How many times as far as float32 itself a file's logits may be besides."""
 ABOUT_BYTES = 1 << 20
-"""What may be said of a model in its file: a vocabulary that needs more is left out."""
+"""Bytes that may be said of a model in its file: a vocabulary that needs more is left out."""
+EXACT = "float64"
+"""The precision of the logits that a file's are compared with, where a backend has it."""
 
 
 @attrs.frozen
@@ -52,66 +39,134 @@ class Exported:
     path: Path
     format: str
     description: str
-    """What the format is."""
+    """The format's own."""
     size: int
     """In bytes."""
     distance: float
-    """The largest difference between its logits and the model's own."""
+    """The largest difference between its logits and the model's own; 0.0 where its weights are the model's own."""
     tokens: int
-    """How many tokens that was measured on."""
+    """The tokens after which logits were compared; 0 where weights were."""
 
 
 def export(
     saved: SavedModel,
     encoder: Encoder,
-    format: str,
+    format: str | Format,
     path: str | Path,
     *,
     overwrite: bool = False,
     plugins: Plugins | None = None,
 ) -> Exported:
-    """Write a model to a file in a format that an installed backend brings.
+    """Write a model to a file in an installed format.
 
-    The file is read back and must give the logits of textforge's own way to run the model, in float64 where that is
-    `numpy`; else nothing is left of it. Raises `ExportError` where there is no such format for the model's
-    architecture, where the file is there already, unless `overwrite`, or can't be written, and where its logits differ;
-    `BackendError` where what writes the format is missing.
+    The file is read back, and must give the logits of textforge's own way to run the model on text that the model
+    writes, in float64 where a backend has that; else nothing is left of it. Raises `ExportError` where there is no such
+    format for the model's architecture, where the file is there already, unless `overwrite`, can't be written, or has a
+    name that says something else, and where its logits differ; `BackendError` where what writes the format is missing.
 
     >>> import textforge
-    >>> generator = textforge.train("python-docs", backend="ngram:order=3")
+    >>> generator = textforge.train("python-docs", architecture="ngram:order=3")
     >>> export(generator.model.save(), generator.encoder, "onnx", "model.onnx")
     Traceback (most recent call last):
     textforge.errors.ExportError: a model of the architecture 'ngram' can't be written as 'onnx'; formats for it: none
     """
     plugins = plugins or Plugins()
     path = Path(path)
-    writer = find_writer(plugins, saved, format)
+    writer = find_format(plugins, saved, format)
+    _check_path(writer, path)
     with _naming(path), _beside(path, overwrite) as temporary:
-        expected = expected_logits(plugins, saved)
-        read_back = writer.export(saved, format, temporary, about(saved, encoder))
-        distance = _compare(expected, read_back, writer.name)
+        agreement = _write(plugins, writer, saved, encoder, temporary)
         size = _move(temporary, path, overwrite)
-    return Exported(path, format, writer.formats[format], size, distance, expected.ids.size)
+    return Exported(path, writer.name, writer.description, size, agreement.distance, agreement.tokens)
 
 
-def find_writer(plugins: Plugins, saved: SavedModel, format: str) -> Backend:
-    """The backend that writes a model in a format; raises `ExportError` where there is none."""
-    backends: list[Any] = [found.cls for found in plugins.components("backend")]
-    able: dict[str, type[Backend]] = {
-        name: cls for cls in reversed(backends) if cls.runs(saved.architecture) for name in cls.formats
-    }
-    if format in able:
-        return build(able[format], None, options_of(able[format], saved))
-    if any(format in cls.formats for cls in backends):
-        problem = f"a model of the architecture {saved.architecture!r} can't be written as {format!r}"
-        raise ExportError(f"{problem}; formats for it: {listed(able)}")
-    message = f"there is no format {format!r}; formats for this model: {listed(able)}{nearest(format, able)}"
-    notes = plugins.notes(OWN_FORMATS.get(format))
-    raise ExportError(f"{message} ({'; '.join(notes)})" if notes else message)
+def find_format(plugins: Plugins, saved: SavedModel, format: str | Format) -> Format:
+    """Return the format that a spec names; raises `ExportError` where there is none for the model's architecture."""
+    able = formats_for(plugins, saved.architecture)
+    try:
+        found: Format = plugins.format(format)
+    except UnknownComponent as error:
+        name = parse_spec(str(format)).name
+        message = f"there is no format {name!r}; formats for this model: {list_names(able)}{nearest(name, able)}"
+        notes = plugins.notes()
+        raise ExportError(f"{message} ({'; '.join(notes)})" if notes else message) from error
+    if not (found.any_architecture or _implementation(plugins, found, saved.architecture)):
+        problem = f"a model of the architecture {saved.architecture!r} can't be written as {found.name!r}"
+        raise ExportError(f"{problem}; formats for it: {list_names(able)}")
+    return found
+
+
+def formats_for(plugins: Plugins, architecture: str) -> list[str]:
+    """Return the names of the installed formats that models of an architecture can be written in."""
+    classes: list[Any] = [found.cls for found in plugins.components("format")]
+    implemented = {each.backend for each in plugins.implementations("format") if each.architecture == architecture}
+    return [cls.name for cls in classes if cls.any_architecture or cls.name in implemented]
+
+
+def _implementation(plugins: Plugins, format: Format, architecture: str) -> Implementation | None:
+    try:
+        return plugins.implementation(format.name, architecture, kind="format")
+    except UnknownComponent:
+        return None
+
+
+def _check_path(format: Format, path: Path) -> None:
+    if str(path) == "-":
+        raise ExportError(
+            f"a model can't be written to standard output, since the file is read back: name a file, such as "
+            f"model{format.suffix or ''}"
+        )
+    format.check_path(path)
+
+
+def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder, path: Path) -> Agreement:
+    """Write the file, and compare it with the model."""
+    format.require()
+    architecture = architecture_of(plugins, saved)
+    saved = attrs.evolve(saved, arrays=architecture.check(saved))
+    found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)
+    implementation = None if found is None else found.load()
+    writer = f"the format {format.name}"
+    with blame(format, "to write the model", passing=(OSError,)):
+        read_back = format.write(saved, architecture, implementation, path, about(saved, encoder))
+    if isinstance(read_back, SavedModel):
+        _check_same(read_back, saved, writer)
+        return Agreement(0.0, 0)
+    return check_file(read_back, make_reference(plugins, saved), encode_prompt(encoder, "", "error"), writer)
+
+
+def make_reference(plugins: Plugins, saved: SavedModel) -> Reference:
+    """Return a model as its default backend runs it: in float64 and in float32, where there are both."""
+    name = default_runner(plugins, saved.architecture)
+    precision = plugins.find("backend", name).options().get("precision")
+    rounded = load_model(plugins, plugins.backend(name), saved)
+    state = architecture_of(plugins, saved).state()
+    if precision is None or EXACT not in (precision.choices or ()):
+        return Reference(rounded, None, state)
+    return Reference(load_model(plugins, plugins.backend(f"{name}:precision={EXACT}"), saved), rounded, state)
+
+
+def _check_same(found: SavedModel, saved: SavedModel, writer: str) -> None:
+    """Raise `ExportError` unless the model that was read back is the one that was written."""
+    differing = [
+        name
+        for name in ("architecture", "vocabulary_size", "window", "options")
+        if getattr(found, name) != getattr(saved, name)
+    ]
+    differing += sorted(found.arrays.keys() ^ saved.arrays.keys())
+    for name in found.arrays.keys() & saved.arrays.keys():
+        one, other = found.arrays[name], saved.arrays[name]
+        if one.dtype != other.dtype or not np.array_equal(one, other):
+            differing.append(name)
+    if differing:
+        raise ExportError(
+            f"{writer} wrote a file that gives another model back, for these differ: {', '.join(differing)}; nothing "
+            "was kept: report it to who made the format"
+        )
 
 
 def about(saved: SavedModel, encoder: Encoder) -> dict[str, Any]:
-    """What a file says of its model, as JSON has it.
+    """Return what a file says of its model, as JSON has it.
 
     ``tokens`` has the text of each token id, so that the file is of use without textforge; a vocabulary that would take
     more than a megabyte is left out.
@@ -128,77 +183,9 @@ def about(saved: SavedModel, encoder: Encoder) -> dict[str, Any]:
     return known | {"tokens": tokens} if len(json.dumps(tokens)) <= ABOUT_BYTES else known
 
 
-@attrs.frozen
-class Expected:
-    """What a file's logits must be."""
-
-    ids: Array
-    """The tokens they follow, (B, T)."""
-    logits: Array
-    """As exact as textforge can tell, (B, T, V)."""
-    allowed: Array
-    """How far others may be from them at each position, (T,)."""
-
-
-def expected_logits(plugins: Plugins, saved: SavedModel) -> Expected:
-    """What textforge itself makes of a model on some tokens.
-
-    In float64 where NumPy runs it. Some models magnify rounding from token to token, so that float32's distance from
-    that says how far a right file may be.
-    """
-    name = default_runner(plugins, saved.architecture)
-    ids = some_ids(saved.vocabulary_size)
-    if name != RUNNER:
-        logits = _run(plugins, saved, name, ids)
-        rounding = np.zeros(ids.shape[1])
-    else:
-        logits = _run(plugins, saved, f"{name}:precision=float64", ids)
-        rounding = np.maximum.accumulate(_distances(_run(plugins, saved, name, ids), logits))
-    allowed = max(ABSOLUTE, RELATIVE * float(np.abs(logits).max()))
-    return Expected(ids, logits, allowed + ROUNDING * rounding)
-
-
-def _run(plugins: Plugins, saved: SavedModel, spec: str, ids: Array) -> Array:
-    model = load_model(choose_runner(plugins, saved, spec, spec), saved)
-    return model.forward(ids, model.start(len(ids)))
-
-
-def _distances(one: Array, other: Array) -> Array:
-    """The largest difference at each position, (B, T, V) -> (T,)."""
-    distances: Array = np.abs(one - other).max(axis=(0, 2))
-    return distances
-
-
-def _compare(expected: Expected, read_back: ReadBack, name: str) -> float:
-    """The largest difference of logits; raises `ExportError` where one is too large."""
-    found = np.asarray(read_back(expected.ids))
-    if found.shape != expected.logits.shape:
-        raise ExportError(
-            f"the backend {name} wrote a file that gives logits of shape {found.shape}, where the model's are "
-            f"{expected.logits.shape}; nothing was kept: report it to who made the backend"
-        )
-    distances = _distances(found, expected.logits)
-    wrong = np.flatnonzero(~(distances <= expected.allowed))  # not-a-number is wrong, too
-    if len(wrong):
-        first = wrong[0]
-        raise ExportError(
-            f"the backend {name} wrote a file whose logits are {distances[first]:.1e} from the model's after "
-            f"{first + 1} tokens, and {expected.allowed[first]:.1e} is allowed; nothing was kept: report it to who "
-            "made the backend"
-        )
-    return float(distances.max())
-
-
-def some_ids(vocabulary_size: int) -> Array:
-    """Tokens to compare logits on, (B, T): as many different ones as there is room for."""
-    length = max(1, min(TOKENS, LOGITS // (ROWS * vocabulary_size)))
-    different = np.resize(np.arange(vocabulary_size, dtype=np.int64), (ROWS, length))
-    return np.random.Generator(np.random.PCG64(0)).permuted(different, axis=1)
-
-
 @contextmanager
 def _beside(path: Path, overwrite: bool) -> Iterator[Path]:
-    """An empty file in the same folder and with the same ending, removed afterwards unless it was moved.
+    """Make an empty file in the same folder and with the same ending, removed afterwards unless it was moved.
 
     Made before a framework is imported, so that who can't write there doesn't wait for that.
     """
@@ -226,13 +213,14 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
     if not (path.exists() or path.is_symlink()):
         return
     if not overwrite:
-        raise ExportError(f"{path} is there already; replace it with --overwrite, or choose another name")
+        replace = advise("overwrite", True)
+        raise ExportError(f"{path} is there already; replace it with ", replace, ", or choose another name")
     if not path.is_file():
         raise ExportError(f"{path} is no regular file, so it can't be replaced: choose another name")
 
 
 def _move(temporary: Path, path: Path, overwrite: bool) -> int:
-    """Give the file its name, once it is on the disk; its size in bytes."""
+    """Give the file its name, once it is on the disk, and return its size in bytes."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size

@@ -5,90 +5,129 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import choose_runner, load_model
 from textforge.bundle import Bundle, BundleContents, BundleWriter
-from textforge.components.spec import parse_spec
+from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
+from textforge.corpora.text import TextCorpus
 from textforge.encoders.base import Encoder
-from textforge.errors import TrainingError
+from textforge.errors import OptionError, TrainingError
+from textforge.library.arguments import SettingsArguments
 from textforge.library.generator import TextGenerator
+from textforge.library.logged import LoggingReport
 from textforge.library.run import new_run, resumed_run
 from textforge.library.run import train as train_run
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
+from textforge.training.reports import Reports, make_reports
 
 
 def train(
     corpus: CorpusArgument | Sequence[CorpusArgument] = (),
     *,
+    text: str | None = None,
     encoder: str | Encoder | None = None,
+    architecture: str | Architecture | None = None,
     backend: str | Backend | None = None,
     output: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
-    report: Report | None = None,
+    report: str | Report | Sequence[str | Report] | None = None,
     plugins: Plugins | None = None,
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> TextGenerator:
-    """Learn a model from a text and give a generator that writes with it.
+    """Learn a model from a text and return a generator that writes with it.
 
-    `corpus` is a path, a registered corpus's spec, an object, or several of them; `encoder` is ``char`` unless given.
+    `corpus` is a path, a registered corpus's spec, an object, or several of them; `text` is the text itself, in the
+    place of a corpus. `encoder` is ``char`` unless given. `architecture` says what the model is,
+    ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``: unless given, what is installed decides.
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
-    left out); without it, a run that is interrupted is lost. `progress` shows how it goes on
-    standard error; a `report` is told.
+    left out); without it, a run that is interrupted is lost. `progress` shows on standard error how training goes. Each
+    `report`, an object or the spec of a registered one, is told, and may raise `textforge.StopTraining` to end the run
+    well. Messages are logged as well, by the name ``textforge.training``.
 
     Raises `TextforgeError`.
 
-    >>> generator = train("python-docs", backend="ngram:order=3")
+    >>> generator = train("python-docs", architecture="ngram:order=3")
     >>> generator.encoder
     CharEncoder()
+    >>> made = train(text="It is so, and that is that. " * 20, architecture="ngram:order=3")
+    >>> made.generate("It", seed=1, max_tokens=4)
+    ' is '
     """
+    for name, value in {"overwrite": overwrite, "resume": resume, "progress": progress}.items():
+        _check_flag(name, value)
     plugins = plugins or Plugins()
-    report = report or _default_report(progress)
     contents = train_contents(
-        corpus,
+        corpus if text is None else _text_corpus(text, corpus),
         encoder=encoder,
+        architecture=architecture,
         backend=backend,
         output=output,
         overwrite=overwrite,
         resume=resume,
-        report=report,
+        report=_reports(progress, make_reports(report, plugins)),
         plugins=plugins,
         **settings,
     )
     return _generator(contents, None, plugins)
 
 
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be True or False, got {value!r}")
+
+
+def _text_corpus(text: str, corpus: CorpusArgument | Sequence[CorpusArgument]) -> Corpus:
+    if corpus != ():
+        raise TrainingError("a corpus and a text were both given; give one of them")
+    if not isinstance(text, str):
+        raise TrainingError(f"text must be the text to learn from, got {quote(text)}; a file is given as the corpus")
+    return TextCorpus.of(text)
+
+
+def _reports(progress: bool, own: Sequence[Report]) -> Report:
+    """Return what is told of the run: the log, standard error where it is wanted, and the caller's own reports."""
+    reports: list[Report] = [LoggingReport()]
+    if progress:
+        from textforge.training.console import ConsoleReport  # imports rich
+
+        reports.append(ConsoleReport())
+    return Reports([*reports, *own])
+
+
 def train_contents(
     corpus: CorpusArgument | Sequence[CorpusArgument],
     *,
     encoder: str | Encoder | None,
+    architecture: str | Architecture | None,
     backend: str | Backend | None,
     output: str | Path | None,
     overwrite: bool,
     resume: bool,
     report: Report,
     plugins: Plugins,
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> BundleContents:
-    """As `train`, but gives what a bundle holds of the run; nothing is loaded to run the model."""
+    """Train as `train` does, and return what a bundle holds of the run; nothing is loaded to run the model."""
     corpora = [corpus] if isinstance(corpus, (str, os.PathLike, Corpus)) else corpus
     if not isinstance(corpora, Sequence):
         raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
     if not resume:
-        run = new_run(plugins, corpora, encoder or "char", backend, settings)
-    elif output is None or encoder is not None or overwrite:
-        wrong = "needs output" if output is None else "takes neither encoder nor overwrite"
+        run = new_run(plugins, corpora, encoder or "char", architecture, backend, dict(settings))
+    elif output is None or encoder is not None or architecture is not None or overwrite:
+        wrong = "needs output" if output is None else "takes neither encoder, architecture nor overwrite"
         raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
     else:
-        run = resumed_run(plugins, Bundle.open(output), corpora, backend, settings)
-    if backend is None and not resume:
+        run = resumed_run(plugins, Bundle.open(output), corpora, backend, dict(settings))
+    if (architecture is None or backend is None) and not resume:
         _say_what_failed(plugins, report)
     if output is None:
         return train_run(run, None, report)
@@ -100,21 +139,13 @@ def train_contents(
 
 
 def _say_what_failed(plugins: Plugins, report: Report) -> None:
-    """A backend that failed to load is not the one that was chosen, which its user should know."""
+    """Tell which plugins failed to load: one of them may be the backend that its user expected."""
     for plugin in plugins.failures:
         report.message(f"the plugin {plugin.source.title} is left out, for it failed to load: {plugin.error}")
 
 
-def _default_report(progress: bool) -> Report:
-    if not progress:
-        return Report()
-    from textforge.training.console import ConsoleReport
-
-    return ConsoleReport()
-
-
 def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plugins | None = None) -> TextGenerator:
-    """The generator of a saved model.
+    """Return the generator of a saved model.
 
     `backend` says what runs it, with run-time options only: ``"numpy:precision=float64"``, ``"torch:device=cuda"``;
     NumPy unless given, where it can. Raises `BundleError` for a model that is missing or damaged.
@@ -124,6 +155,6 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    trained_by = parse_spec(contents.backend).name
-    runner = choose_runner(plugins, contents.model, backend, trained_by, contents.backend_plugin)
-    return TextGenerator(load_model(runner, contents.model), contents.encoder, plugins=plugins, contents=contents)
+    runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
+    model = load_model(plugins, runner, contents.model)
+    return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

@@ -1,54 +1,55 @@
-"""The text generator: a model and its encoder, asked for text."""
+"""The text generator: a model and its encoder, from which text is asked."""
 
 from __future__ import annotations
 
 import functools
-import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import attrs
 
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import GenerationError
-from textforge.generation.arguments import prompt_ids, stop_texts, whole
-from textforge.generation.chain import Samplers, checked_chain
+from textforge.generation.chain import Samplers, parse_samplers
 from textforge.generation.logprobs import Logprobs, TokenLogprob
-from textforge.generation.loop import Task, write, write_one
-from textforge.generation.text import FinishReason
-from textforge.generation.watching import Watcher, told_to_all
+from textforge.generation.loop import WritingWatcher, write, write_one
+from textforge.generation.request import Request, RequestOptions, make_request
+from textforge.generation.task import Task, make_task
+from textforge.generation.text import FinishReason, Text
+from textforge.generation.watching import Watcher, broadcast
 from textforge.model import Model
+from textforge.samplers.base import Sampler
 
 if TYPE_CHECKING:
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation.evaluation import Evaluation
+    from textforge.evaluation.metric import Metric
     from textforge.library.exporting import Exported
     from textforge.plugins.registry import Plugins
-
-DEFAULT_CHAIN = "temperature:0.7"
-DEFAULT_MAX_TOKENS = 400
 
 
 @attrs.frozen
 class GeneratedText:
-    """A text that was generated, and how it came about."""
+    """A generated text, with how it came about."""
 
     prompt: str
     text: str
-    """What follows the prompt."""
+    """The text that follows the prompt."""
     finish_reason: FinishReason
     """``length``: as many tokens as asked for; ``stop``: a stop text; ``end``: the end-of-text token."""
     tokens: int
     """Tokens generated that show in the text."""
     seed: int
     logprobs: tuple[TokenLogprob, ...] | None = None
-    """Of each token that shows, where they were asked for."""
+    """Log-probabilities of each token that shows; None unless they were asked for."""
+    number: int = 0
+    """The text's place among those of its request, from 0."""
 
 
 class TextGenerator:
-    """Writes text with a model.
+    """A model and its encoder, which write text together.
 
     `encoder` is the fitted one that the model was trained with. `plugins` says where samplers are looked up;
     unless given, among all that is installed.
@@ -101,135 +102,103 @@ class TextGenerator:
         return self._given_plugins or Plugins()
 
     @overload
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        samplers: Samplers = DEFAULT_CHAIN,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        count: None = None,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        unknown: Unknown = "error",
-    ) -> str: ...
+    def generate(self, prompt: Request, /) -> str | list[str]: ...
 
     @overload
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        samplers: Samplers = DEFAULT_CHAIN,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        count: int,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        unknown: Unknown = "error",
-    ) -> list[str]: ...
+    def generate(self, prompt: str = "", *, count: None = None, **options: Unpack[RequestOptions]) -> str: ...
+
+    @overload
+    def generate(self, prompt: str = "", *, count: int, **options: Unpack[RequestOptions]) -> list[str]: ...
 
     def generate(
-        self,
-        prompt: str = "",
-        *,
-        samplers: Samplers = DEFAULT_CHAIN,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        count: int | None = None,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        unknown: Unknown = "error",
+        self, prompt: str | Request = "", *, count: int | None = None, **options: Unpack[RequestOptions]
     ) -> str | list[str]:
-        """The text that follows the prompt, or a list of `count` texts.
+        """Return the text that follows the prompt, or a list of `count` texts.
+
+        `options` are those of `textforge.Request`, which may be given in the prompt's place: `samplers`, a chain;
+        `max_tokens`; `stop`, one text or several; `seed`; `unknown`, ``"error"`` or ``"skip"``.
 
         At most `max_tokens` tokens, less where a `stop` text would begin or the end-of-text token comes; neither
         shows. The same seed gives the same texts; without one, it is drawn. An empty prompt starts after the
         end-of-text token, else a newline, else the most frequent token. What the vocabulary lacks of the prompt
         raises `EncodingError`, or is left out with ``unknown="skip"``.
 
-        Raises `GenerationError` for what can't be done as asked.
+        Raises `GenerationError` for what can't be done as asked. Warns of a stop text that can never come.
         """
-        texts = self.complete(
-            prompt,
-            samplers=samplers,
-            max_tokens=max_tokens,
-            count=1 if count is None else count,
-            stop=stop,
-            seed=seed,
-            unknown=unknown,
-        )
-        written = [text.text for text in texts]
-        return written[0] if count is None else written
+        request = make_request(prompt, count, options)
+        written = [text.text for text in self.complete(request)]
+        return written[0] if request.count is None else written
 
     def complete(
         self,
-        prompt: str = "",
+        prompt: str | Request = "",
         *,
-        samplers: Samplers = DEFAULT_CHAIN,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        count: int = 1,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        unknown: Unknown = "error",
+        count: int | None = None,
         logprobs: bool = False,
         watch: Watcher | None = None,
+        progress: WritingWatcher | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Iterator[GeneratedText]:
-        """As `generate`, each text with how it came about, as soon as it and those before it are finished.
+        """Yield what `generate` returns, each text with how it came about, once it and those before it are finished.
 
         With `logprobs`, it has the log-probabilities of its tokens, before and after the chain. `watch` is told of each
         token as it is drawn: a `textforge.generation.watching.DrawnToken`; those of several texts come step by step.
+        `progress` is told after each step how far the writing is: a `textforge.generation.loop.WritingProgress`. Where
+        Ctrl-C interrupts it, the texts that are finished are given before `KeyboardInterrupt` is raised.
         """
-        count = whole("count", count, least=1)
-        task = self._task(prompt, samplers, max_tokens, stop, seed, unknown)
+        request = make_request(prompt, count, options)
+        task = self._task(request)
         noted = Logprobs(self.encoder) if logprobs else None
         watchers = [watcher for watcher in (noted, watch) if watcher is not None]
-        return (
-            GeneratedText(
-                prompt,
-                text.text,
-                text.finish_reason or "length",
-                text.tokens,
-                task.seed,
-                None if noted is None else noted.take(text),
-            )
-            for text in write(task, count, told_to_all(watchers))
-        )
+        texts = write(task, request.count or 1, broadcast(watchers), progress)
+        return (_describe_text(text, request, task.seed, noted) for text in texts)
 
     def stream(
-        self,
-        prompt: str = "",
-        *,
-        samplers: Samplers = DEFAULT_CHAIN,
-        max_tokens: int = DEFAULT_MAX_TOKENS,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        unknown: Unknown = "error",
-        watch: Watcher | None = None,
+        self, prompt: str | Request = "", *, watch: Watcher | None = None, **options: Unpack[RequestOptions]
     ) -> Iterator[str]:
-        """The pieces of the text that `generate` gives, as they are made; joined, they are that text.
+        """Return the pieces of the text that `generate` gives, as they are made; joined, they are that text.
 
-        `watch` is told of each token as it is drawn, as by `complete`, before what it shows is given.
+        `watch` is told of each token as it is drawn, as by `complete`, before what it shows is given. Raises
+        `GenerationError` also for a request that counts several texts.
         """
-        return write_one(self._task(prompt, samplers, max_tokens, stop, seed, unknown), watch)
+        request = make_request(prompt, None, options)
+        if request.count not in (None, 1):
+            raise GenerationError(f"stream writes one text, but the request's count is {request.count}: use complete")
+        return write_one(self._task(request), watch)
+
+    def parse_chain(self, samplers: Samplers) -> list[Sampler]:
+        """Return the samplers of a chain, looked up among this generator's plugins; presets stay as they are.
+
+        A chain that is used often is then parsed once. Raises `SpecError`, `UnknownComponent` or `OptionError`.
+        """
+        return parse_samplers(samplers, self._plugins)
 
     def evaluate(
-        self, corpus: str | Path | Corpus | Sequence[str | Path | Corpus], *, unknown: Unknown = "error"
+        self,
+        corpus: str | Path | Corpus | Sequence[str | Path | Corpus],
+        *,
+        unknown: Unknown = "error",
+        metrics: str | Metric | Sequence[str | Metric] = (),
     ) -> Evaluation:
-        """How well the model predicts a text: its loss, perplexity, and bits a character and a byte.
+        """Return how well the model predicts a text: its loss, perplexity, bits a character and a byte, and metrics.
 
-        `corpus` is what `textforge.train` takes. Raises `CorpusError` for a text that can't be read or is too short,
-        and `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``.
+        `corpus` is what `textforge.train` takes; `metrics` are specs of registered ones, or objects. The result says
+        where the model was trained on the text. Raises `CorpusError` for a text that can't be read or is too short,
+        `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``, and `PluginError` where
+        a metric fails.
         """
-        from textforge.corpora.resolve import resolve_corpora
-        from textforge.evaluation.evaluation import evaluate
+        from textforge.library.evaluating import evaluate_text
 
-        return evaluate(self.model, self.encoder, resolve_corpora(corpus, self._plugins), unknown=unknown)
+        return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
 
         Raises `BundleError` where a bundle is there already, unless `overwrite`, or where nothing can be written.
         """
-        from textforge.bundle import BundleWriter, contents_of
+        from textforge.bundle import BundleWriter, collect_contents
 
-        contents = self._contents or contents_of(self.model, self.encoder, self._plugins)
+        contents = self._contents or collect_contents(self.model, self.encoder, self._plugins)
         writer = BundleWriter.prepare(path, overwrite=overwrite)
         try:
             writer.commit(contents)
@@ -237,32 +206,40 @@ class TextGenerator:
             writer.close()
 
     def export(self, path: str | Path, *, format: str, overwrite: bool = False) -> Exported:
-        """Write the model to a file that other programs read: ``keras``, ``onnx``, ``torch``, or a plugin's own format.
+        """Write the model to a file that other programs read, in a format that is installed, such as ``onnx``.
 
-        What was written, and how far its logits are from the model's own. Raises `ExportError` where the format doesn't
-        exist, the file does, unless `overwrite`, or can't be written, or where it gives other logits; `BackendError`
-        where what writes it isn't installed.
+        Return what was written, and how far its logits are from the model's own. Raises `ExportError` where the format
+        doesn't exist, the file does, unless `overwrite`, or can't be written, or where it gives other logits;
+        `BackendError` where what writes it isn't installed.
         """
         from textforge.library.exporting import export
 
         return export(self.model.save(), self.encoder, format, path, overwrite=overwrite, plugins=self._plugins)
 
-    def _task(
-        self,
-        prompt: str,
-        samplers: Samplers,
-        max_tokens: int,
-        stop: str | Sequence[str],
-        seed: int | None,
-        unknown: Unknown,
-    ) -> Task:
-        """What was asked for, checked."""
-        return Task(
-            model=self.model,
-            encoder=self.encoder,
-            max_tokens=whole("max_tokens", max_tokens, least=0),
-            stops=stop_texts(stop),
-            seed=secrets.randbits(32) if seed is None else whole("seed", seed, least=0),
-            samplers=checked_chain(samplers, self.encoder, self._plugins),
-            prompt=prompt_ids(self.encoder, prompt, unknown),
-        )
+    def _task(self, request: Request) -> Task:
+        """Return what was asked for, checked and ready to be written."""
+        return make_task(self.model, self.encoder, request, self._plugins)
+
+    def __repr__(self) -> str:
+        model, encoder = self.model, self.encoder
+        saved = self._contents.model if self._contents else None
+        options = "".join(f" {name}={value}" for name, value in (saved.options if saved else {}).items())
+        architecture = f"{saved.architecture}{options}, " if saved else ""
+        size = f"{encoder.vocabulary_size} {encoder.unit} ({encoder.spec})"
+        return f"<TextGenerator: {architecture}{size}, run by {type(model).__name__}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process makes the generator of: the plugins are looked up anew there."""
+        return {name: value for name, value in vars(self).items() if name != "_plugins"}
+
+
+def _describe_text(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
+    return GeneratedText(
+        prompt=request.prompt,
+        text=text.text,
+        finish_reason=text.finish_reason or "length",
+        tokens=text.tokens,
+        seed=seed,
+        logprobs=None if noted is None else noted.take(text),
+        number=text.number,
+    )

@@ -16,24 +16,26 @@ import attrs
 import numpy as np
 
 import textforge
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, choose_trainer, load_model
-from textforge.bundle import Bundle, BundleContents, BundleWriter, plugin_of
+from textforge.backends.choose import architecture_of, choose_trained, load_model
+from textforge.bundle import Bundle, BundleContents, BundleWriter, find_plugin
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import TokenFile, token_file
 from textforge.encoders.base import Encoder
-from textforge.errors import CorpusError, EncodingError, TrainingError
+from textforge.errors import CorpusError, EncodingError, TrainingError, advise
 from textforge.generation.chain import expanded
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.data import CorpusRecord, TrainingData
-from textforge.training.report import Report, Reports
+from textforge.training.report import Report
+from textforge.training.reports import Reports
 from textforge.training.samples import SampleWriter
-from textforge.training.settings import TrainingSettings
+from textforge.training.settings import TrainingSettings, complete_settings
 
 CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
 """The settings that may differ when a run is resumed; the others say what its batches are."""
@@ -46,6 +48,7 @@ class Run:
     plugins: Plugins
     corpora: Sequence[Corpus]
     encoder: Encoder
+    architecture: Architecture
     backend: Backend
     settings: TrainingSettings
     chains: Sequence[Sequence[Sampler]]
@@ -62,37 +65,46 @@ def new_run(
     plugins: Plugins,
     corpora: Sequence[CorpusArgument],
     encoder: str | Encoder,
+    architecture: str | Architecture | None,
     backend: str | Backend | None,
     settings: dict[str, Any],
 ) -> Run:
     """A run from the beginning; whatever is wrong with what it was given is said here."""
-    made = make_settings(_completed(settings, plugins))
+    chosen, computing = choose_trained(plugins, architecture, backend)
+    chains = _parse_chains(settings, plugins)
+    given = _complete(settings, chains)
+    made = make_settings(complete_settings(given, chosen.training_defaults, f"the architecture {chosen.name}"))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
     return Run(
         plugins=plugins,
         encoder=plugins.encoder(encoder),
-        backend=choose_trainer(plugins, backend),
+        architecture=chosen,
+        backend=computing,
         settings=made,
-        chains=[plugins.chain(chain) for chain in made.sample],
+        chains=chains or [],
         corpora=resolve_corpora(corpora, plugins),
     )
 
 
-def _completed(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
-    """The settings with a seed, and with chains of samplers as text, however they were given."""
-    completed = dict(settings)
+def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:
+    """Return the chains of the samples, looked up, however they were given; None where none were."""
+    if "sample" not in settings:
+        return None
+    given = settings["sample"]
+    return [plugins.chain(chain) for chain in ([given] if isinstance(given, (str, Sampler)) else given)]
+
+
+def _complete(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    """Return the settings with a seed, and with the chains as text, as a bundle keeps them."""
+    completed = _write_chains(settings, chains)
     if completed.get("seed") is None:
         completed["seed"] = secrets.randbits(32)
-    return _with_chains(completed, plugins)
+    return completed
 
 
-def _with_chains(settings: dict[str, Any], plugins: Plugins) -> dict[str, Any]:
-    if "sample" not in settings:
-        return settings
-    given = settings["sample"]
-    chains = [given] if isinstance(given, (str, Sampler)) else given
-    return {**settings, "sample": tuple(write_chain(plugins.chain(chain)) for chain in chains)}
+def _write_chains(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    return dict(settings) if chains is None else {**settings, "sample": tuple(map(write_chain, chains))}
 
 
 def resumed_run(
@@ -109,22 +121,25 @@ def resumed_run(
     contents = bundle.contents(plugins)
     checkpoint = contents.checkpoint
     if checkpoint is None:
-        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with --overwrite")
-    made = _changed_settings(contents.settings, _with_chains(settings, plugins))
+        overwrite = advise("overwrite", True)
+        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
+    chains = _parse_chains(settings, plugins)
+    made = _changed_settings(contents.settings, _write_chains(settings, chains))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
-    trained_by = parse_spec(contents.backend).name
-    if backend is None and trained_by in plugins.names("backend"):
+    if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
-    trainer = choose_runner(plugins, checkpoint.model, backend, trained_by, contents.backend_plugin)
+    architecture = architecture_of(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture, trainer = choose_trained(plugins, architecture, backend)
     return Run(
         plugins=plugins,
         corpora=resolve_corpora(corpora, plugins) if corpora else _recorded_corpora(plugins, contents),
         recorded=not corpora,
         encoder=contents.encoder,
-        backend=choose_trainer(plugins, trainer),
+        architecture=architecture,
+        backend=trainer,
         settings=made,
-        chains=[plugins.chain(chain) for chain in made.sample],
+        chains=[plugins.chain(chain) for chain in made.sample] if chains is None else chains,
         fitted=True,
         checkpoint=checkpoint,
         records=contents.corpora,
@@ -159,10 +174,10 @@ def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingS
     for name, value in given.items():
         checked = TrainingSettings.known_option(name).check(value)
         if name not in CHANGEABLE and checked != getattr(before, name):
-            option = name.replace("_", "-")
             raise TrainingError(
-                f"--{option} was {getattr(before, name)} when the run began and can't become {checked}; "
-                f"resume without it, or train anew"
+                advise(name),
+                f" was {getattr(before, name)} when the run began and can't become {checked}; "
+                f"resume without it, or train anew",
             )
         changed[name] = value
     if given.get("minutes") is not None:
@@ -174,22 +189,26 @@ def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingS
 
 def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
     """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
+    from textforge.training.fit import fit  # the loop, which nothing else needs
+
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
         for sampler in expanded(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
-        report.message(f"backend {run.backend.spec}, seed {run.settings.seed}")
+        report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
         keeper = Keeper(run, tokens, writer)
         reports = Reports([SampleWriter(run.chains, data, run.settings, report), keeper, report])
-        model = run.backend.fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
-        return keeper.finished(model.save())
+        model = fit(_first_model(run, tokens.encoder), data, run.settings, reports, run.checkpoint)
+        return keeper.finished(model)
 
 
 def _first_model(run: Run, encoder: Encoder) -> Model:
     if run.checkpoint is None:
-        return run.backend.create(encoder.vocabulary_size, run.settings.seed)
-    return load_model(run.backend, run.checkpoint.model)
+        saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
+    else:
+        saved = run.checkpoint.model
+    return load_model(run.plugins, run.backend, saved)
 
 
 @contextmanager
@@ -212,7 +231,8 @@ def _tokens(run: Run, folder: Path | None) -> Iterator[TokenFile]:
 def _other_corpus(run: Run) -> TrainingError:
     names = ", ".join(record.spec for record in run.records)
     return TrainingError(
-        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with --overwrite"
+        f"the corpus is not the one that the run began with ({names}); give that one, or train anew with ",
+        advise("overwrite", True),
     )
 
 
@@ -252,8 +272,9 @@ class Keeper(Report):
             settings=self._run.settings.option_values(),
             versions=versions(self._run.backend),
             checkpoint=self._checkpoint,
-            encoder_plugin=plugin_of(self._run.plugins, "encoder", self._tokens.encoder.name),
-            backend_plugin=plugin_of(self._run.plugins, "backend", self._run.backend.name),
+            encoder_plugin=find_plugin(self._run.plugins, "encoder", self._tokens.encoder),
+            backend_plugin=find_plugin(self._run.plugins, "backend", self._run.backend),
+            architecture_plugin=find_plugin(self._run.plugins, "architecture", self._run.architecture),
         )
 
 

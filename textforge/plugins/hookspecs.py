@@ -22,8 +22,23 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 class RegisterImplementation(Protocol):
     """The function that `register_implementations` is given."""
 
-    def __call__(self, backend: str, architecture: str, by: str) -> None:
-        """Register what is imported from the path `by` to compute an architecture on a backend."""
+    def __call__(
+        self,
+        *,
+        backend: str | None = None,
+        format: str | None = None,
+        architecture: str,
+        by: str,
+        trains: bool | None = None,
+    ) -> None:
+        """Register what is imported from the path `by` to compute an architecture on a backend, or write its files."""
+
+
+class RegisterCommand(Protocol):
+    """The function that `register_commands` is given."""
+
+    def __call__(self, name: str, by: str, summary: str | None = None) -> None:
+        """Register the click command that is imported from the path `by` when ``textforge NAME`` is run."""
 
 
 @hookspec
@@ -51,7 +66,8 @@ def register_implementations(register: RegisterImplementation) -> None:
     """Register implementations, each an architecture on a backend, by import path.
 
     ``register(backend="torch", architecture="gru", by="textforge_gru.torch_network:GRUNetwork")``; the path is
-    imported when a model is made. A format that has an implementation for each architecture stands as the backend.
+    imported when a model is made. What a format needs of an architecture is registered with ``format="onnx"`` in the
+    backend's place, and imported when a model is exported.
     """
 
 
@@ -73,3 +89,13 @@ def register_reports(register: Callable[[type[Component]], None]) -> None:
 @hookspec
 def register_metrics(register: Callable[[type[Component]], None]) -> None:
     """Register metrics: rows of the table that evaluate prints."""
+
+
+@hookspec
+def register_commands(register: RegisterCommand) -> None:
+    """Register commands of ``textforge``, each a click command, by import path.
+
+    ``register("vocabulary", "textforge_vocabulary:command", "List a model's tokens.")``; the path is imported when the
+    command is run. ``textforge --help`` lists commands that an entry point of the group ``textforge.commands`` names,
+    since it imports no plugin, and those of plugins that ``--plugin`` names.
+    """

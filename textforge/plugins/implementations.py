@@ -1,25 +1,21 @@
-"""Implementations: one architecture on one backend, named by an import path and imported when a model is made."""
+"""What plugins bring by import path: implementations, imported when a model is made, and commands, when run."""
 
 from __future__ import annotations
 
-import importlib
-import re
 from typing import Any
 
 import attrs
 
 from textforge.components.spec import NAME
-from textforge.components.values import shown
-from textforge.errors import PluginError, TextforgeError
-from textforge.plugins.sources import Source, state_reason, working_folder_on_path
-
-PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-"""An import path: ``package.module:Name``."""
+from textforge.components.values import quote
+from textforge.errors import PluginError
+from textforge.plugins.importing import PATH
+from textforge.plugins.sources import Source, load_path
 
 
 @attrs.frozen
 class Implementation:
-    """What computes an architecture on a backend, or draws it in a format, and the plugin that brought it."""
+    """An architecture on a backend, or in a format, and the plugin that brought it."""
 
     backend: str
     """The backend's name, or the format's."""
@@ -27,6 +23,10 @@ class Implementation:
     by: str
     """The import path, ``package.module:Name``."""
     source: Source
+    trains: bool | None = None
+    """Whether it can be trained, where that isn't as the backend declares."""
+    kind: str = "backend"
+    """``backend`` or ``format``: what `backend` is the name of."""
 
     def load(self) -> Any:
         """Import the object and return it.
@@ -34,27 +34,58 @@ class Implementation:
         Raises `PluginError`, which names the plugin, where it can't be imported; an error of textforge's own, such as
         a missing framework's, passes.
         """
-        module, _, name = self.by.partition(":")
-        try:
-            with working_folder_on_path(self.source.distribution is None):
-                return getattr(importlib.import_module(module), name)
-        except TextforgeError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"can't load {self.by}, which computes the architecture {self.architecture} on {self.backend}, of the "
-                f"plugin {self.source.title}: {state_reason(error, self.source)}"
-            ) from error
+        return load_path(
+            self.by, self.source, f"which computes the architecture {self.architecture} on {self.backend},"
+        )
 
 
-def make_implementation(source: Source, backend: Any, architecture: Any, by: Any) -> Implementation:
-    """Return the implementation that a plugin registers, checked."""
-    for role, name in (("backend", backend), ("architecture", architecture)):
+@attrs.frozen
+class Command:
+    """A click command, and the plugin that brought it."""
+
+    name: str
+    by: str
+    """The import path, ``package.module:command``."""
+    summary: str | None
+    """The line that lists of commands have of it; None where the plugin gave none."""
+    source: Source
+
+    def load(self) -> Any:
+        """Import the command and return it; raises `PluginError`, which names the plugin, where it can't be."""
+        return load_path(self.by, self.source, f"the command {self.name!r}")
+
+
+def make_implementation(
+    source: Source, backend: Any, architecture: Any, by: Any, trains: bool | None = None, format: Any = None
+) -> Implementation:
+    """Return the implementation that a plugin registers for a backend or a format, checked."""
+    if backend is not None and format is not None:
+        raise PluginError("register_implementations needs backend=… or format=…, and was given both")
+    kind, backend = ("backend", backend) if format is None else ("format", format)
+    for role, name in ((kind, backend), ("architecture", architecture)):
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise PluginError(f"register_implementations needs the {role}'s name as a text, got {shown(name)}")
+            raise PluginError(f"register_implementations needs the {role}'s name as a text, got {quote(name)}")
     if not isinstance(by, str) or not PATH.fullmatch(by):
         raise PluginError(
             f"register_implementations needs an import path, by='package.module:Name', for {architecture} on "
-            f"{backend}, got {shown(by)}"
+            f"{backend}, got {quote(by)}"
         )
-    return Implementation(backend, architecture, by, source)
+    if trains is not None and not isinstance(trains, bool):
+        raise PluginError(f"register_implementations needs trains=True, False or None, got {quote(trains)}")
+    return Implementation(backend, architecture, by, source, trains, kind)
+
+
+def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:
+    """Return the command that a plugin registers, checked."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise PluginError(
+            "register_commands needs the command's name, two characters or more of lower-case letters, digits and "
+            f"'-', got {quote(name)}"
+        )
+    if not isinstance(by, str) or not PATH.fullmatch(by):
+        raise PluginError(
+            f"register_commands needs an import path, by='package.module:command', for {name}, got {quote(by)}"
+        )
+    if summary is not None and not isinstance(summary, str):
+        raise PluginError(f"the summary of the command {name} must be a text, got {quote(summary)}")
+    return Command(name, by, summary, source)

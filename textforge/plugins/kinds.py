@@ -27,6 +27,9 @@ KINDS = {
 }
 """The kinds of component by name."""
 
+GROUPS = {f"textforge.{kind.hook.removeprefix('register_')}": name for name, kind in KINDS.items()}
+"""The kind of each group of entry points that name components, such as ``textforge.samplers``."""
+
 
 def base_class(kind: str) -> type[Any]:
     """Return the class that components of a kind derive from."""

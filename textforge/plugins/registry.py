@@ -1,4 +1,4 @@
-"""The plugins of one run, and look-up of components by name.
+"""The plugins of one run, and look-up of what they bring by name.
 
 Nothing is loaded before the first look-up; `textforge.plugins.loading` loads each plugin by itself.
 """
@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
 from textforge.components.spec import Spec, parse_chain, parse_spec
-from textforge.components.values import shown
-from textforge.errors import AmbiguousComponent, PluginError, UnknownComponent, listed, nearest
-from textforge.plugins.implementations import Implementation
+from textforge.components.values import quote
+from textforge.errors import PluginError, PluginWarning, UnknownComponent, list_names, nearest
+from textforge.plugins.blame import blame, path_of
+from textforge.plugins.catalogue import Candidate, Catalogue
+from textforge.plugins.clashes import Brought, T, describe_hidden, settle
+from textforge.plugins.entry_points import DISABLE_VARIABLE
+from textforge.plugins.implementations import Command, Implementation
+from textforge.plugins.importing import PluginName
 from textforge.plugins.kinds import KINDS, base_class
-from textforge.plugins.loading import Plugin, Registered, load_plugin
-from textforge.plugins.sources import PluginName, Source, installed_sources, named_sources
+from textforge.plugins.loading import Plugin, Registered
+from textforge.plugins.sources import Source, installed_sources
 
-__all__ = ["DISABLE_VARIABLE", "KINDS", "Implementation", "Plugin", "Plugins", "Registered", "Source"]
-
-DISABLE_VARIABLE = "TEXTFORGE_DISABLE_PLUGINS"
+__all__ = ["DISABLE_VARIABLE", "KINDS", "Command", "Implementation", "Plugin", "Plugins", "Registered", "Source"]
 
 
 class Plugins:
@@ -32,6 +34,9 @@ class Plugins:
     `extra` names files and modules to load beside what is installed. `sources` replaces what is
     installed, for tests. `disabled` (else the variable ``TEXTFORGE_DISABLE_PLUGINS``) names
     distributions or entry points to leave out, separated by commas; ``all`` leaves only textforge's own.
+
+    Where plugins clash, textforge's own component wins, and `warn` is told once what it hides; without one it is a
+    `textforge.errors.PluginWarning`. ``NAME@DISTRIBUTION`` in a spec, as in ``top-k@textforge-foo:40``, reaches either.
 
     >>> Plugins().sampler("top-k:3")
     TopK(k=3)
@@ -43,10 +48,23 @@ class Plugins:
         *,
         sources: Iterable[Source] | None = None,
         disabled: str | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
-        self._extra = (extra,) if isinstance(extra, (str, os.PathLike, ModuleType)) else tuple(extra)
-        self._sources = None if sources is None else tuple(sources)
-        self._disabled = disabled
+        given = None if sources is None else tuple(sources)
+        self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
+        self._given = self._catalogue.extra, given, disabled
+        self._warn = warn or _warn
+        self._told: set[str] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what names the plugins, modules among them by name: another process looks for them anew."""
+        extra, sources, disabled = self._given
+        names = tuple(name.__name__ if isinstance(name, ModuleType) else name for name in extra)
+        return _make_plugins, (names, sources, disabled)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plugins:
+        """Return the registry itself: what it has loaded are classes, of which there is one each."""
+        return self
 
     @functools.cached_property
     def found(self) -> tuple[Plugin, ...]:
@@ -54,79 +72,109 @@ class Plugins:
 
         Raises `PluginError` where one named by hand fails; of the others the error is recorded.
         """
-        plugins = [load_plugin(source) for source in self._installed if source not in self.disabled]
-        for source in named_sources(self._extra):
-            plugin = load_plugin(source)
-            if plugin.error:
-                raise PluginError(f"can't load the plugin {source.name}: {plugin.error}") from plugin.exception
-            plugins.append(plugin)
-        return tuple(plugins)
+        return self._catalogue.load_all()
 
-    @functools.cached_property
-    def _installed(self) -> tuple[Source, ...]:
-        return installed_sources() if self._sources is None else self._sources
-
-    @functools.cached_property
+    @property
     def disabled(self) -> tuple[Source, ...]:
         """The plugins that are installed and were left out."""
-        disabled = os.environ.get(DISABLE_VARIABLE, "") if self._disabled is None else self._disabled
-        return tuple(source for source in self._installed if _is_disabled(source, disabled))
+        return self._catalogue.disabled
 
     @property
     def failures(self) -> tuple[Plugin, ...]:
-        """The plugins that failed to load."""
-        return tuple(plugin for plugin in self.found if plugin.error)
+        """The plugins that failed to load, of those that look-ups have loaded so far."""
+        return tuple(plugin for plugin in self._catalogue.loaded if plugin.error)
 
     def components(self, kind: str) -> tuple[Registered, ...]:
-        """Everything registered of a kind, by name."""
-        if kind not in KINDS:
-            raise PluginError(f"there is no kind of component {kind!r}; the kinds are {listed(KINDS)}")
-        found = [component for plugin in self.found for component in plugin.components if component.kind == kind]
-        return tuple(sorted(found, key=lambda component: component.name))
+        """Return everything registered of a kind, by name; all of it is imported."""
+        _check_kind(kind)
+        return tuple(sorted(self._catalogue.components(kind), key=lambda component: component.name))
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """The names there are of a kind."""
-        return tuple(dict.fromkeys(component.name for component in self.components(kind)))
+        """Return the names there are of a kind; what entry points name is not imported."""
+        _check_kind(kind)
+        return tuple(sorted({candidate.name for candidate in self._catalogue.candidates(kind)}))
 
-    def find(self, kind: str, name: str) -> type[Any]:
-        """The class of that kind and name.
+    def find(self, kind: str, name: str, preferred: str | None = None) -> type[Any]:
+        """Return the class of that kind and name, which may be ``NAME@DISTRIBUTION``; nothing else is imported.
 
-        Raises `UnknownComponent`, or `AmbiguousComponent` where two plugins bring different classes.
+        Where several have the name, the one of the plugin `preferred` is meant, a distribution or a file as
+        `find_source` says it.
+
+        Raises `UnknownComponent`, or `AmbiguousComponent` where two plugins bring different classes and textforge
+        itself none, or `PluginError` where the one that is meant can't be imported.
         """
-        found = [component for component in self.components(kind) if component.name == name]
+        _check_kind(kind)
+        name, _, handle = name.partition("@")
+        found = [candidate for candidate in self._catalogue.candidates(kind) if candidate.name == name]
         if not found:
             raise UnknownComponent(self._unknown(kind, name))
-        if any(component.cls is not found[0].cls for component in found):
-            sources = " and ".join(dict.fromkeys(component.source.title for component in found))
-            raise AmbiguousComponent(
-                f"more than one {kind} is called {name!r}, by {sources}; "
-                f"uninstall one, or name one in {DISABLE_VARIABLE}"
-            )
-        return found[0].cls
+        if preferred and not handle:
+            found = [each for each in found if each.source.is_recorded_as(preferred)] or found
+        return self._class_of(kind, self._settle(found, f"{kind} {name!r}", name, handle))
+
+    def find_source(self, kind: str, component: Any) -> Source | None:
+        """Return the plugin that brings a component's class; None where none does. Nothing is imported."""
+        cls = component if isinstance(component, type) else type(component)
+        for each in self._catalogue.candidates(kind):
+            if each.cls is cls or (each.cls is None and each.by == path_of(cls)):
+                return each.source
+        return None
+
+    def _settle(self, found: Sequence[T], title: str, name: str | None = None, handle: str = "") -> T:
+        """Return the one of `found` that a name and what was written behind its ``@`` mean."""
+        meant = [each for each in found if each.source.is_called(handle)] if handle else found
+        if not meant:
+            handles = list_names(dict.fromkeys(each.source.handle for each in found))
+            raise UnknownComponent(f"{handle} brings no {title}; it is brought by: {handles}")
+        chosen, hidden = settle(meant, title, name)
+        for each in hidden:
+            self._tell(describe_hidden(each, title, name))
+        return chosen
+
+    def _tell(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._warn(message)
+
+    def _class_of(self, kind: str, candidate: Candidate) -> type[Any]:
+        if candidate.cls is not None:
+            return candidate.cls
+        plugin = self._catalogue.load(candidate.source)
+        if plugin.error:
+            raise PluginError(
+                f"can't load the {kind} {candidate.name!r} of the plugin {candidate.source.title}: {plugin.error}"
+            ) from plugin.exception
+        return plugin.components[0].cls
+
+    def note_clash(self, what: str, name: str, brought: Brought) -> str | None:
+        """Return what is to be said where a name doesn't mean what `brought` is: hidden, or refused; else None.
+
+        `what` is a kind of component or ``command``.
+        """
+        title = f"{what} {name!r}"
+        same = [each for each in self._brought(what) if each.name == name]
+        try:
+            _, hidden = settle(same, title, name)
+        except PluginError as error:
+            return str(error)
+        return describe_hidden(brought, title, name) if brought.source in [each.source for each in hidden] else None
+
+    def _brought(self, what: str) -> Sequence[Any]:
+        return self._catalogue.commands() if what == "command" else self._catalogue.candidates(what)
 
     def _unknown(self, kind: str, name: str) -> str:
         names = self.names(kind)
-        message = f"there is no {kind} {shown(name)}; installed: {listed(names)}{nearest(name, names)}"
-        return self._with_notes(message)
+        hint = nearest(name, names) or "; if a plugin brings it, install that plugin"
+        return self._with_notes(f"there is no {kind} {quote(name)}; installed: {list_names(names)}{hint}")
 
     def _with_notes(self, message: str) -> str:
         notes = self.notes()
         return f"{message} ({'; '.join(notes)})" if notes else message
 
-    def notes(self, distribution: str | None = None) -> list[str]:
-        """Return why something may not be there: plugins that failed to load, or were left out.
-
-        `distribution` is what would bring it, where that is known.
-        """
-        missing = distribution is not None and not self._knows(distribution)
-        notes = [f"{distribution} brings it: pip install {distribution}"] if missing else []
-        notes += [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
+    def notes(self) -> list[str]:
+        """Return why something may not be there: plugins that failed to load, or were left out."""
+        notes = [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
         return notes + [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
-
-    def _knows(self, distribution: str) -> bool:
-        """Return whether a distribution is installed, if only to fail or to be left out."""
-        sources = [*(plugin.source for plugin in self.found), *self.disabled]
-        return any(source.distribution == distribution for source in sources)
 
     def corpus(self, spec: Any) -> Any:
         """Return the corpus a spec names; an object of the kind stands for itself."""
@@ -171,34 +219,51 @@ class Plugins:
             return [self.sampler(chain)]
         return [sampler for part in chain for sampler in self.chain(part)]
 
-    def implementations(self) -> tuple[Implementation, ...]:
-        """Return every implementation that was registered, by backend and architecture."""
-        found = [implementation for plugin in self.found for implementation in plugin.implementations]
-        return tuple(sorted(found, key=lambda found: (found.backend, found.architecture)))
+    def implementations(self, kind: str = "backend") -> tuple[Implementation, ...]:
+        """Return every implementation that was registered for backends, or for formats, by names; none is imported."""
+        of_kind = [found for found in self._catalogue.implementations() if found.kind == kind]
+        return tuple(sorted(of_kind, key=lambda found: (found.backend, found.architecture)))
 
-    def implementation(self, backend: str, architecture: str) -> Implementation:
-        """Return what computes an architecture on a backend; not yet imported.
+    def implementation(self, backend: str, architecture: str, kind: str = "backend") -> Implementation:
+        """Return what computes an architecture on a backend, or what a format needs of it; not yet imported.
 
         Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where two plugins bring
-        different ones.
+        different ones and textforge itself none.
         """
-        found = [
-            each for each in self.implementations() if (each.backend, each.architecture) == (backend, architecture)
-        ]
+        wanted = (backend, architecture)
+        found = [each for each in self.implementations(kind) if (each.backend, each.architecture) == wanted]
         if not found:
-            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture)))
-        if any(each.by != found[0].by for each in found):
-            sources = " and ".join(dict.fromkeys(each.source.title for each in found))
-            raise AmbiguousComponent(
-                f"more than one plugin implements the architecture {architecture!r} on {backend!r}: {sources}; "
-                f"uninstall one, or name one in {DISABLE_VARIABLE}"
-            )
-        return found[0]
+            raise UnknownComponent(self._with_notes(self._unimplemented(backend, architecture, kind)))
+        return self._settle(found, f"implementation of {architecture!r} on {backend!r}")
 
-    def _unimplemented(self, backend: str, architecture: str) -> str:
-        able = {each.backend for each in self.implementations() if each.architecture == architecture}
-        missing = f"there is no implementation of the architecture {shown(architecture)} on {shown(backend)}"
-        return f"{missing}; it is implemented on: {listed(able)}"
+    def _unimplemented(self, backend: str, architecture: str, kind: str) -> str:
+        able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}
+        missing = f"there is no implementation of the architecture {quote(architecture)} on {quote(backend)}"
+        return f"{missing}; it is implemented on: {list_names(able)}"
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return every command that plugins bring, by name; none is imported."""
+        return tuple(sorted(self._catalogue.commands(), key=lambda command: command.name))
+
+    def command(self, name: str) -> Command:
+        """Return the command of that name, which may be ``NAME@DISTRIBUTION``; not yet imported.
+
+        Raises `UnknownComponent`, or `AmbiguousComponent` where two plugins bring different ones.
+        """
+        name, _, handle = name.partition("@")
+        found = [command for command in self.commands() if command.name == name]
+        if not found:
+            raise UnknownComponent(self._with_notes(f"no plugin brings a command {quote(name)}"))
+        return self._settle(found, f"command {name!r}", name, handle)
+
+    def packages(self) -> dict[str, str]:
+        """Return the titles of plugins by the top-level packages that their code is in, without textforge's own.
+
+        >>> "textforge" in Plugins().packages()
+        False
+        """
+        found = [(path.partition(":")[0].partition(".")[0], source) for path, source in self._catalogue.paths()]
+        return {package: source.title for package, source in found if package != "textforge"}
 
     def _component(self, kind: str, spec: Any) -> Any:
         if not isinstance(spec, str):
@@ -207,7 +272,22 @@ class Plugins:
         return self._build(kind, parse_spec(spec))
 
     def _build(self, kind: str, spec: Spec) -> Any:
-        return spec.build(self.find(kind, spec.name))
+        cls = self.find(kind, spec.reference)
+        with blame(cls, f"to be made from {spec.reference}"):
+            return spec.build(cls)
+
+
+def _make_plugins(extra: tuple[PluginName, ...], sources: tuple[Source, ...] | None, disabled: str | None) -> Plugins:
+    return Plugins(extra, sources=sources, disabled=disabled)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PluginWarning, stacklevel=5)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise PluginError(f"there is no kind of component {kind!r}; the kinds are {list_names(KINDS)}")
 
 
 def _refuse_other(kind: str, value: Any) -> None:
@@ -216,16 +296,4 @@ def _refuse_other(kind: str, value: Any) -> None:
         return
     hint = f": write {value.__name__}(…)" if inspect.isclass(value) and issubclass(value, base) else ""
     article = "an" if kind[0] in "ae" else "a"
-    raise PluginError(f"{article} {kind} is expected, as a spec or an object, got {shown(value)}{hint}")
-
-
-def _is_disabled(source: Source, disabled: str) -> bool:
-    if source.distribution == "textforge":
-        return False
-    names = {_normal(name) for name in disabled.split(",")} - {""}
-    return bool(names & {"all", "1", _normal(source.name), _normal(source.distribution or "")})
-
-
-def _normal(name: str) -> str:
-    """A name as package indexes compare it: ``Textforge_Min.P`` is ``textforge-min-p``."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+    raise PluginError(f"{article} {kind} is expected, as a spec or an object, got {quote(value)}{hint}")

@@ -1,30 +1,39 @@
-"""Where plugins come from: entry points of what is installed, and files and modules named by hand."""
+"""Sources of plugins: entry points of what is installed, and files and modules named by hand."""
 
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.metadata
-import importlib.util
 import os
-import re
-import sys
 import types
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
-from textforge.components.values import shown
-from textforge.errors import PluginError
+from textforge.components.spec import NAME
+from textforge.components.values import quote
+from textforge.errors import PluginError, TextforgeError, state_error
+from textforge.plugins.entry_points import COMMANDS, MODULES, Point, is_core, normalize, read_points
+from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
+from textforge.plugins.kinds import GROUPS
 
-ENTRY_POINT_GROUP = "textforge"
+IMPLEMENTATIONS = {
+    "textforge.implementations": "implementation",
+    "textforge.format_implementations": "format implementation",
+}
+"""The groups of entry points that name implementations, of backends and of formats."""
 
-PluginName = str | os.PathLike[str] | types.ModuleType
-"""A plugin named by hand: a file, a module's dotted name, or a module."""
+
+class Provided(NamedTuple):
+    """The one thing that an entry point names, known before it is imported."""
+
+    kind: str
+    """The kind of component, or ``implementation``, ``format implementation`` or ``command``."""
+    name: str
+    """The name; of an implementation ``backend.architecture``."""
+    by: str
+    """The import path."""
 
 
 @attrs.frozen
@@ -36,60 +45,73 @@ class Source:
     distribution: str | None
     version: str | None
     load: Callable[[], Any] = attrs.field(eq=False, repr=False)
+    provides: Provided | None = None
+    """The one thing it brings, where the entry point names it; else its hooks say what it brings."""
 
     @property
     def title(self) -> str:
         """How messages call it."""
         return f"{self.distribution} ({self.name})" if self.distribution else self.name
 
+    @property
+    def handle(self) -> str:
+        """What is written behind ``@`` to mean what it brings: its distribution, or a file's or module's name."""
+        return self.distribution or Path(self.name).name
+
+    def is_recorded_as(self, name: str) -> bool:
+        """Return whether a bundle that records `name` means it; textforge itself had another name before."""
+        if is_core(self.distribution) or is_core(name):
+            return is_core(self.distribution) and is_core(name)
+        return name in (self.distribution, self.name)
+
+    def is_called(self, handle: str) -> bool:
+        """Return whether `handle` names it, whatever its case and its dashes."""
+        if is_core(self.distribution):
+            return is_core(handle)
+        names = {self.handle} if self.distribution else {self.handle, Path(self.name).stem}
+        return normalize(handle) in map(normalize, names)
+
 
 def installed_sources() -> tuple[Source, ...]:
-    """The entry points of the group ``textforge``, of every installed distribution, textforge's own first."""
-    try:
-        sources = [_entry_point_source(point) for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)]
-    except Exception:  # one distribution's unreadable file must not hide the others
-        found = [source for each in importlib.metadata.distributions() for source in _sources_of(each)]
-        sources = list(dict.fromkeys(found))  # a folder may be on the path twice
-    return tuple(sorted(sources, key=lambda source: (source.distribution != "textforge", source.title)))
+    """Return a source for each entry point of the groups that textforge reads, textforge's own first."""
+    points = read_points((MODULES, *GROUPS, *IMPLEMENTATIONS, COMMANDS))
+    return tuple(sorted(map(_make_source, points), key=lambda source: (not is_core(source.distribution), source.title)))
 
 
-def _entry_point_source(point: importlib.metadata.EntryPoint) -> Source:
-    return Source(point.name, *_name_and_version(point.dist), point.load)
+def _make_source(point: Point) -> Source:
+    make = functools.partial(Source, point.name, point.distribution, point.version)
+    error = point.error or _find_fault(point)
+    if error:
+        return make(functools.partial(_fail, error))
+    if point.group == MODULES:
+        return make(point.load)
+    kind = {**GROUPS, **IMPLEMENTATIONS, COMMANDS: "command"}[point.group]
+    return make(point.load, Provided(kind, point.name, point.path))
 
 
-def _sources_of(distribution: importlib.metadata.Distribution) -> list[Source]:
-    try:
-        return [_entry_point_source(point) for point in distribution.entry_points.select(group=ENTRY_POINT_GROUP)]
-    except Exception as error:
-        failure = PluginError(f"its entry_points.txt can't be read ({type(error).__name__}); install it again")
-        return [Source("entry_points.txt", *_name_and_version(distribution), functools.partial(_fail, failure))]
+def _find_fault(point: Point) -> str | None:
+    """Return what is wrong with the name of an entry point, or None."""
+    if point.group in GROUPS and not NAME.fullmatch(point.name):
+        wanted = "a component's name: two characters or more of lower-case letters, digits and '-'"
+    elif point.group in IMPLEMENTATIONS and not all(map(NAME.fullmatch, _split(point.name))):
+        wanted = 'two names with a dot between, the architecture\'s last, such as "numpy.lstm"'
+    else:
+        return None
+    return f"an entry point of {point.group} must be called by {wanted}; got {quote(point.name)}"
 
 
-def _fail(error: Exception) -> None:
-    raise error
+def _split(name: str) -> tuple[str, str]:
+    backend, _, architecture = name.partition(".")
+    return backend, architecture
 
 
-def _name_and_version(distribution: importlib.metadata.Distribution | None) -> tuple[str | None, str | None]:
-    try:
-        return (distribution.name, distribution.version) if distribution else (None, None)
-    except Exception:  # metadata that is missing says nothing against the plugin
-        return None, None
+def _fail(message: str) -> None:
+    raise PluginError(message)
 
 
 def named_sources(names: Iterable[PluginName]) -> list[Source]:
-    """The plugins named by hand; a file named twice is one."""
-    return list({_identity(name): _named_source(name) for name in names}.values())
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith(".py") or any(separator in name for separator in (os.sep, os.altsep) if separator)
-
-
-def _identity(name: PluginName) -> object:
-    if isinstance(name, types.ModuleType):
-        return id(name)
-    text = os.fspath(name)
-    return Path(text).resolve() if _is_file(text) else text
+    """Return the plugins named by hand; a file named twice is one."""
+    return list({identify(name): _named_source(name) for name in names}.values())
 
 
 def _named_source(name: PluginName) -> Source:
@@ -99,71 +121,29 @@ def _named_source(name: PluginName) -> Source:
     return Source(text, None, None, functools.partial(import_file_or_module, text))
 
 
-def import_file_or_module(name: str) -> types.ModuleType:
-    """Import a plugin from ``path/to/file.py``, or from a module's dotted name, looked for in the working folder too.
+def load_path(by: str, source: Source, what: str) -> Any:
+    """Import the object at a path that a plugin gave.
 
-    Raises `PluginError` where there is neither, and whatever the plugin raises.
+    Raises `PluginError`, which names the plugin, where it can't be imported; an error of textforge's own, such as a
+    missing framework's, passes.
     """
-    if _is_file(name):
-        return _import_file(Path(name))
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise PluginError(f"{shown(name)} is neither a file that ends in .py nor a module's name")
-    with working_folder_on_path():
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name and f"{name}.".startswith(f"{error.name}."):
-                raise PluginError(f"there is no module {name}; a file is named with its ending, ./{name}.py") from None
-            raise
-
-
-@contextmanager
-def working_folder_on_path(wanted: bool = True) -> Iterator[None]:
-    """Look for modules in the working folder first, unless that is not wanted."""
-    if not wanted:
-        yield
-        return
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
     try:
-        yield
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
-
-
-def _import_file(path: Path) -> types.ModuleType:
-    if not path.is_file():
-        raise PluginError(f"{path} is a folder: name a file in it" if path.is_dir() else f"there is no file {path}")
-    name = _module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} is no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while it runs
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
+        return import_path(by, beside=source.distribution is None)
+    except TextforgeError:
         raise
-    return module
-
-
-def _module_name(path: Path) -> str:
-    """A name that no other module has, two files of one name in different folders included."""
-    place = zlib.crc32(os.fsencode(path.resolve()))
-    return f"textforge_file_{re.sub(r'[^A-Za-z0-9_]', '_', path.stem)}_{place:08x}"
+    except (Exception, SystemExit) as error:
+        reason = state_reason(error, source)
+        raise PluginError(f"can't load {by}, {what} of the plugin {source.title}: {reason}") from error
 
 
 def state_reason(error: BaseException, source: Source) -> str:
     """Return on one line why something of a plugin failed."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # a stranger's `__str__` may fail as well
-        text = ""
+    text = state_error(error)
     if isinstance(error, PluginError):
-        return text
+        return text.removeprefix(f"{type(error).__name__}: ")
     if isinstance(error, ModuleNotFoundError):
+        if (error.name or "").startswith("textforge."):
+            return f"{text}; it was written for another version of textforge"
         # Only a distribution's own name is safe to propose: a module's may be a stranger's on the index.
         text += f"; pip install {source.distribution} may bring it" if source.distribution else "; install what has it"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text

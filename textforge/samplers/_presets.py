@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from textforge.samplers.adaptive_p import AdaptiveP
 from textforge.samplers.base import Sampler
 from textforge.samplers.dry import BREAKERS, DRY
 from textforge.samplers.dynamic_temperature import DynamicTemperature
@@ -21,6 +23,7 @@ from textforge.samplers.no_repeat_ngram import NoRepeatNGram
 from textforge.samplers.presence_penalty import PresencePenalty
 from textforge.samplers.repetition_penalty import RepetitionPenalty
 from textforge.samplers.temperature import Temperature
+from textforge.samplers.top_h import TopH
 from textforge.samplers.top_k import TopK
 from textforge.samplers.top_k_ties import TopKTies
 from textforge.samplers.top_n_sigma import TopNSigma
@@ -40,6 +43,7 @@ DEFAULTS: Mapping[str, Values] = MappingProxyType(
                 "repetition_penalty": 1.0,
                 "no_repeat_ngram_size": 0,
                 "temperature": 1.0,
+                "top_h": None,
                 "top_k": 50,
                 "top_p": 1.0,
                 "min_p": 0.0,
@@ -73,13 +77,15 @@ DEFAULTS: Mapping[str, Values] = MappingProxyType(
                 "mirostat": 0,
                 "mirostat_lr": 0.1,
                 "mirostat_ent": 5.0,
+                "adaptive_target": -1.0,
+                "adaptive_decay": 0.9,
             }
         ),
     }
 )
 
 _SAME = (("temperature", "temp"), ("repetition_penalty", "repeat_penalty"), ("sequence_bias", "logit_bias"))
-"""What is one parameter under two names: transformers' and llama.cpp's."""
+"""Parameters that have two names: transformers' and llama.cpp's."""
 _OURS = MappingProxyType(
     {
         "no_repeat_ngram_size": "no-repeat-ngram",
@@ -90,18 +96,51 @@ _OURS = MappingProxyType(
         "presence_penalty": "presence-penalty",
         "repeat_last_n": "repetition-penalty",
         "top_n_sigma": "top-n-sigma",
+        "top_h": "top-h",
     }
 )
-_OUR_PREFIXES = (("dry_", "dry"), ("xtc_", "xtc"), ("dynatemp_", "dynamic-temperature"), ("mirostat", "mirostat"))
+_OUR_PREFIXES = (
+    ("dry_", "dry"),
+    ("xtc_", "xtc"),
+    ("dynatemp_", "dynamic-temperature"),
+    ("mirostat", "mirostat"),
+    ("adaptive_", "adaptive-p"),
+)
 
 
-def advice(project: str, name: str) -> str:
-    """What to write instead of another project's parameter."""
+def advise(project: str, name: str) -> str:
+    """Say what to write instead of another project's parameter."""
     for hf, llama in _SAME:
         if name in (hf, llama):
             return f"write {hf if project == 'hf' else llama}"
     ours = _OURS.get(name) or next(ours for prefix, ours in _OUR_PREFIXES if name.startswith(prefix))
     return f"put the sampler {ours} into the chain beside the preset"
+
+
+_OFF: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "repeat_penalty": (1, 1),
+        "frequency_penalty": (0, 0),
+        "presence_penalty": (0, 0),
+        "dry_multiplier": (0, 0),
+        "top_n_sigma": (-math.inf, 0),
+        "top_k": (-math.inf, 0),
+        "typical_p": (1, 1),
+        "top_p": (1, 1),
+        "min_p": (0, 0),
+        "xtc_probability": (0, 0),
+        "dynatemp_range": (0, 0),
+        "adaptive_target": (-math.inf, -math.ulp(0.0)),
+    }
+)
+"""Parameters that llama.cpp ignores where Mirostat is on, each with the least and greatest value that is off anyway."""
+
+
+def find_dropped(given: Values) -> list[str]:
+    """Return the names of the given parameters that llama.cpp ignores, because Mirostat is on."""
+    if not given.get("mirostat"):
+        return []
+    return [name for name, (least, most) in _OFF.items() if name in given and not least <= given[name] <= most]
 
 
 def _hf(values: Values) -> Iterator[Sampler]:
@@ -120,6 +159,8 @@ def _hf(values: Values) -> Iterator[Sampler]:
 def _hf_warpers(values: Values) -> Iterator[Sampler]:
     if values["temperature"] != 1:
         yield Temperature(values["temperature"])
+    if values["top_h"] is not None:
+        yield TopH(values["top_h"])
     if values["top_k"] > 0:
         yield TopKTies(values["top_k"])
     if values["top_p"] < 1:
@@ -145,6 +186,8 @@ def _llama_cpp(values: Values) -> Iterator[Sampler]:
     yield from _llama_cpp_penalties(values)
     yield from _llama_cpp_cuts(values)
     yield from _llama_cpp_temperature(values)
+    if values["adaptive_target"] >= 0:
+        yield AdaptiveP(values["adaptive_target"], decay=values["adaptive_decay"])
 
 
 def _llama_cpp_penalties(values: Values) -> Iterator[Sampler]:

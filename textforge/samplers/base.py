@@ -19,7 +19,7 @@ Logits = npt.NDArray[np.float64]
 
 
 class Context(Protocol):
-    """What a sampler may know of the texts it works on; one for each position of the chain.
+    """The texts that a sampler works on, and its own state; one for each position of the chain.
 
     A row is a text being generated; rows leave when their text is finished.
     """
@@ -41,7 +41,7 @@ class Context(Protocol):
         """The prompt and what was generated so far, (B, t), read-only."""
 
     def random(self, *shape: int) -> npt.NDArray[np.float64]:
-        """Uniform numbers in [0, 1), (B, *shape), from a stream that is not the draw's."""
+        """Return uniform numbers in [0, 1), (B, *shape), from a stream that is not the draw's."""
 
 
 class Sampler(Component):
@@ -61,7 +61,7 @@ class Sampler(Component):
 
     @abstractmethod
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """The reshaped logits, (B, V) float64, from `logits`, (B, V) float64 and read-only.
+        """Return the reshaped logits, (B, V) float64, from `logits`, (B, V) float64 and read-only.
 
         Minus infinity rules a token out; each row must keep one finite logit. Rows are independent.
         """
@@ -70,5 +70,5 @@ class Sampler(Component):
         """Refuse, with a `TextforgeError`, before the first token, what can't work with this encoder."""
 
     def expand(self) -> Sequence[Sampler]:
-        """The samplers this one stands for: itself, or a preset's chain."""
+        """Return the samplers this one stands for: itself, or a preset's chain."""
         return (self,)

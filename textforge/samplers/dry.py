@@ -15,15 +15,15 @@ import numpy.typing as npt
 from textforge.components.component import option
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
-from textforge.samplers._history import lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import lower_logits
 
 BREAKERS = ("\n", ":", '"', "*")
 """The default sequence breakers, the reference's."""
 _LARGEST_POWER = math.log(np.finfo(np.float32).max)
 
 Breakers = tuple[npt.NDArray[np.bool_], list[Ids]]
-"""Which tokens break a sequence, (V,), and the breakers of several tokens."""
+"""A mask of the tokens that break a sequence, (V,), and the breakers of several tokens."""
 
 
 class DRY(Sampler):
@@ -49,7 +49,12 @@ class DRY(Sampler):
     multiplier: float = option(default=0.8, ge=0, lt=math.inf, help="The least penalty; 0 changes nothing.")
     base: float = option(default=1.75, ge=1, lt=math.inf, help="The factor for each further token.")
     allowed_length: int = option(default=2, ge=1, help="The length from which a repetition is penalized.")
-    last_n: int | None = option(default=None, ge=1, help="How many of the last tokens to look at; none: all.")
+    last_n: int | None = option(
+        default=None,
+        ge=1,
+        help="How many of the last tokens to look at; none: all.",
+        remedy="for all of them write none; for no penalty leave dry out",
+    )
     breakers: tuple[str, ...] = option(default=BREAKERS, help="Texts that end a sequence.")
 
     def __attrs_post_init__(self) -> None:
@@ -59,22 +64,22 @@ class DRY(Sampler):
     def check(self, encoder: Encoder | None) -> None:
         """Raises `GenerationError` for breakers without an encoder, or one that the vocabulary can't spell."""
         if self.multiplier:
-            self._broken_by(encoder, 0)
+            self._find_breakers(encoder, 0)
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if not self.multiplier or context.tokens.shape[1] <= self.allowed_length:
             return logits
         if "breakers" not in context.shared:
-            context.shared["breakers"] = self._broken_by(context.encoder, logits.shape[1])
+            context.shared["breakers"] = self._find_breakers(context.encoder, logits.shape[1])
         window = context.tokens if self.last_n is None else context.tokens[:, -self.last_n :]
         single, several = context.shared["breakers"]
-        limits = _since_breaker(window, single, several)
-        longest = _longest(window, limits, self.allowed_length, self._enough, logits.shape[1])
+        limits = _count_since_breaker(window, single, several)
+        longest = _measure_longest(window, limits, self.allowed_length, self._enough, logits.shape[1])
         longest[:, single] = 0
         if not longest.any():
             return logits
-        return lowered(logits, np.where(longest > 0, self._penalty(longest), 0.0))
+        return lower_logits(logits, np.where(longest > 0, self._penalty(longest), 0.0))
 
     @functools.cached_property
     def _enough(self) -> int:
@@ -86,23 +91,21 @@ class DRY(Sampler):
         with np.errstate(over="ignore"):
             return np.nan_to_num(self.multiplier * self.base**exponents)
 
-    def _broken_by(self, encoder: Encoder | None, size: int) -> Breakers:
+    def _find_breakers(self, encoder: Encoder | None, size: int) -> Breakers:
         if not self.breakers:
             return np.zeros(size, dtype=np.bool_), []
         if encoder is None:
             raise GenerationError("dry: its breakers are texts and need an encoder, but there is none; use breakers=[]")
         texts = [encoder.token_text(id) for id in range(encoder.vocabulary_size)]
         single = np.array([any(breaker in text for breaker in self.breakers) for text in texts], dtype=np.bool_)
-        spelled = [
-            _spelled(breaker, encoder) for breaker in self.breakers if not any(breaker in text for text in texts)
-        ]
+        spelled = [_spell(breaker, encoder) for breaker in self.breakers if not any(breaker in text for text in texts)]
         return single, [ids for ids in spelled if len(ids)]
 
 
-def _longest(
+def _measure_longest(
     window: npt.NDArray[np.int64], limits: npt.NDArray[np.intp], least: int, enough: int, size: int
 ) -> npt.NDArray[np.int64]:
-    """How long the longest sequence is that each token goes on with, (B, V): `enough` at most, below `least` 0."""
+    """Return how long a sequence each token continues at most, (B, V): at most `enough`, below `least` 0."""
     longest = np.zeros((len(window), size), dtype=np.int64)
     rows, ends = np.nonzero(window[:, :-1] == window[:, -1:])  # where a sequence of the text's last token ends
     for length in range(1, enough + 1):
@@ -118,10 +121,10 @@ def _longest(
     return longest
 
 
-def _since_breaker(
+def _count_since_breaker(
     window: npt.NDArray[np.int64], single: npt.NDArray[np.bool_], several: list[Ids]
 ) -> npt.NDArray[np.intp]:
-    """How many tokens stand behind the last breaker of each row, (B,); all of them where there is none."""
+    """Return the number of tokens behind the last breaker of each row, (B,); all of them where there is none."""
     size = window.shape[1]
     broken = single[window]  # (B, t): whether a breaker ends there
     for ids in several:
@@ -133,8 +136,8 @@ def _since_breaker(
     return behind
 
 
-def _spelled(breaker: str, encoder: Encoder) -> Ids:
-    """The tokens that spell a breaker; none for a default one that the vocabulary can't spell."""
+def _spell(breaker: str, encoder: Encoder) -> Ids:
+    """Return the tokens that spell a breaker; none for a default one that the vocabulary can't spell."""
     try:
         return encoder.encode(breaker)
     except EncodingError as error:

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, entropies, log_probabilities
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import entropy, find_best, log_softmax
 
 
 class DynamicTemperature(Sampler):
@@ -35,14 +35,14 @@ class DynamicTemperature(Sampler):
     exponent: float = option(default=1.0, ge=0, lt=math.inf, help="Above 1, nearer to the low end.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         count = (logits > -np.inf).sum(axis=-1, keepdims=True)
         greatest = np.log(np.maximum(count, 2))
-        share = np.clip(entropies(log_probabilities(logits)) / greatest, 0.0, 1.0)
+        share = np.clip(entropy(log_softmax(logits)) / greatest, 0.0, 1.0)
         low, high = max(0.0, self.temperature - self.range), self.temperature + self.range
         temperatures = np.where(count > 1, low + (high - low) * share**self.exponent, 1.0)  # (B, 1)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            scaled: Logits = (logits - best_of(logits)) / temperatures
+            scaled: Logits = (logits - find_best(logits)) / temperatures
         cold = np.flatnonzero(temperatures[:, 0] == 0)
         if len(cold):
             scaled[cold] = -np.inf

@@ -11,15 +11,17 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import best_of, entropies, log_probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import entropy, find_best, log_softmax, rule_out
+from textforge.samplers.thresholds import loosen_probability
 
 
 class Eta(Sampler):
     """Keep the tokens with a probability of at least min(epsilon, sqrt(epsilon) exp(-entropy)).
 
-    The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, and the likeliest one and
-    its equals always are, as in transformers. `epsilon` 0 changes nothing; it is 0.0003 by default.
+    The entropy is in nats, of the logits as they come. A token exactly at the floor is kept, whatever float32 did to it
+    (see `textforge.samplers.thresholds`), and the likeliest one and its equals always are, as in transformers.
+    `epsilon` 0 changes nothing; it is 0.0003 by default.
 
     >>> import numpy as np
     >>> Eta(0.15)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)
@@ -31,9 +33,9 @@ class Eta(Sampler):
     epsilon: float = option(default=3e-4, ge=0, lt=1, help="The least probability at a low entropy; 0 keeps all.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.epsilon == 0:
             return logits
-        logs = log_probabilities(logits)
-        floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropies(logs)))
-        return without(logits, (np.exp(logs) < floor) & (logits < best_of(logits)))
+        logs = log_softmax(logits)
+        floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropy(logs)))
+        return rule_out(logits, (np.exp(logs) < loosen_probability(floor)) & (logits < find_best(logits)))

@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import lower_logits
 
 
 class FrequencyPenalty(Sampler):
@@ -30,14 +31,19 @@ class FrequencyPenalty(Sampler):
     name: ClassVar[str] = "frequency-penalty"
 
     penalty: float = option(default=0.2, gt=-np.inf, lt=np.inf, help="What each time costs; 0 changes nothing.")
-    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    last_n: int | None = option(
+        default=64,
+        ge=1,
+        help="How many of the last tokens count; none: all.",
+        remedy="for all of them write none; for no penalty leave frequency-penalty out",
+    )
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 0:
             return logits
-        counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
+        counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)
         with np.errstate(over="ignore"):
             by: Logits = np.multiply(counts, self.penalty, dtype=np.float64)
-        return lowered(logits, by)
+        return lower_logits(logits, by)

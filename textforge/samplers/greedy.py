@@ -19,7 +19,7 @@ class Greedy(Sampler):
     name: ClassVar[str] = "greedy"
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V), with one finite logit a row."""
+        """Return the logits, (B, V), with one finite a row."""
         only = np.empty(logits.shape)
         only.fill(-np.inf)
         for row, best in enumerate(logits.argmax(axis=-1).tolist()):

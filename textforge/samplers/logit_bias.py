@@ -13,9 +13,8 @@ import numpy as np
 from textforge.components.component import option
 from textforge.encoders.base import Encoder, Ids
 from textforge.errors import EncodingError, GenerationError, OptionError
-from textforge.samplers._history import lowered
-from textforge.samplers._rows import without_unless_all
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import lower_logits, rule_out_unless_all
 
 _LARGEST = 1e300
 """Any number of such biases can be added up."""
@@ -56,7 +55,7 @@ class LogitBias(Sampler):
         self._sequences(encoder)
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if not self.bias:
             return logits
         if "biases" not in context.shared:
@@ -70,11 +69,11 @@ class LogitBias(Sampler):
                 matches = (tokens[:, tokens.shape[1] - before :] == ids[:-1]).all(axis=-1)
                 added[matches, ids[-1]] += value
         outside = added == -np.inf
-        biased = lowered(logits, np.where(outside, 0.0, -added))
-        return without_unless_all(biased, outside) if outside.any() else biased
+        biased = lower_logits(logits, np.where(outside, 0.0, -added))
+        return rule_out_unless_all(biased, outside) if outside.any() else biased
 
     def _biases(self, encoder: Encoder | None, size: int) -> tuple[Logits, list[tuple[Ids, float]]]:
-        """What the texts of a single token add, (1, V), and the token ids of each other text, with its bias."""
+        """Return what texts of a single token add, (1, V), and the token ids of each other text, with its bias."""
         sequences = self._sequences(encoder)
         alone = np.zeros((1, size))
         for ids, value in sequences:
@@ -83,16 +82,16 @@ class LogitBias(Sampler):
         return alone, [(ids, value) for ids, value in sequences if len(ids) > 1]
 
     def _sequences(self, encoder: Encoder | None) -> list[tuple[Ids, float]]:
-        """The token ids of each text, and its bias."""
+        """Return the token ids of each text, and its bias."""
         if not self.bias:
             return []
         if encoder is None:
             raise GenerationError("logit-bias: its texts need an encoder, and there is none; leave it out of the chain")
-        return [(_spelled(text, encoder), value) for text, value in self.bias.items()]
+        return [(_spell(text, encoder), value) for text, value in self.bias.items()]
 
 
-def _spelled(text: str, encoder: Encoder) -> Ids:
-    """The tokens of a text, one at least."""
+def _spell(text: str, encoder: Encoder) -> Ids:
+    """Return the tokens of a text, one at least."""
     try:
         ids, why = encoder.encode(text), "it has no tokens"
     except EncodingError as error:

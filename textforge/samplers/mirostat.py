@@ -12,9 +12,10 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import keep_first
-from textforge.samplers._surprise import followed, remember
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import keep_likeliest
+from textforge.samplers.surprise import follow_surprise, remember_surprises
+from textforge.samplers.thresholds import TOLERANCE
 
 
 class Mirostat(Sampler):
@@ -41,17 +42,17 @@ class Mirostat(Sampler):
     surprise: str = option(default="model", choices=("model", "kept"), help="Whose probability a surprise is of.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
-        mu = followed(context, len(logits), self.tau, self.eta)
+        """Return the reshaped logits, (B, V)."""
+        mu = follow_surprise(context, len(logits), self.tau, self.eta)
         ordered = -np.sort(-logits, axis=-1)
-        counts = np.array([[_cut(row, self.m, bound)] for row, bound in zip(ordered, mu.tolist(), strict=True)])
-        kept = keep_first(logits, np.take_along_axis(ordered, counts - 1, axis=-1), counts)
-        remember(context, mu, logits if self.surprise == "model" else kept)
+        counts = np.array([[_count_kept(row, self.m, bound)] for row, bound in zip(ordered, mu.tolist(), strict=True)])
+        kept = keep_likeliest(logits, np.take_along_axis(ordered, counts - 1, axis=-1), counts)
+        remember_surprises(context, mu, logits if self.surprise == "model" else kept)
         return kept
 
 
-def _cut(ordered: Logits, m: int, mu: float) -> int:
-    """How many tokens of a row, (V,), the likeliest first, to keep."""
+def _count_kept(ordered: Logits, m: int, mu: float) -> int:
+    """Return how many tokens of a row, (V,), the likeliest first, to keep."""
     size, possible = len(ordered), int(np.count_nonzero(ordered > -np.inf))
     likeliest = ordered[: min(m, possible)]
     if len(likeliest) < 2:
@@ -65,11 +66,12 @@ def _cut(ordered: Logits, m: int, mu: float) -> int:
         logarithm /= exponent
     elif logarithm:
         logarithm = math.copysign(math.inf, logarithm)
+    logarithm += TOLERANCE  # a whole number, but for rounding, is that many
     return max(1, min(possible, int(math.exp(max(0.0, min(logarithm, math.log(size) + 1))))))
 
 
 def _log_scale(excess: float, size: int) -> float:
-    """log(excess / (1 - size ** -excess)), its limit at 0."""
+    """Return log(excess / (1 - size ** -excess)), or its limit at 0."""
     if abs(excess) < 1e-9:
         return -math.log(math.log(size))
     power = -excess * math.log(size)

@@ -12,18 +12,22 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import without
-from textforge.samplers._surprise import bits, followed, remember
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out
+from textforge.samplers.surprise import follow_surprise, remember_surprises, surprise_in_bits
+from textforge.samplers.thresholds import TOLERANCE
+
+_ROUNDING = TOLERANCE / math.log(2)
+"""In bits."""
 
 
 class Mirostat2(Sampler):
     """Keep the tokens whose surprise, -log2 p, is at most mu, and the likeliest one always.
 
     mu begins at 2 `tau`, and after each token falls by `eta` times how much the token's surprise exceeded `tau`;
-    `surprise` as for `mirostat`. A token exactly at mu is kept; equals are kept or dropped together, but where even the
-    likeliest is above mu, the one with the lowest id is kept alone. The defaults, `tau` 5.0 and `eta` 0.1, are
-    llama.cpp's.
+    `surprise` as for `mirostat`. A token exactly at mu is kept, as in llama.cpp, whatever float32 did to it (see
+    `textforge.samplers.thresholds`); equals are kept or dropped together, but where even the likeliest is above mu, the
+    one with the lowest id is kept alone. The defaults, `tau` 5.0 and `eta` 0.1, are llama.cpp's.
 
     >>> from textforge.generation.context import RowContext
     >>> from textforge.generation.history import History
@@ -39,10 +43,10 @@ class Mirostat2(Sampler):
     surprise: str = option(default="model", choices=("model", "kept"), help="Whose probability a surprise is of.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
-        mu = followed(context, len(logits), self.tau, self.eta)
-        outside = bits(logits) > mu[:, np.newaxis]
+        """Return the reshaped logits, (B, V)."""
+        mu = follow_surprise(context, len(logits), self.tau, self.eta)
+        outside = surprise_in_bits(logits) > mu[:, np.newaxis] + _ROUNDING
         outside[np.arange(len(logits)), logits.argmax(axis=-1)] = False
-        kept = without(logits, outside)
-        remember(context, mu, logits if self.surprise == "model" else kept)
+        kept = rule_out(logits, outside)
+        remember_surprises(context, mu, logits if self.surprise == "model" else kept)
         return kept

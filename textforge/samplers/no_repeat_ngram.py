@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import without_unless_all
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out_unless_all
 
 
 class NoRepeatNGram(Sampler):
@@ -29,10 +29,15 @@ class NoRepeatNGram(Sampler):
 
     name: ClassVar[str] = "no-repeat-ngram"
 
-    n: int = option(default=4, ge=1, help="The length of what may not repeat, in tokens.")
+    n: int = option(
+        default=4,
+        ge=1,
+        help="The length of what may not repeat, in tokens.",
+        remedy="to let all repeat, leave no-repeat-ngram out",
+    )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         tokens = context.tokens
         length = tokens.shape[1]
         if length < self.n:
@@ -47,4 +52,4 @@ class NoRepeatNGram(Sampler):
             return logits
         outside = np.zeros(logits.shape, dtype=np.bool_)
         outside[rows, tokens[rows, starts + self.n - 1]] = True
-        return without_unless_all(logits, outside)
+        return rule_out_unless_all(logits, outside)

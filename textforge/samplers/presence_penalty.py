@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window, lowered
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import lower_logits
 
 
 class PresencePenalty(Sampler):
@@ -30,12 +31,17 @@ class PresencePenalty(Sampler):
     name: ClassVar[str] = "presence-penalty"
 
     penalty: float = option(default=0.5, gt=-np.inf, lt=np.inf, help="What having come costs; 0 changes nothing.")
-    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    last_n: int | None = option(
+        default=64,
+        ge=1,
+        help="How many of the last tokens count; none: all.",
+        remedy="for all of them write none; for no penalty leave presence-penalty out",
+    )
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 0:
             return logits
-        counts = counts_in_window(context, logits.shape[1], self.last_n, self.prompt)
-        return lowered(logits, np.where(counts > 0, self.penalty, 0.0))
+        counts = count_tokens(context, logits.shape[1], self.last_n, self.prompt)
+        return lower_logits(logits, np.where(counts > 0, self.penalty, 0.0))

@@ -33,7 +33,7 @@ _SPELLINGS = MappingProxyType(
         "dry_sequence_breakers": "dry_sequence_breaker",
     }
 )
-"""What llama.cpp's server or source calls its command line's parameters."""
+"""Names in llama.cpp's server or source, each with its command line's."""
 
 
 class Preset(Sampler):
@@ -44,7 +44,9 @@ class Preset(Sampler):
     the whole text, and puts temperature first; `llama.cpp` penalizes the last 64 tokens, keeps k exactly, puts
     temperature last, and stops typical sampling only past its mass. `hf` is as with ``do_sample=True``, as there is
     nothing to set up otherwise: `do_sample` false is its greedy decoding. What concerns beams, lengths or token ids has
-    no place here.
+    no place here. llama.cpp's Mirostat stands alone behind the temperature: what else is given for the chain is
+    refused, where llama.cpp drops it in silence. Its adaptive-p, which must be named among its samplers, is on where
+    `adaptive_target` is at least 0.
 
     >>> from textforge.components.spec import write_chain
     >>> write_chain(Preset("hf", temperature=0.7, repetition_penalty=1.2).expand())
@@ -56,6 +58,7 @@ class Preset(Sampler):
     name: ClassVar[str] = "preset"
 
     project: str = option(choices=("hf", "llama.cpp"), help="Whose chain.")
+    top_h: float | None = option(default=None, gt=0, le=1, help="hf: none, which is off.")
     top_k: int | None = option(default=None, ge=-1, help="Both: hf 50, llama.cpp 40; 0 is off.")
     top_p: float | None = option(default=None, ge=0, le=1, help="Both: hf 1, llama.cpp 0.95; 1 is off.")
     min_p: float | None = option(default=None, ge=0, le=1, help="Both: hf off, llama.cpp 0.05; 0 is off.")
@@ -89,18 +92,28 @@ class Preset(Sampler):
     mirostat: int | None = option(default=None, choices=(0, 1, 2), help="llama.cpp: 0, which is off.")
     mirostat_lr: float | None = option(default=None, gt=0, lt=math.inf, help="llama.cpp: 0.1.")
     mirostat_ent: float | None = option(default=None, gt=0, lt=math.inf, help="llama.cpp: 5.")
+    adaptive_target: float | None = option(
+        default=None, gt=-math.inf, le=1, help="llama.cpp: -1; below 0 is off, as is its sampler there by default."
+    )
+    adaptive_decay: float | None = option(default=None, ge=0, le=0.99, help="llama.cpp: 0.9.")
     logit_bias: dict[str, float] | None = option(default=None, help="llama.cpp: none; by text here, not by ids.")
 
     def __attrs_post_init__(self) -> None:
         defaults = _presets.DEFAULTS[self.project]
         for name in self._given:
             if name not in defaults:
-                raise OptionError(f"preset: {self.project} has no {name}; {_presets.advice(self.project, name)}")
+                raise OptionError(f"preset: {self.project} has no {name}; {_presets.advise(self.project, name)}")
+        if dropped := _presets.find_dropped(self._given):
+            mirostat = "mirostat" if self.mirostat == 1 else "mirostat-2"
+            raise OptionError(
+                f"preset: llama.cpp's mirostat ignores {', '.join(dropped)}; leave it out, "
+                f"or put the sampler {mirostat} into a chain of your own"
+            )
         self.expand()
 
     @classmethod
     def known_option(cls, name: str) -> Option:
-        """The option of that name. Raises `OptionError` for another, naming the one that is meant."""
+        """Return the option of that name. Raises `OptionError` for another, naming the one that is meant."""
         if name in _SPELLINGS:
             raise OptionError(f"preset: there is no option {name!r}; llama.cpp's command line has {_SPELLINGS[name]}")
         return super().known_option(name)
@@ -110,7 +123,7 @@ class Preset(Sampler):
         raise GenerationError(f"preset: it stands for the chain {write_chain(self.expand())!r}; apply that one instead")
 
     def expand(self) -> Sequence[Sampler]:
-        """The project's chain."""
+        """Return the project's chain."""
         return self._chain
 
     @property

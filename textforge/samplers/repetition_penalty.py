@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import option
-from textforge.samplers._history import counts_in_window
-from textforge.samplers._rows import finite
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.history import count_tokens
+from textforge.samplers.rows import clip_to_finite
 
 
 class RepetitionPenalty(Sampler):
@@ -35,27 +35,32 @@ class RepetitionPenalty(Sampler):
     name: ClassVar[str] = "repetition-penalty"
 
     penalty: float = option(default=1.1, gt=0, lt=np.inf, help="The factor; 1 changes nothing.")
-    last_n: int | None = option(default=64, ge=1, help="How many of the last tokens count; none: all.")
+    last_n: int | None = option(
+        default=64,
+        ge=1,
+        help="How many of the last tokens count; none: all.",
+        remedy="for all of them write none; for no penalty leave repetition-penalty out",
+    )
     prompt: bool = option(default=True, help="Whether the prompt counts too.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.penalty == 1:
             return logits
-        seen = counts_in_window(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
+        seen = count_tokens(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
         before = logits.take(seen)  # flat: one row costs least so
         try:
             with np.errstate(over="raise"):
-                after = self._penalized(before)
+                after = self._penalize(before)
         except FloatingPointError:
             with np.errstate(over="ignore"):
-                after = finite(self._penalized(before), before)
+                after = clip_to_finite(self._penalize(before), before)
         changed: Logits = logits.copy()
         changed.put(seen, after)
         return changed
 
-    def _penalized(self, before: Logits) -> Logits:
-        """Of the product and the quotient, the one that lies where the sign would choose, for half the cost."""
+    def _penalize(self, before: Logits) -> Logits:
+        """Return the lesser of product and quotient, or the greater: what the sign would choose, for half the cost."""
         outer: np.ufunc = np.minimum if self.penalty > 1 else np.maximum
         after: Logits = outer(before * self._factor, before / self._factor)
         return after

@@ -29,26 +29,30 @@ class Temperature(Sampler):
     name: ClassVar[str] = "temperature"
 
     temperature: float = option(
-        default=1.0, gt=0, lt=math.inf, help="Below 1 more careful, above 1 bolder; 1 changes nothing."
+        default=1.0,
+        gt=0,
+        lt=math.inf,
+        help="Below 1 more careful, above 1 bolder; 1 changes nothing.",
+        remedy="for the likeliest token every time, write greedy in its place",
     )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.temperature < _TINY:
-            return self._shifted(logits)
+            return self._divide_shifted(logits)
         try:
             with np.errstate(over="raise"):
                 scaled: Logits = logits / self._divisor
         except FloatingPointError:
-            return self._without_overflow(logits)
+            return self._divide_shifted_where_large(logits)
         return scaled
 
-    def _without_overflow(self, logits: Logits) -> Logits:
-        """The same, with the rows shifted in which something would be too large."""
+    def _divide_shifted_where_large(self, logits: Logits) -> Logits:
+        """Divide the logits, those of rows in which something would be too large shifted."""
         with np.errstate(over="ignore"):
             scaled: Logits = logits / self._divisor
         large = (np.isinf(scaled) & np.isfinite(logits)).any(axis=-1)
-        scaled[large] = self._shifted(logits[large])
+        scaled[large] = self._divide_shifted(logits[large])
         return scaled
 
     @functools.cached_property
@@ -56,8 +60,8 @@ class Temperature(Sampler):
         """The temperature as NumPy takes it fastest."""
         return np.array(self.temperature)
 
-    def _shifted(self, logits: Logits) -> Logits:
-        """The same but for each row's best logit, which becomes 0, so that nothing is too large to divide."""
+    def _divide_shifted(self, logits: Logits) -> Logits:
+        """Divide the logits less each row's best one, so that nothing is too large."""
         with np.errstate(over="ignore", invalid="ignore"):
             scaled: Logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
         return scaled

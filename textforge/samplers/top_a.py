@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textforge.components.component import option
-from textforge.samplers._rows import probabilities, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out, softmax
+from textforge.samplers.thresholds import loosen_probability
 
 
 class TopA(Sampler):
     """Keep the tokens with a probability of at least `a` times the square of the likeliest one's.
 
-    A token exactly at the floor is kept, equals are kept or dropped together, and the likeliest always stays. `a` 0
-    changes nothing; it is 0.2 by default.
+    A token exactly at the floor is kept, as in text-generation-webui, whatever float32 did to it (see
+    `textforge.samplers.thresholds`), equals are kept or dropped together, and the likeliest always stays. `a` 0 changes
+    nothing; it is 0.2 by default.
 
     >>> import numpy as np
     >>> TopA(1.0)(np.log([[0.1, 0.2, 0.3, 0.4]]), None).round(3)
@@ -28,9 +30,9 @@ class TopA(Sampler):
     a: float = option(default=0.2, ge=0, le=1, help="The floor, over the likeliest token's probability squared.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.a == 0:
             return logits
-        likely = probabilities(logits)
+        likely = softmax(logits)
         best = likely.max(axis=-1, keepdims=True)
-        return without(logits, likely < self.a * best * best)
+        return rule_out(logits, likely < loosen_probability(self.a * best * best))

@@ -25,10 +25,10 @@ class TopK(Sampler):
 
     name: ClassVar[str] = "top-k"
 
-    k: int = option(default=40, ge=1, help="How many tokens to keep.")
+    k: int = option(default=40, ge=1, help="How many tokens to keep.", remedy="to keep every token, leave top-k out")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         rows, size = logits.shape
         dropped = size - self.k
         if dropped <= 0:
@@ -36,13 +36,13 @@ class TopK(Sampler):
         edge = np.partition(logits, dropped)[:, dropped : dropped + 1]  # (B, 1), the k-th best
         outside = logits < edge
         if np.count_nonzero(outside) != rows * dropped:
-            outside = self._without_ties(logits, edge)
+            outside = self._drop_ties(logits, edge)
         kept: Logits = logits.copy()
         np.putmask(kept, outside, -np.inf)
         return kept
 
-    def _without_ties(self, logits: Logits, edge: Logits) -> npt.NDArray[np.bool_]:
-        """Which tokens to drop, (B, V), where several equal the edge."""
+    def _drop_ties(self, logits: Logits, edge: Logits) -> npt.NDArray[np.bool_]:
+        """Return a mask of the tokens to drop, (B, V), where several equal the edge."""
         above, equal = logits > edge, logits == edge
         places = self.k - above.sum(axis=-1, keepdims=True)
         dropped: npt.NDArray[np.bool_] = ~(above | (equal & (equal.cumsum(axis=-1) <= places)))

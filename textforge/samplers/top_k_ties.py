@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import rule_out
 
 
 class TopKTies(Sampler):
@@ -26,11 +26,13 @@ class TopKTies(Sampler):
 
     name: ClassVar[str] = "top-k-ties"
 
-    k: int = option(default=50, ge=1, help="How many tokens to keep at least.")
+    k: int = option(
+        default=50, ge=1, help="How many tokens to keep at least.", remedy="to keep every token, leave top-k-ties out"
+    )
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         dropped = logits.shape[1] - self.k
         if dropped <= 0:
             return logits
-        return without(logits, logits < np.partition(logits, dropped)[:, dropped : dropped + 1])
+        return rule_out(logits, logits < np.partition(logits, dropped)[:, dropped : dropped + 1])

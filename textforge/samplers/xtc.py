@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from textforge.components.component import option
-from textforge.samplers._rows import likeliest_first, probabilities, scattered, without
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.rows import softmax
+from textforge.samplers.thresholds import loosen_probability
 
 
 class XTC(Sampler):
@@ -19,8 +20,8 @@ class XTC(Sampler):
 
     Each row takes its own chance at each step, from the sampler's numbers, not the draw's. Where fewer than two tokens
     reach the threshold nothing happens: so never above 0.5. A token exactly at the threshold reaches it, as in
-    llama.cpp. Of equals, the one with the highest id counts as the least likely. The defaults, 0.5 and 0.1, are its
-    author's.
+    llama.cpp, whatever float32 did to it (see `textforge.samplers.thresholds`). Of equals, the one with the highest id
+    counts as the least likely. The defaults, 0.5 and 0.1, are its author's.
 
     >>> import numpy as np
     >>> from textforge.generation.context import RowContext
@@ -36,14 +37,19 @@ class XTC(Sampler):
     threshold: float = option(default=0.1, ge=0, le=1, help="The probability that makes a token an obvious one.")
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
-        """(B, V) to (B, V)."""
+        """Return the reshaped logits, (B, V)."""
         if self.probability == 0 or self.threshold > 0.5:
             return logits
         changed = context.random() < self.probability  # (B,)
         if not changed.any():
             return logits
-        obvious = (probabilities(logits) >= self.threshold) & (logits > -np.inf) & changed[:, np.newaxis]
-        if (several := obvious.sum(axis=-1, keepdims=True)).max() < 2:
-            return logits
-        before_last = np.arange(logits.shape[1]) < several - 1
-        return without(logits, scattered(before_last, likeliest_first(logits)))
+        obvious = softmax(logits) >= loosen_probability(self.threshold)  # (B, V)
+        obvious &= logits > -np.inf
+        kept: Logits = logits.copy()
+        for row in np.flatnonzero(changed):
+            ids = np.flatnonzero(obvious[row])[::-1]  # backwards, for of equals the last counts as least likely
+            if len(ids) > 1:
+                least = ids[logits[row, ids].argmin()]
+                kept[row, ids] = -np.inf
+                kept[row, least] = logits[row, least]
+        return kept

@@ -1,4 +1,4 @@
-"""The conformance kit: checks for samplers, encoders, corpora and backends, ours and anyone's.
+"""The conformance kit: checks for components of every kind, ours and anyone's.
 
 In a plugin's own suite, three lines run them all with pytest::
 
@@ -16,13 +16,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textforge.testing.cases import BackendCase, CorpusCase, EncoderCase, SamplerCase
-    from textforge.testing.checks import CHECKS, CheckResult, run_checks
+    from textforge.testing.cases import CorpusCase, EncoderCase, SamplerCase
+    from textforge.testing.checks import CHECKS, CheckResult, run_case, run_checks
     from textforge.testing.failures import CheckFailure, NotApplicable
-    from textforge.testing.suites import BackendTests, CorpusTests, EncoderTests, SamplerTests
+    from textforge.testing.format_case import FormatCase
+    from textforge.testing.model_cases import ArchitectureCase, BackendCase, ImplementationCase
+    from textforge.testing.suites import (
+        ArchitectureTests,
+        BackendTests,
+        CorpusTests,
+        EncoderTests,
+        FormatTests,
+        ImplementationTests,
+        SamplerTests,
+    )
 
 _MODULES = {
-    "BackendCase": "cases",
+    "ArchitectureCase": "model_cases",
+    "ArchitectureTests": "suites",
+    "BackendCase": "model_cases",
     "BackendTests": "suites",
     "CHECKS": "checks",
     "CheckFailure": "failures",
@@ -31,14 +43,21 @@ _MODULES = {
     "CorpusTests": "suites",
     "EncoderCase": "cases",
     "EncoderTests": "suites",
+    "FormatCase": "format_case",
+    "FormatTests": "suites",
+    "ImplementationCase": "model_cases",
+    "ImplementationTests": "suites",
     "NotApplicable": "failures",
     "SamplerCase": "cases",
     "SamplerTests": "suites",
+    "run_case": "checks",
     "run_checks": "checks",
 }
 
 __all__ = [
     "CHECKS",
+    "ArchitectureCase",
+    "ArchitectureTests",
     "BackendCase",
     "BackendTests",
     "CheckFailure",
@@ -47,9 +66,14 @@ __all__ = [
     "CorpusTests",
     "EncoderCase",
     "EncoderTests",
+    "FormatCase",
+    "FormatTests",
+    "ImplementationCase",
+    "ImplementationTests",
     "NotApplicable",
     "SamplerCase",
     "SamplerTests",
+    "run_case",
     "run_checks",
 ]
 

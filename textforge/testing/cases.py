@@ -1,35 +1,55 @@
-"""What is checked, and with what: a component with the texts, the encoder or the model that the checks need."""
+"""Cases: a component with the texts, the encoder or the model that its checks need."""
 
 from __future__ import annotations
 
 import functools
+import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, ClassVar, Self
 
 import attrs
-import numpy as np
 
-from textforge.backends.base import Backend
-from textforge.components.component import Component
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.encoders.base import Encoder
 from textforge.encoders.char import CharEncoder
-from textforge.errors import PluginError
-from textforge.model import Array, GradientModel, Model, SavedModel
 from textforge.samplers.base import Sampler
-from textforge.testing import training
-from textforge.testing.failures import NotApplicable, fail
+from textforge.testing.sampler_runs import SamplerRun
 from textforge.testing.texts import HARD_TEXTS, PLAIN_TEXT, UNKNOWN
 
 
 @attrs.frozen(eq=False, slots=False)
-class Case:
+class Case(ABC):
     """A component, and what it is checked with."""
 
+    kind: ClassVar[str] = "component"
     component: Any
 
+    @property
+    def title(self) -> str:
+        """The component, as messages call it."""
+        return str(self.component.spec)
 
-def _plain_encoder() -> Encoder:
+    @abstractmethod
+    def use(self) -> None:
+        """Let the component do its work once, as a run of the program would."""
+
+    def renew(self) -> Self:
+        """Return the same case with a new component, which no check has used."""
+        return attrs.evolve(self, component=renew(self.component))
+
+
+def renew(component: Any) -> Any:
+    """Return a new component with the same options and the same that it has learnt; itself where it can't be made."""
+    try:
+        return component.replace()
+    except Exception:  # the check of the spec tells it
+        return component
+
+
+def plain_encoder() -> Encoder:
+    """Return an encoder of the characters of a plain text."""
     return CharEncoder().fit([PLAIN_TEXT, END_OF_TEXT])
 
 
@@ -37,14 +57,23 @@ def _plain_encoder() -> Encoder:
 class SamplerCase(Case):
     """A sampler, and the fitted encoder of the texts it works on."""
 
+    kind = "sampler"
     component: Sampler
-    encoder: Encoder = attrs.field(factory=_plain_encoder)
+    encoder: Encoder = attrs.field(factory=plain_encoder)
+    tolerance: float = 1e-9
+    """How far logits may lie from each other that should agree, absolutely and relatively: more than rounding where the
+    sampler has a model inside, whose own logits depend a little on how many rows it reads."""
+
+    def use(self) -> None:
+        """Apply the sampler to four texts of some length."""
+        SamplerRun(self.component, self.encoder, range(4), guard=lambda step: nullcontext()).play()
 
 
 @attrs.frozen(eq=False, slots=False)
 class EncoderCase(Case):
     """An encoder, the texts it is fitted to, and a text that they don't prepare it for."""
 
+    kind = "encoder"
     component: Encoder
     texts: Sequence[str] = HARD_TEXTS
     unknown: str = UNKNOWN
@@ -54,82 +83,22 @@ class EncoderCase(Case):
         """The encoder that knows the texts as several documents."""
         return self.component.fit([part for text in self.texts for part in (text, END_OF_TEXT)])
 
+    def use(self) -> None:
+        """Fit the encoder, encode a text, and decode it."""
+        encoder = self.component.fit([*self.texts, END_OF_TEXT])
+        ids = encoder.encode(self.texts[0])
+        encoder.decode(ids)
+        encoder.decoder().push(ids.tolist())
+
 
 @attrs.frozen(eq=False, slots=False)
 class CorpusCase(Case):
     """A corpus, ready to be read."""
 
+    kind = "corpus"
     component: Corpus
 
-
-@attrs.frozen(eq=False, slots=False)
-class BackendCase(Case):
-    """A backend; `saved` is a model to run, for one that can't train, and `settings` how to train a tiny corpus."""
-
-    component: Backend
-    saved: SavedModel | None = None
-    tolerance: float = 1e-5
-    """How far logits may lie from each other that should agree, at a magnitude of 1."""
-    settings: dict[str, Any] = attrs.field(factory=dict)
-    """Changes to how the tiny corpus is trained on, such as a ``learning_rate``."""
-
-    @functools.cached_property
-    def fresh(self) -> SavedModel:
-        """A model as training begins with it."""
-        if not self.component.trains:
-            raise NotApplicable("it only runs what others have trained")
-        return self.component.create(training.VOCABULARY_SIZE, training.SEED).save()
-
-    @functools.cached_property
-    def ready(self) -> SavedModel:
-        """A model whose logits depend on what it reads."""
-        if not self.component.trains:
-            return self.saved or training.untrained(self.component)
-        model = self.component.load(self.fresh)
-        if isinstance(model, GradientModel) and _distinguishes(model):
-            return self.fresh
-        return self.trained(model).save()
-
-    def load(self) -> Model:
-        """The ready model, as the backend loads it."""
-        return self.component.load(self.ready)
-
-    def made(self) -> Model:
-        """A ready model that was never saved, where the backend makes such."""
-        if not self.component.trains:
-            return self.load()
-        model = self.component.create(training.VOCABULARY_SIZE, training.SEED)
-        return model if self.ready is self.fresh else self.trained(model)
-
-    def trained(self, model: Model) -> Model:
-        """What the model becomes on the tiny corpus."""
-        return training.fitted(self.component, model, self.settings)
-
-    def ids(self, rows: int, length: int) -> Array:
-        """Tokens to read, (B, T), none of a row like another's."""
-        random = np.random.Generator(np.random.PCG64(7))
-        return random.integers(0, self.ready.vocabulary_size, (rows, length))
-
-
-def _distinguishes(model: Model) -> bool:
-    ids = np.arange(model.vocabulary_size)
-    logits = np.asarray(model.step(ids, model.start(len(ids))))
-    return bool(np.ptp(logits, axis=0).max() > 1e-3)
-
-
-_CASES: tuple[tuple[type[Component], type[Case]], ...] = (
-    (Sampler, SamplerCase),
-    (Encoder, EncoderCase),
-    (Corpus, CorpusCase),
-    (Backend, BackendCase),
-)
-
-
-def case_of(component: Component, **details: Any) -> Case:
-    """The case of a component: of its kind, with the kit's own texts and models but for `details`."""
-    for base, case in _CASES:
-        if isinstance(component, base):
-            return case(component, **details)
-    if isinstance(component, type):
-        fail("a component", f"the class {component.__name__}", f"make one: {component.__name__}(…)")
-    raise PluginError(f"a corpus, encoder, backend or sampler is expected, got {component!r}")
+    def use(self) -> None:
+        """Read the beginning of the corpus."""
+        for _ in itertools.islice(self.component.read(), 3):
+            pass

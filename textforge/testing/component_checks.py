@@ -1,22 +1,44 @@
-"""What every component is checked for, whatever its kind."""
+"""Checks of every component, whatever its kind."""
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from textforge.components.component import Component
 from textforge.components.spec import parse_spec
+from textforge.components.values import quote
 from textforge.errors import TextforgeError
+from textforge.plugins.kinds import KINDS
+from textforge.plugins.registry import Plugins
 from textforge.testing import fresh
-from textforge.testing.failures import described, fail
+from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, described, fail
+from textforge.testing.isolation import SEED, generator_states, restored_frameworks, silenced, undisturbed
 
 if TYPE_CHECKING:
     from textforge.testing.cases import Case
 
-FRAMEWORKS = frozenset(
-    {"torch", "tensorflow", "keras", "jax", "flax", "onnxruntime", "transformers", "sklearn", "pandas"}
-)
-"""What takes long to import, and so is imported only when it is needed."""
+START_SECONDS = 0.5
+"""The longest that importing a component's module and making it may take, beside what its kind needs anyway."""
+TRIES = 3
+GIVE = "give what it needs in its test class, or with --encoder or --model"
+
+
+def check_use(case: Case) -> None:
+    """It does its work once. Where it doesn't, no other check is run: each would fail for the same reason."""
+    try:
+        with silenced():
+            case.use()
+    except CheckFailure:
+        raise
+    except NotApplicable as reason:
+        fail(f"something to check the {case.kind} with", str(reason), GIVE)
+    except TextforgeError as error:
+        fail(f"the {case.kind} to do its work", described(error), "mend this first: no other check was run")
+    except Exception as error:
+        mend = choose_mend(error, "see where it comes from with the pytest class of the kit; no other check was run")
+        fail(f"the {case.kind} to do its work", described(error), mend)
 
 
 def check_spec_round_trip(case: Case) -> None:
@@ -54,18 +76,100 @@ def check_described(case: Case) -> None:
             )
 
 
+def check_name(case: Case) -> None:
+    """No component of textforge itself has its name."""
+    cls = type(case.component)
+    for found in Plugins(disabled="all").components(case.kind) if case.kind in KINDS else ():
+        if found.name == cls.name and _place(found.cls) != _place(cls):
+            fail(
+                f"a name that no other {case.kind} has",
+                f"{cls.name!r}, the name of {found.cls.__module__}.{found.cls.__qualname__}",
+                "choose another one: only the first of a name is found by it",
+            )
+
+
 def check_light_import(case: Case) -> None:
-    """Importing the component's module and making the component imports no framework."""
+    """Importing the component's module and making the component is quick, and imports no framework it declares."""
     component = case.component
-    framework = getattr(component, "framework", None)
-    heavy = FRAMEWORKS | ({framework.replace("-", "_")} if framework else set())
-    found = sorted(heavy.intersection(fresh.ask("imports", component)))
+    begun = fresh.start(component)
+    frameworks = {name.replace("-", "_") for name in getattr(component, "frameworks", ())}
+    found = sorted(frameworks.intersection(begun.modules))
+    mend = "import it inside the method that needs it: every command would wait for it"
     if found:
         fail(
-            f"the module {type(component).__module__} to import no framework",
-            f"an import of {', '.join(found)}",
-            "import it inside the method that needs it: every command would wait for it",
+            f"the module {type(component).__module__} to import no framework", f"an import of {', '.join(found)}", mend
+        )
+    for _ in range(TRIES - 1):  # a machine may be busy: the least of some times counts
+        if begun.seconds > START_SECONDS:
+            begun = min(begun, fresh.start_anew(component), key=lambda one: one.seconds)
+    if begun.seconds > START_SECONDS:
+        slowest = f" (of which {begun.slowest})" if begun.slowest else ""
+        fail(
+            f"the module {type(component).__module__} to be imported, and the {case.kind} made, "
+            f"in less than {START_SECONDS} s",
+            f"{begun.seconds:.2g} s{slowest}",
+            "import what is slow, and compute what takes long, inside the method that needs it: "
+            "every command would wait for it",
         )
 
 
-CHECKS = (check_spec_round_trip, check_described, check_light_import)
+def check_silent(case: Case) -> None:
+    """Nothing is printed on standard output, which has the generated text and nothing else."""
+    printed = _printed_at_start(case)
+    when = "when it is imported or made"
+    if not printed:
+        when, output = "when it is used", io.StringIO()
+        with redirect_stdout(output), silenced():
+            case.use()
+        printed = output.getvalue().strip()
+    if printed:
+        fail(
+            "nothing on standard output",
+            f"{quote(printed[:60])}, {when}",
+            "remove the print: a reader of the output, of `textforge plugins --json` say, finds it there; "
+            "warnings.warn tells a user, logging a developer",
+        )
+
+
+def check_global_generators(case: Case) -> None:
+    """The global generators of random numbers, Python's, NumPy's and every imported framework's, are left alone."""
+    before, after = _states_around_use(case)
+    if after.keys() > before.keys():  # a framework that was imported only now has had no state to compare with
+        before, after = _states_around_use(case)
+    changed = sorted(name for name, state in before.items() if after[name] != state)
+    if changed:
+        fail(
+            "the global generators of random numbers to be left alone",
+            f"a change in that of {', '.join(changed)}",
+            "draw from a generator of your own, such as np.random.Generator(np.random.PCG64(seed)), or a sampler from "
+            "context.random: other parts of the program count on theirs",
+        )
+
+
+CHECKS = (
+    check_spec_round_trip,
+    check_described,
+    check_name,
+    check_light_import,
+    check_silent,
+    check_global_generators,
+)
+"""The checks of every component; `check_use` comes before all others of a kind."""
+
+
+def _place(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _states_around_use(case: Case) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    with undisturbed(SEED), restored_frameworks(), redirect_stdout(io.StringIO()):
+        before = generator_states()
+        case.use()
+        return before, generator_states()
+
+
+def _printed_at_start(case: Case) -> str:
+    try:
+        return fresh.start(case.component).printed
+    except (CheckFailure, NotApplicable):  # told by the check of light imports
+        return ""

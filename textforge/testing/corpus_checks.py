@@ -1,10 +1,11 @@
-"""What a corpus is checked for. Each check is given a `CorpusCase`, and raises `CheckFailure`."""
+"""Checks of a corpus. Each is given a `CorpusCase`, and raises `CheckFailure`."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
 from textforge.testing.cases import CorpusCase
@@ -28,6 +29,7 @@ def check_text(case: CorpusCase) -> None:
 def check_whole_characters(case: CorpusCase) -> None:
     """No character is cut in two where one chunk ends and the next begins."""
     chunks = [chunk for chunk in case.component.read() if isinstance(chunk, str) and chunk]
+    _refuse_empty(chunks)
     edges = [(before[-1], after[0]) for before, after in itertools.pairwise(chunks)]
     for before, after in edges:
         if "\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff":
@@ -49,10 +51,11 @@ def check_whole_characters(case: CorpusCase) -> None:
 def check_documents(case: CorpusCase) -> None:
     """Where there are several documents, each is followed by `END_OF_TEXT`, the last one too."""
     text = _text(case)
+    _refuse_empty(text)
     if END_OF_TEXT in text and not text.endswith(END_OF_TEXT):
         fail(
             "END_OF_TEXT after each document",
-            f"{shown(text[-20:])} at the end of the last",
+            f"{quote(text[-20:])} at the end of the last",
             "yield textforge.END_OF_TEXT after every document, not between them",
         )
 
@@ -62,6 +65,8 @@ def check_reading_twice(case: CorpusCase) -> None:
     if not case.component.rereadable:
         raise NotApplicable("it says that it can be read only once")
     first, second = _text(case), _text(case)
+    if not second:
+        fail("the text a second time", "nothing", "begin anew in each read(), or let `rereadable` be False")
     if first != second:
         fail(
             "the same text a second time",
@@ -76,6 +81,7 @@ def check_chunking(case: CorpusCase) -> None:
         raise NotApplicable("it says that it can be read only once")
     with undisturbed():
         expected = _text(case)
+    _refuse_empty(expected)
     parts = []
     with undisturbed():
         for chunk in case.component.read():
@@ -90,11 +96,18 @@ def check_chunking(case: CorpusCase) -> None:
         )
 
 
+def _refuse_empty(read: Sequence[str]) -> None:
+    """Raise `NotApplicable` where nothing was read: nothing would be found wrong with it."""
+    if not read:
+        raise NotApplicable("nothing was left to read, so this says nothing of the corpus")
+
+
 def _text(case: CorpusCase) -> str:
     return "".join(map(str, case.component.read()))
 
 
 CHECKS = (
+    component_checks.check_use,
     check_text,
     check_whole_characters,
     check_documents,

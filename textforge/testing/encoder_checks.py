@@ -1,4 +1,4 @@
-"""What an encoder is checked for. Each check is given an `EncoderCase`, and raises `CheckFailure`."""
+"""Checks of an encoder. Each is given an `EncoderCase`, and raises `CheckFailure`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from textforge.bundle.parts import read_encoder, write_encoder
-from textforge.components.values import shown
+from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
 from textforge.errors import EncodingError
@@ -23,7 +23,7 @@ def check_ids(case: EncoderCase) -> None:
         ids = case.fitted.encode(text)
         if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype != np.int64:
             got = f"{ids.dtype} of shape {ids.shape}" if isinstance(ids, np.ndarray) else type(ids).__name__
-            fail("ids as an array (T,) of int64", f"{got} for {shown(text)}", "return np.array(ids, dtype=np.int64)")
+            fail("ids as an array (T,) of int64", f"{got} for {quote(text)}", "return np.array(ids, dtype=np.int64)")
     size = case.fitted.vocabulary_size
     ids = np.concatenate([case.fitted.encode(text) for text in case.texts])
     if ids.min() < 0 or ids.max() >= size:
@@ -40,18 +40,31 @@ def check_round_trip(case: EncoderCase) -> None:
             again = encoder.encode(decoded)
             if not np.array_equal(again, ids):
                 fail(
-                    f"what {shown(text)} decodes to to encode as before",
-                    f"{shown(decoded)}, of {len(again)} tokens instead of {len(ids)}",
+                    f"what {quote(text)} decodes to to encode as before",
+                    f"{quote(decoded)}, of {len(again)} tokens instead of {len(ids)}",
                     "lose what is to be lost once, in encode: decoding gives a text of that form",
                 )
         elif decoded != text:
             same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(text, decoded, strict=False))
             place = len(list(same))
             fail(
-                f"the text again, {shown(text[place : place + 20])} at character {place}",
-                shown(decoded[place : place + 20]),
+                f"the text again, {quote(text[place : place + 20])} at character {place}",
+                quote(decoded[place : place + 20]),
                 "keep spaces, case and accents as tokens, or declare `lossy = True`",
             )
+
+
+def check_ids_untouched(case: EncoderCase) -> None:
+    """Decoding leaves the ids that it is given as they are."""
+    encoder = case.fitted
+    for text in case.texts:
+        ids = np.array(encoder.encode(text))
+        ids.flags.writeable = False
+        try:
+            encoder.decode(ids)
+            encoder.decoder().push(tuple(ids.tolist()))
+        except Exception as error:
+            fail("read-only ids to be decoded", described(error), "work on a copy: np.array(ids), or list(ids)")
 
 
 def check_incremental_decoding(case: EncoderCase) -> None:
@@ -68,8 +81,8 @@ def check_incremental_decoding(case: EncoderCase) -> None:
             found = "".join(pieces) + decoder.finish()
             if found != expected:
                 fail(
-                    f"{size} token(s) at a time to decode as all at once, to {shown(expected)}",
-                    shown(found),
+                    f"{size} token(s) at a time to decode as all at once, to {quote(expected)}",
+                    quote(found),
                     "write decoder(): push holds back what a later token may change, and finish gives the rest",
                 )
 
@@ -88,7 +101,7 @@ def check_cut(case: EncoderCase) -> None:
             parts = whole[:0]
         if not np.array_equal(whole, parts):
             fail(
-                f"{shown(text[-10:])} with {shown(more[:10])} behind it to encode alike in parts, cut at {place}",
+                f"{quote(text[-10:])} with {quote(more[:10])} behind it to encode alike in parts, cut at {place}",
                 "other ids",
                 "let cut give the last place that no token can reach across, however the text goes on",
             )
@@ -120,8 +133,8 @@ def check_unknown_text(case: EncoderCase) -> None:
         fail("an EncodingError that names what is unknown", described(error), "raise textforge.errors.EncodingError")
     if not encoder.lossy and encoder.decode(ids) != text:
         fail(
-            f"{shown(case.unknown)} to be spelt, or refused with an EncodingError",
-            f"a text that decodes to {shown(encoder.decode(ids)[-20:])}",
+            f"{quote(case.unknown)} to be spelt, or refused with an EncodingError",
+            f"a text that decodes to {quote(encoder.decode(ids)[-20:])}",
             "raise EncodingError where unknown is 'error': nothing may stand for another text in silence",
         )
 
@@ -145,7 +158,7 @@ def check_unknown_skipped(case: EncoderCase) -> None:
     if not encoder.lossy and (kept.count(known) != 2 or not _is_part(kept, known + case.unknown + known)):
         fail(
             "what is known on either side of unknown text to be kept, and nothing added",
-            shown(kept),
+            quote(kept),
             "leave out what the vocabulary lacks, and that alone",
         )
 
@@ -225,8 +238,10 @@ def _is_part(part: str, whole: str) -> bool:
 
 
 CHECKS = (
+    component_checks.check_use,
     check_ids,
     check_round_trip,
+    check_ids_untouched,
     check_incremental_decoding,
     check_cut,
     check_chunks,

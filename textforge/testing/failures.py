@@ -1,8 +1,15 @@
-"""How a check ends that isn't passed."""
+"""Ends of a check other than passing."""
 
 from __future__ import annotations
 
 from typing import NoReturn
+
+from attrs.exceptions import FrozenInstanceError
+
+HOLDS_NOTHING = (
+    "keep nothing on the component, which many runs share: compute what follows from the options in a property, "
+    "and let methods return what they make"
+)
 
 
 class CheckFailure(AssertionError):
@@ -29,10 +36,15 @@ def fail(expected: str, got: str, mend: str) -> NoReturn:
 
 
 def described(error: BaseException) -> str:
-    r"""An exception in a line.
+    r"""Return an exception in a line.
 
     >>> described(ValueError("two\nlines"))
     'ValueError: two lines'
     """
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def choose_mend(error: BaseException, otherwise: str) -> str:
+    """Return the remedy for an exception: its own where it has one that is always right, else the one given."""
+    return HOLDS_NOTHING if isinstance(error, FrozenInstanceError) else otherwise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -13,14 +14,14 @@ from textforge.errors import GenerationError, TextforgeError
 from textforge.generation.chain import expanded
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
-from textforge.samplers.base import Logits
-from textforge.testing.cases import SamplerCase
-from textforge.testing.failures import CheckFailure, NotApplicable, described
+from textforge.samplers.base import Logits, Sampler
+from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, described
 from textforge.testing.isolation import undisturbed
 from textforge.testing.texts import PLAIN_TEXT
 
 SEED = 5
-STEPS = 6
+STEPS = 60
+"""Enough for what shows late: a floor that rises at each step, a buffer that is full."""
 
 Guard = Callable[[int], AbstractContextManager[None]]
 """What is around the sampler's calls, by the step."""
@@ -29,27 +30,21 @@ Guard = Callable[[int], AbstractContextManager[None]]
 class SamplerRun:
     """A sampler, its presets expanded, on some texts, a row each."""
 
-    def __init__(
-        self,
-        case: SamplerCase,
-        texts: Sequence[int],
-        encoder: Encoder | None = None,
-        guard: Guard = undisturbed,
-    ) -> None:
-        self.encoder = encoder or case.encoder
-        _ask(case, self.encoder)
+    def __init__(self, sampler: Sampler, encoder: Encoder, texts: Sequence[int], guard: Guard = undisturbed) -> None:
+        self.encoder = encoder
+        _ask(sampler, encoder)
         self.texts = list(texts)
         self.step = 0
         self._guard = guard
-        self._spec = case.component.spec
-        self._history = History(_prompt(self.encoder), len(texts))
+        self._spec = sampler.spec
+        self._history = History(_prompt(encoder), len(texts))
         self._links = [
-            (sampler, RowContext(self._history, seed=SEED, texts=texts, position=place, encoder=self.encoder))
-            for place, sampler in enumerate(expanded([case.component]))
+            (sampler, RowContext(self._history, seed=SEED, texts=texts, position=place, encoder=encoder))
+            for place, sampler in enumerate(expanded([sampler]))
         ]
 
     def __call__(self, logits: Logits, *, read_only: bool = False) -> Logits:
-        """What the sampler leaves of the logits, of which it is given copies."""
+        """Return what the sampler leaves of the logits, of which it is given copies."""
         for sampler, context in self._links:
             context.step = self.step
             given = np.array(logits)
@@ -63,7 +58,7 @@ class SamplerRun:
                 raise CheckFailure(
                     f"{self._spec} to take logits of shape {given.shape} at step {self.step}",
                     described(error),
-                    "let it work with any number of rows and tokens, and with tokens that are ruled out",
+                    choose_mend(error, "let it work with any number of rows and tokens, and with tokens ruled out"),
                 ) from error
         return logits
 
@@ -88,11 +83,11 @@ class SamplerRun:
                 ) from None
 
     def logits(self) -> Logits:
-        """Logits that depend on each text and the step alone, (B, V)."""
+        """Return logits that depend on each text and the step alone, (B, V)."""
         return np.array([_logits(text, self.step, self.encoder.vocabulary_size) for text in self.texts])
 
     def play(self, steps: int = STEPS) -> list[Logits]:
-        """What the sampler leaves at each of some steps."""
+        """Return what the sampler leaves at each of some steps."""
         found = []
         for _ in range(steps):
             found.append(np.array(self(self.logits())))
@@ -100,10 +95,10 @@ class SamplerRun:
         return found
 
 
-def _ask(case: SamplerCase, encoder: Encoder) -> None:
-    for sampler in expanded([case.component]):
+def _ask(sampler: Sampler, encoder: Encoder) -> None:
+    for one in expanded([sampler]):
         try:
-            sampler.check(encoder)
+            one.check(encoder)
         except TextforgeError as error:
             raise NotApplicable(f"it refuses an encoder of {encoder.vocabulary_size} tokens: {error}") from error
 
@@ -113,6 +108,7 @@ def _prompt(encoder: Encoder) -> npt.NDArray[np.int64]:
     return ids if len(ids) else np.zeros(4, dtype=np.int64)
 
 
+@functools.lru_cache(maxsize=4096)
 def _logits(text: int, step: int, size: int) -> Logits:
     random = np.random.Generator(np.random.PCG64([SEED, text, step]))
     logits: Logits = random.normal(-2.0, 3.0, size)

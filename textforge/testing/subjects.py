@@ -1,17 +1,32 @@
-"""From what a user wrote to the components that are to be checked."""
+"""Components to be checked, and what they are checked with, from what a user wrote."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from textforge.backends.base import Backend
+from textforge.bundle.reader import Bundle
 from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
-from textforge.errors import PluginError, SpecError, UnknownComponent, listed, nearest
-from textforge.plugins.registry import KINDS, Plugin, Plugins
+from textforge.corpora.base import END_OF_TEXT
+from textforge.encoders.base import Encoder
+from textforge.errors import PluginError, SpecError, UnknownComponent, advise, list_names, nearest
+from textforge.formats.base import Format
+from textforge.model import SavedModel
+from textforge.plugins.registry import Plugin, Plugins
+from textforge.testing.cases import Case
+from textforge.testing.checks import CASES, case_of
+from textforge.testing.model_cases import ImplementationCase
+from textforge.testing.texts import HARD_TEXTS, PLAIN_TEXT
+
+CHECKED = tuple(case.kind for case in CASES.values())
+"""The kinds of component that are checked."""
+IMPLEMENTATION = ImplementationCase.kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,37 +34,97 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Subject:
-    """A component that is to be checked."""
+    """Something that is to be checked."""
 
     kind: str
     name: str
-    make: Callable[[], Component]
-    """Makes it; raises `OptionError` where it lacks an option."""
+    make: Callable[..., Case]
+    """Makes its case, from what the case's class takes beside the component; raises `OptionError` where an option is
+    needed."""
 
 
-def subjects(plugins: Plugins, name: str, kind: str | None = None) -> list[Subject]:
-    """What a component's spec, or a distribution's name, stands for.
+@attrs.frozen
+class Fittings:
+    """An encoder, a model and a tolerance to check with, each None unless given."""
+
+    encoder: Encoder | None = None
+    model: SavedModel | None = None
+    tolerance: float | None = None
+
+    @classmethod
+    def of(cls, plugins: Plugins, *, encoder: str | None, model: Path | None, tolerance: float | None) -> Fittings:
+        """Fit the encoder that a spec names to the kit's texts, or take a bundle's, and read the bundle's model.
+
+        Raises `BundleError` for what is no bundle, and whatever is wrong with the spec.
+        """
+        bundle = None if model is None else Bundle.open(model)
+        if encoder is not None:
+            texts = [part for text in (PLAIN_TEXT, *HARD_TEXTS) for part in (text, END_OF_TEXT)]
+            return cls(plugins.encoder(encoder).fit(texts), None if bundle is None else bundle.model(), tolerance)
+        if bundle is not None:
+            return cls(bundle.encoder(plugins), bundle.model(), tolerance)
+        return cls(tolerance=tolerance)
+
+    def details(self, kind: str) -> dict[str, Any]:
+        """Return what of them the case of a kind takes."""
+        of_kind: dict[str, dict[str, Any]] = {
+            "sampler": {"encoder": self.encoder, "tolerance": self.tolerance},
+            "implementation": {"saved": self.model, "tolerance": self.tolerance},
+        }
+        return {name: value for name, value in of_kind.get(kind, {}).items() if value is not None}
+
+
+def refuse_idle(kinds: Iterable[str], **given: object) -> None:
+    """Raise `PluginError` where an encoder or a model was given that is of use for none of the kinds."""
+    users = {"encoder": ("sampler",), "model": ("sampler", "implementation")}
+    for name, value in given.items():
+        if value is not None and not set(users[name]).intersection(kinds):
+            others = " and ".join(map(_with_article, dict.fromkeys(kinds)))
+            raise PluginError(
+                f"--{name} is for checking {' or '.join(map(_with_article, users[name]))}, not {others}: leave it out"
+            )
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aei' else 'a'} {kind}"
+
+
+def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str | None = None) -> list[Subject]:
+    """Return what a component's spec, or a distribution's name, stands for.
+
+    With a `backend`, an architecture's spec stands for its implementation on that. A distribution stands for all its
+    components and implementations, with their defaults.
 
     Raises `UnknownComponent` for what is neither, and `PluginError` for what could be components of several kinds, or
     is a distribution that failed to load, and whatever is wrong with the spec.
 
-    >>> [(subject.kind, subject.make()) for subject in subjects(Plugins(), "top-k:3")]
+    >>> [(subject.kind, subject.make().component) for subject in subjects(Plugins(), "top-k:3")]
     [('sampler', TopK(k=3))]
     """
+    if backend is not None:
+        return [Subject(IMPLEMENTATION, name, functools.partial(ImplementationCase.of, plugins, backend, name))]
     spec = _spec(name)
-    kinds = [one for one in KINDS if spec and spec.name in plugins.names(one) and kind in (None, one)]
+    bare = spec.name.partition("@")[0] if spec else None
+    kinds = [one for one in CHECKED if spec and bare in plugins.names(one) and kind in (None, one)]
     if len(kinds) > 1:
-        raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with --kind")
+        raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with ", advise("kind"))
     if spec and kinds:
         component = spec.build(plugins.find(kinds[0], spec.name))
-        return [Subject(kinds[0], spec.name, lambda: component)]
+        return [Subject(kinds[0], spec.name, functools.partial(_make_case, plugins, lambda: component))]
     brought = [plugin for plugin in plugins.found if _is_called(plugin, name)]
     for plugin in brought:
         if plugin.error:
             raise PluginError(f"{plugin.source.title} failed to load: {plugin.error}")
     if not brought:
         raise UnknownComponent(_unknown(plugins, spec.name if spec else name, kind))
-    return _of(brought, kind)
+    return _of(plugins, brought, kind)
+
+
+def _make_case(plugins: Plugins, make: Callable[[], Component], **details: Any) -> Case:
+    component = make()
+    if isinstance(component, (Backend, Format)):
+        details["plugins"] = plugins
+    return case_of(component, **details)
 
 
 def _spec(name: str) -> Spec | None:
@@ -67,21 +142,26 @@ def _is_called(plugin: Plugin, name: str) -> bool:
     return name.replace("_", "-").lower() == distribution or (not distribution and name == plugin.source.name)
 
 
-def _of(plugins: Sequence[Plugin], kind: str | None) -> list[Subject]:
-    return [
-        Subject(found.kind, found.name, functools.partial(Spec(found.name).build, found.cls))
-        for plugin in plugins
-        for found in plugin.components
-        if kind in (None, found.kind)
-    ]
+def _of(plugins: Plugins, brought: Sequence[Plugin], kind: str | None) -> list[Subject]:
+    found = []
+    for plugin in brought:
+        for each in plugin.components:
+            if each.kind in CHECKED and kind in (None, each.kind):
+                make = functools.partial(Spec(each.name).build, each.cls)
+                found.append(Subject(each.kind, each.name, functools.partial(_make_case, plugins, make)))
+        for one in plugin.implementations:
+            if one.kind == "backend" and kind in (None, IMPLEMENTATION):
+                make_case = functools.partial(ImplementationCase.of, plugins, one.backend, one.architecture)
+                found.append(Subject(IMPLEMENTATION, f"{one.architecture} on {one.backend}", make_case))
+    return found
 
 
 def _unknown(plugins: Plugins, name: str, kind: str | None) -> str:
-    names = [found for one in KINDS if kind in (None, one) for found in plugins.names(one)]
+    names = [found for one in CHECKED if kind in (None, one) for found in plugins.names(one)]
     distributions = {plugin.source.distribution for plugin in plugins.found} - {None}
     failures = "".join(f"; {plugin.source.title} failed to load: {plugin.error}" for plugin in plugins.failures)
     known = [*names, *(str(distribution) for distribution in distributions)]
     return (
-        f"there is no {kind or 'component'} or distribution {name!r}; components: {listed(names)}; "
-        f"distributions: {listed(map(str, distributions))}{nearest(name, known)}{failures}"
+        f"there is no {kind or 'component'} or distribution {name!r}; components: {list_names(names)}; "
+        f"distributions: {list_names(map(str, distributions))}{nearest(name, known)}{failures}"
     )

@@ -1,4 +1,4 @@
-"""Where a run stands: all that is needed to go on as if it had never stopped."""
+"""The checkpoint of a run: all that is needed to go on as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 
 from textforge.model import Arrays, SavedModel
-from textforge.training.report import EpochResult
+from textforge.training.events import EpochResult
 
 
 @attrs.frozen
 class Position:
-    """How far a run has come, in numbers."""
+    """The numbers that say how far a run has come."""
 
     step: int = 0
     """Steps done."""
@@ -30,32 +30,36 @@ class Position:
     stale_epochs: int = 0
     """Validations since the best."""
     total_steps: int | None = None
-    """The plan: when training ends, once that is known."""
+    """The plan: the step at which training ends, once that is known."""
     seconds: float = 0.0
     rows: int = 0
     """The batches' shape, which the carried state and the count of steps are of."""
     length: int = 0
     finished: bool = False
+    first_loss: float | None = None
+    """The loss of the first step, which training must not make worse."""
+    validation_tokens: int | None = None
+    """The number of tokens that a validation reads, where the run's time bounds it; None: all."""
 
     def to_json(self) -> dict[str, Any]:
-        """The numbers by name."""
+        """Return the numbers by name."""
         return attrs.asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Position:
-        """The position that `to_json` gave."""
+        """Return the position that `to_json` wrote."""
         return cls(**values)
 
 
 @attrs.frozen(eq=False)
 class Checkpoint:
-    """A moment of a run."""
+    """A moment of a run: its position, weights, training arrays and results."""
 
     position: Position
     model: SavedModel
     """The weights at this moment."""
     best: SavedModel
-    """The best weights so far: what generates."""
+    """The best weights so far, which generate."""
     arrays: Arrays
     """The model's training arrays: moments and carried state."""
     history: tuple[EpochResult, ...] = ()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Counts seconds of a run, over interruptions too, and steps a second of training alone."""
+    """A clock of a run: its seconds, over interruptions too, and steps a second of training alone."""
 
     FIRST_STEPS = 2
     """Steps at the start that are not counted for the speed: frameworks get ready in them."""
@@ -22,6 +22,7 @@ class Clock:
         self._taken = (self.FIRST_STEPS, 0.0)
         self._counting_since: float | None = None
         self._paused_since: float | None = None
+        self._marks: list[tuple[int, float]] = []
 
     def start(self) -> None:
         """Begin to count."""
@@ -33,33 +34,46 @@ class Clock:
         return self._before + self._now() - self._began
 
     def count_step(self) -> None:
-        """A step is done."""
+        """Count a step that is done."""
         self._steps += 1
         if self._steps == self.FIRST_STEPS:
             self._counting_since = self._now()
 
     @property
-    def _training_seconds(self) -> float:
-        """Seconds of the counted steps, without pauses."""
+    def training_seconds(self) -> float:
+        """Seconds of the steps that count for the speed, without pauses."""
         if self._counting_since is None:
             return 0.0
         return (self._now() if self._paused_since is None else self._paused_since) - self._counting_since
 
+    def mark(self) -> None:
+        """Note the steps and the seconds by now; best when a device has just been waited for."""
+        self._marks.append((self._steps, self.training_seconds))
+
+    @property
+    def late_rate(self) -> float:
+        """Steps a second in the later half of the marked time, when a framework has got up to speed."""
+        if not self._marks:
+            return self.steps_per_second
+        steps, seconds = self._marks[-1]
+        middle = next(mark for mark in reversed([(self.FIRST_STEPS, 0.0), *self._marks]) if mark[1] <= seconds / 2)
+        return _rate(steps - max(middle[0], self.FIRST_STEPS), seconds - middle[1]) or self.steps_per_second
+
     @property
     def steps_per_second(self) -> float:
         """The speed since the start; 0 where nothing was measured yet."""
-        return _rate(self._steps - self.FIRST_STEPS, self._training_seconds)
+        return _rate(self._steps - self.FIRST_STEPS, self.training_seconds)
 
     def take_rate(self) -> float:
-        """Steps a second since it was last asked."""
+        """Return the steps a second since the last call."""
         steps, seconds = self._taken
-        now = (max(self._steps, self.FIRST_STEPS), self._training_seconds)
+        now = (max(self._steps, self.FIRST_STEPS), self.training_seconds)
         self._taken = now
         return _rate(now[0] - steps, now[1] - seconds) or self.steps_per_second
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """While entered, once or within itself, the time counts for the run, but not for the speed."""
+    def pause(self) -> Iterator[None]:
+        """Count the time of the block for the run, but not for the speed; it may be entered within itself."""
         if self._paused_since is not None:
             yield
             return
@@ -72,7 +86,7 @@ class Clock:
                 self._counting_since += self._now() - began
 
     def is_due(self, name: str, interval: float) -> bool:
-        """Whether `interval` seconds have passed since this was last so; the first interval starts with the run."""
+        """Return whether `interval` seconds have passed since it last was; the first interval starts with the run."""
         now = self._now()
         if now - self._last.setdefault(name, self._began) < interval:
             return False

@@ -1,4 +1,4 @@
-"""How training goes, on standard error: a line an epoch, and a bar where somebody watches."""
+"""The report of a run on standard error: a line an epoch, and a bar where somebody watches."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from textforge.model import Model
+from textforge.terminal import is_plain, make_visible, unwrap
 from textforge.training.checkpoint import Checkpoint
-from textforge.training.report import EpochResult, Progress, Report, RunStart, Sample
+from textforge.training.events import EpochResult, Progress, RunStart, Sample
+from textforge.training.progress_bar import ProgressBar, fit
+from textforge.training.report import Report
+from textforge.training.schedule import MEASURED
 
 
 class Lasting:
@@ -48,7 +50,7 @@ class Lasting:
                 self._open = False
 
     def isatty(self) -> bool:
-        """Whether somebody watches."""
+        """Return whether somebody watches."""
         return self._open and not self._stream.closed and self._stream.isatty()
 
     def __getattr__(self, name: str) -> Any:
@@ -56,78 +58,92 @@ class Lasting:
 
 
 def plain_console(file: TextIO | None = None, **where: Any) -> Console:
-    """A console that shows text to the letter: it comes from a model, and may look like anything.
+    """Return a console that shows text to the letter: it comes from a model, and may look like anything.
 
     `file` is standard error unless given. Where it can't be written to, the console is silent.
     """
     stream = sys.stderr if file is None else file
-    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(stream))
+    lasting = io.StringIO() if stream is None else cast("TextIO", Lasting(unwrap(stream)))
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, file=lasting, **where)
 
 
 class ConsoleReport(Report):
-    """Shows a run on standard error."""
+    """A report on standard error: a line an epoch, and a bar where somebody watches who wants more than text."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console()
-        self._bar: Bar | None = None
+        self._watched = self._console.is_terminal or self._console.file.isatty()
+        self._bar: ProgressBar | None = None
+        self._minutes: float | None = None
+        self._measuring = False
         self.saved = False
-        """Whether the run left a checkpoint."""
+        """True where the run left a checkpoint."""
 
     def message(self, text: str) -> None:
-        self._console.print(text)
+        self._print(text, wrap=True)
+
+    def _print(self, text: str, wrap: bool) -> None:
+        """Print a text: on a terminal made visible, and broken between words if `wrap`; else to the letter."""
+        self._console.print(make_visible(text) if self._watched else text, soft_wrap=not (wrap and self._watched))
 
     def start(self, run: RunStart) -> None:
         self.message(
             f"{run.train_tokens:,} {run.unit} to learn from and {run.validation_tokens:,} to validate on, "
             f"{run.vocabulary_size:,} different; {run.parameters:,} parameters"
         )
+        self._say_limits(run)
+        if run.epoch:
+            self.message(f"going on after epoch {run.epoch:.4g}")
+        self._minutes = run.minutes
+        if self._console.is_terminal and not is_plain():
+            self._bar = ProgressBar(self._console, "starting")
+
+    def _say_limits(self, run: RunStart) -> None:
         steps = f"{run.steps_per_epoch:,} steps of {run.batch_size} x {run.sequence_length} {run.unit}"
         if run.minutes:
-            self.message(
-                f"training for {run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}; an epoch is {steps}"
-            )
+            minutes = f"{run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}"
+            self.message(f"training for {minutes}; an epoch is {steps}")
         elif run.epochs:
             epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
             self.message(f"training for {epochs}, {steps} each")
-        if run.epoch:
-            self.message(f"going on after epoch {run.epoch:.4g}")
-        self._show_bar()
-
-    def _show_bar(self) -> None:
-        if not self._console.is_terminal:
-            return
-        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-        self._bar = Bar(*columns, console=self._console, transient=True)
-        self._bar.add_task("starting", total=None)
-        self._bar.start()
 
     def step(self, progress: Progress) -> None:
+        if self._minutes is not None:
+            self._say_plan(self._minutes, progress)
         if self._bar is None:
             return
-        left = "" if progress.seconds_left is None else f"  {duration(progress.seconds_left)} left"
-        self._bar.update(
-            self._bar.task_ids[0],
-            total=progress.total_steps,
-            completed=progress.step,
-            description=f"epoch {progress.epoch:.2f}  loss {progress.loss:.3f}  "
-            f"{progress.tokens_per_second:,.0f} tokens/s{left}",
-        )
+        speed = f"{progress.tokens_per_second:,.0f} tokens/s"
+        parts = [f"epoch {progress.epoch:.2f}", f"loss {progress.loss:.3f}", speed]
+        if progress.seconds_left is not None:
+            parts.append(f"{duration(progress.seconds_left)} left")
+        self._bar.update(parts, speed, completed=progress.step, total=progress.total_steps)
+
+    def _say_plan(self, minutes: float, progress: Progress) -> None:
+        """Say of a run limited by time that its speed is measured, which takes a while, and then what fits into it."""
+        if progress.total_steps is None and not self._measuring:
+            self._measuring = True
+            self.message(f"measuring the speed first, for {duration(minutes * 60 * MEASURED)}")
+        elif progress.total_steps is not None:
+            self._minutes = None
+            if self._measuring:
+                epochs = progress.total_steps * progress.epoch / max(1, progress.step)
+                self.message(f"{progress.total_steps:,} steps fit, {epochs:.1f} epochs")
 
     def epoch(self, result: EpochResult, model: Model) -> None:
         parts = [f"epoch {result.epoch:<5.4g} training {result.train_loss:.4f}"]
         if result.validation_loss is not None:
             bits = result.validation_loss / math.log(2)
             parts.append(f"validation {result.validation_loss:.4f} ({bits:.3f} bits)")
-        parts += [f"{duration(result.seconds)}", f"{result.tokens_per_second:,.0f} tokens/s"]
+        speed = f"{result.tokens_per_second:,.0f} tokens/s"
+        parts += [duration(result.seconds), speed]
         if result.best and result.validation_loss is not None:
             parts.append("best")
-        self.message("  ".join(parts))
+        self.message(fit(parts, self._console.width if self._watched else sys.maxsize, speed))
 
     def samples(self, samples: Sequence[Sample]) -> None:
-        self.message(f"\nfrom {samples[0].prompt!r}:")
+        self._print(f"\nfrom {samples[0].prompt!r}:", wrap=False)
         for sample in samples:
-            self.message(f"--- {sample.chain} ---\n{sample.text}\n")
+            self._print(f"--- {sample.chain} ---\n{sample.text}\n", wrap=False)
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         self.saved = True
@@ -139,7 +155,7 @@ class ConsoleReport(Report):
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds as a person says them.
 
     >>> duration(3.14159), duration(75), duration(7260)
     ('3.1 s', '1 min 15 s', '2 h 1 min')

@@ -1,4 +1,4 @@
-"""What a model learns from: token ids, and the part kept for validation."""
+"""The data that a model learns from: token ids, and the part kept for validation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TrainingData:
 
     train: Tokens
     validation: Tokens
-    """The corpus's end; may be empty."""
+    """The corpus's end, which may be empty."""
     encoder: Encoder
 
     @classmethod

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 
 class Interruption:
-    """While entered, the first Ctrl-C is only noted, and the second interrupts at once.
+    """A block in which the first Ctrl-C is only noted, and the second interrupts at once.
 
     Signals reach the main thread alone; elsewhere nothing changes.
     """

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import attrs
 import numpy as np
 
-from textforge.errors import TrainingError
-from textforge.evaluation.evaluation import token_loss
+from textforge.errors import StopTraining, TrainingError
 from textforge.model import GradientModel, SavedModel, State
 from textforge.training.batches import make_batches
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
+from textforge.training.describing import describe_run
+from textforge.training.divergence import Judge
+from textforge.training.events import EpochResult, Progress
 from textforge.training.interruption import Interruption
 from textforge.training.losses import Losses
 from textforge.training.plan import Plan
-from textforge.training.report import EpochResult, Progress, Report, RunStart
+from textforge.training.report import Report
+from textforge.training.resuming import refuse_finished, resume
 from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings
+from textforge.training.validating import Validation
 
 SECONDS_BETWEEN_REPORTS = 0.1
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -32,13 +37,14 @@ def fit(
     report: Report,
     checkpoint: Checkpoint | None = None,
 ) -> SavedModel:
-    """Train a model, from the beginning or from a checkpoint that its weights are of, and give its best weights.
+    """Train a model, from the beginning or from a checkpoint that its weights are of, and return its best weights.
 
-    Raises `TrainingError` where the loss is no longer finite, and `KeyboardInterrupt` after Ctrl-C; either way
-    `report` has had the last good checkpoint.
+    Raises `TrainingError` where the loss is no longer finite, where no weights were ever better than guessing because
+    training diverged, and where a checkpoint has nothing left to learn; `KeyboardInterrupt` after Ctrl-C. In each case
+    `report` has had the last sound checkpoint.
     """
-    run = TrainingRun(model, data, settings, report, checkpoint)
     try:
+        run = TrainingRun(model, data, settings, report, checkpoint)
         with Interruption() as interruption:
             return run.train(interruption)
     finally:
@@ -46,7 +52,7 @@ def fit(
 
 
 class TrainingRun:
-    """One run: where it stands, and what the next step is."""
+    """A run of training: its position, and the step from one position to the next."""
 
     def __init__(
         self,
@@ -68,8 +74,11 @@ class TrainingRun:
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
         self.saved_step = checkpoint.position.step if checkpoint else None
-        self.plan = Plan(settings, self.batches, len(data.validation))
+        self.plan = Plan(settings, self.batches)
+        self.judge = Judge(model.vocabulary_size, data.encoder.unit, settings)
         self._begin(checkpoint)
+        size = self.position.validation_tokens
+        self.validation = Validation(data.validation, settings, self.batches.length, size)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if self.settings.sequences == "windows":
@@ -78,27 +87,14 @@ class TrainingRun:
         if checkpoint is None:
             self.state = self.model.start(self.batches.rows)
         else:
-            self.position = self._resumed(checkpoint.position)
+            self.position = resume(checkpoint.position, self.batches)
             self.state = self.model.restore(checkpoint.arrays)
             self.best = checkpoint.best
             self.history = list(checkpoint.history)
-            self.losses = Losses(self.position.loss_sum, self.position.loss_count)
+            self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
+            refuse_finished(self.position, self.settings, self.epoch)
         shape = {"rows": self.batches.rows, "length": self.batches.length}
         self._go_to(total_steps=self.plan.total_steps(self.position), **shape)
-
-    def _resumed(self, position: Position) -> Position:
-        """Where to go on. A finished run that is resumed is asked for more, so its patience begins anew.
-
-        Raises `TrainingError` for a position that isn't one of this run's batches.
-        """
-        shape = (self.batches.rows, self.batches.length)
-        if (position.rows, position.length) != shape or position.step_in_epoch > self.batches.steps_per_epoch:
-            raise TrainingError(
-                f"the checkpoint is of batches of {position.rows} x {position.length}, but the settings make them "
-                f"{shape[0]} x {shape[1]}: its config.json was edited; copy the model again, or train it anew"
-            )
-        patience = {"stale_epochs": 0} if position.finished else {}
-        return attrs.evolve(position, finished=False, **patience)
 
     def _go_to(self, **changes: object) -> None:
         self.position = attrs.evolve(self.position, **changes)  # type: ignore[arg-type]
@@ -109,12 +105,17 @@ class TrainingRun:
         return self.position.epoch + self.position.step_in_epoch / self.batches.steps_per_epoch
 
     def train(self, interruption: Interruption) -> SavedModel:
-        """Step after step, until the plan is done or patience is over."""
-        self.report.start(self._run_start())
+        """Train until the plan is done, patience is over or a report stops the run, and return the best weights."""
         self.clock.start()
-        if 0 < self.position.step == self.position.evaluated_step and self._is_finished():
-            self.report.message(f"nothing is left to learn: {self.epoch:.4g} epochs are done; ask for more")
-            return self._best()
+        try:
+            self.report.start(describe_run(self.model, self.data, self.settings, self.batches, self.epoch))
+            self._go_on(interruption)
+        except StopTraining as stop:
+            self._stop(stop)
+        return self._finish()
+
+    def _go_on(self, interruption: Interruption) -> None:
+        """Train step after step."""
         while True:
             if self.plan.evaluation_is_due(self.position):
                 self._evaluate()
@@ -125,18 +126,34 @@ class TrainingRun:
                 raise KeyboardInterrupt
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
-                self._measure_plan()
                 self._report_progress()
+                self._measure_plan()
             if self.clock.is_due("checkpoint", SECONDS_BETWEEN_CHECKPOINTS):
                 self._save()
+
+    def _stop(self, stop: StopTraining) -> None:
+        """End the run as a report asked for, with what was learnt since the last validation judged too."""
+        with contextlib.suppress(StopTraining):
+            self.report.message(f"training stops, as a report asked for{f': {stop}' if str(stop) else ''}")
+        with contextlib.suppress(StopTraining):
+            if self.position.step > self.position.evaluated_step:
+                self._evaluate()
+
+    def _finish(self) -> SavedModel:
+        """Save the end of the run and return its best weights; raises `TrainingError` where none were ever sound."""
+        if not self.judge.sound and self.best is None:
+            raise self.judge.never_sound(self.history[-1].judged_loss, self.saved_step)
         self._go_to(finished=True)
-        self._save()
-        return self._best()
+        with contextlib.suppress(StopTraining):
+            self._save()
+            if worth := self.judge.describe_worth(self.position.best_loss):
+                self.report.message(worth)
+        return self.best if self.best is not None else self._copy_model()
 
     def _is_finished(self) -> bool:
         out_of_patience = self.settings.patience is not None and self.position.stale_epochs >= self.settings.patience
         total = self.position.total_steps
-        return out_of_patience or (total is not None and self.position.step >= total)
+        return self.judge.hopeless or out_of_patience or (total is not None and self.position.step >= total)
 
     def _step(self) -> None:
         epoch_ends = self.position.step_in_epoch == self.batches.steps_per_epoch
@@ -153,9 +170,26 @@ class TrainingRun:
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
 
     def _measure_plan(self) -> None:
-        """Fix the number of steps of a run limited by time, once it is known how many fit."""
-        if self.position.total_steps is None:
-            self._go_to(total_steps=self.plan.measured(self.position, self.clock.seconds, self.clock.steps_per_second))
+        """Fix the steps of a run limited by time, once its speed is known: after a first validation, for its cost."""
+        if self.position.total_steps is not None:
+            return
+        self.clock.mark()
+        if not self.plan.can_measure(self.clock.seconds, self.clock.training_seconds):
+            return
+        speed = self.clock.late_rate
+        if self.position.validation_tokens is None:
+            self._bound_validation(self.plan.validation_tokens(self.position, self.clock.seconds, speed))
+        cost = self._evaluate()
+        self._go_to(total_steps=self.plan.steps_that_fit(self.position, self.clock.seconds, speed, cost))
+
+    def _bound_validation(self, size: int) -> None:
+        self.validation = self.validation.bound(size)
+        if self.validation.tokens < len(self.data.validation):
+            self._go_to(validation_tokens=self.validation.tokens)
+            self.report.message(
+                f"the time allows for validation on {self.validation.tokens:,} of {len(self.data.validation):,} "
+                f"{self.data.encoder.unit}: the same part each time, spread over all of them"
+            )
 
     def _report_progress(self) -> None:
         loss = self._read_losses()
@@ -175,51 +209,64 @@ class TrainingRun:
         )
 
     def _read_losses(self) -> float:
-        """The mean loss since the last reading; raises `TrainingError` where it is not finite."""
+        """Return the mean loss since the last reading; raises `TrainingError` where it is not finite."""
         loss = self.losses.read()
         if not math.isfinite(loss):
-            raise self._diverged("training", loss)
+            raise self._not_finite("training", loss)
         return loss
 
-    def _diverged(self, kind: str, loss: float) -> TrainingError:
-        clip = "none" if self.settings.clip_norm is None else f"{self.settings.clip_norm:g}"
-        saved = "nothing was saved" if self.saved_step is None else f"what was saved at step {self.saved_step} is kept"
-        return TrainingError(
-            f"the {kind} loss became {loss} at step {self.position.step}, so training stopped; lower the learning rate "
-            f"(--learning-rate, now {self.settings.peak_learning_rate:g}) or clip gradients (--clip-norm, now {clip}); "
-            f"{saved}"
-        )
+    def _not_finite(self, kind: str, loss: float) -> TrainingError:
+        return self.judge.not_finite(kind, loss, self.position.step, self.saved_step)
 
-    def _evaluate(self) -> None:
-        """Validate, keep the weights if they are the best, and tell."""
+    def _evaluate(self) -> float:
+        """Validate, keep the weights if they are the best, and tell; return the seconds that it took."""
         self._read_losses()
         train_loss = self.losses.mean
-        with self.clock.paused():
+        with self.clock.pause():
+            began = self.clock.seconds
             validation_loss = self._validation_loss()
+            validation_seconds = self.clock.seconds - began
             judged = train_loss if validation_loss is None else validation_loss
             if not math.isfinite(judged):
-                raise self._diverged("validation", judged)
-            # Without validation the latest weights are the best there are.
-            improved = self.position.best_loss is None or validation_loss is None or judged < self.position.best_loss
-            if improved:
-                self.best = self.model.save()
-                self._go_to(best_loss=judged, best_epoch=self.epoch)
-            self._go_to(
-                stale_epochs=0 if improved else self.position.stale_epochs + 1, evaluated_step=self.position.step
-            )
+                raise self._not_finite("validation", judged)
+            self.judge.judge(self.losses, judged)
+            if not self.judge.sound:
+                self.report.message(self.judge.describe(judged))
+            improved = self._keep_if_best(judged, unvalidated=validation_loss is None)
             result = self._result(train_loss, validation_loss, improved)
-            self.losses = Losses()
+            self.losses = Losses(first=self.losses.first)
             self.history.append(result)
             self._save()  # first: whatever fails in telling, the epoch is kept
             self.report.epoch(result, self.model)
+            return self._evaluation_seconds(began, validation_seconds)
+
+    def _evaluation_seconds(self, began: float, validation_seconds: float) -> float:
+        """Return the cost of an evaluation, with a long validation timed again: a framework may have compiled in it."""
+        seconds = self.clock.seconds - began
+        expected = self.plan.validation_seconds(self.validation.tokens, self.clock.late_rate)
+        if self.position.total_steps is None and validation_seconds > expected:
+            again = self.clock.seconds
+            self._validation_loss()
+            seconds += self.clock.seconds - again - validation_seconds
+        return seconds
+
+    def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
+        """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""
+        improved = self.judge.sound and (
+            self.position.best_loss is None or unvalidated or judged < self.position.best_loss
+        )
+        if improved:
+            self.best = self._copy_model()
+            self._go_to(best_loss=judged, best_epoch=self.epoch)
+        self._go_to(stale_epochs=0 if improved else self.position.stale_epochs + 1, evaluated_step=self.position.step)
+        return improved
 
     def _validation_loss(self) -> float | None:
-        tokens = self.data.validation
-        if len(tokens) <= (self.model.window or 0) + 1:
-            return None
-        stride = self.settings.stride if self.model.window else 1
-        length = self.batches.length
-        return token_loss(self.model, tokens, sequence_length=length, stride=stride).mean
+        return self.validation.loss(self.model)
+
+    def _copy_model(self) -> SavedModel:
+        """Copy the model as it stands, with the window that the run gave it."""
+        return attrs.evolve(self.model.save(), window=self.model.window)
 
     def _result(self, train_loss: float, validation_loss: float | None, improved: bool) -> EpochResult:
         return EpochResult(
@@ -234,34 +281,18 @@ class TrainingRun:
         )
 
     def _save(self) -> None:
-        """Give the report a checkpoint, of good weights only."""
+        """Give the report a checkpoint, of sound weights only."""
         self._read_losses()
-        model = self.model.save()
+        if not self.judge.may_save(self.losses):
+            return
+        model = self._copy_model()
         for name, array in model.arrays.items():
             if not np.isfinite(array).all():
-                raise self._diverged(f"weights ({name}), and so the", math.nan)
-        self._go_to(loss_sum=self.losses.total, loss_count=self.losses.count, seconds=self.clock.seconds)
+                raise self._not_finite(f"weights ({name}), and so the", math.nan)
+        losses = {"loss_sum": self.losses.total, "loss_count": self.losses.count, "first_loss": self.losses.first}
+        self._go_to(seconds=self.clock.seconds, **losses)
         arrays = self.model.training_arrays(self.state)
         checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
-        with self.clock.paused():
+        with self.clock.pause():
             self.report.checkpoint(checkpoint)
         self.saved_step = self.position.step
-
-    def _best(self) -> SavedModel:
-        return self.best if self.best is not None else self.model.save()
-
-    def _run_start(self) -> RunStart:
-        return RunStart(
-            parameters=sum(array.size for array in self.model.save().arrays.values()),
-            vocabulary_size=self.model.vocabulary_size,
-            train_tokens=len(self.data.train),
-            validation_tokens=len(self.data.validation),
-            unit=self.data.encoder.unit,
-            epochs=self.settings.epoch_limit,
-            minutes=self.settings.minutes,
-            steps_per_epoch=self.batches.steps_per_epoch,
-            batch_size=self.batches.rows,
-            sequence_length=self.batches.length,
-            epoch=self.epoch,
-            sequences=self.batches.sequences,
-        )

@@ -1,146 +1,50 @@
-"""What a run tells whoever watches it."""
+"""The interface of reports: watchers of a training run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
+from textforge.components.component import Component
 
 if TYPE_CHECKING:
     from textforge.model import Model
     from textforge.training.checkpoint import Checkpoint
+    from textforge.training.events import EpochResult, Progress, RunStart, Sample
 
 
-@attrs.frozen
-class RunStart:
-    """What is about to be trained."""
+class Report(Component, mutable=True):
+    """A watcher of one training run; each method may be overridden, and does nothing by itself.
 
-    parameters: int
-    vocabulary_size: int
-    train_tokens: int
-    validation_tokens: int
-    unit: str
-    """What a token is, in the plural."""
-    epochs: int | None
-    """What limits the run: epochs, or minutes; neither where the model is counted, not trained step by step."""
-    minutes: float | None
-    steps_per_epoch: int
-    batch_size: int
-    sequence_length: int
-    """Tokens of a sequence, or of a window."""
-    epoch: float
-    """Epochs already done, when resuming."""
-    sequences: int | None = None
-    """Sequences, or windows, that the text is cut into; None where it isn't cut. An epoch has whole batches of them."""
+    A subclass that is registered sets `name` and declares its options; it makes what it holds in
+    ``__attrs_post_init__``. One that is only passed to `textforge.train` needs neither, and may have an ``__init__``.
+    Any method but `finish` may raise `textforge.StopTraining`: the run ends well, and keeps what was learnt.
 
-
-@attrs.frozen
-class Progress:
-    """How far training is; at most ten times a second."""
-
-    step: int
-    """Steps done."""
-    total_steps: int | None
-    """Steps there will be, once that is known."""
-    epoch: float
-    """Epochs done, the present one by its share."""
-    loss: float
-    """Mean training loss of the steps since the last report, in nats a token."""
-    learning_rate: float
-    tokens_per_second: float
-    seconds: float
-    """Seconds trained, before interruptions too."""
-    seconds_left: float | None
-
-
-@attrs.frozen
-class EpochResult:
-    """What an epoch came to: a line of ``history.jsonl``."""
-
-    epoch: float
-    step: int
-    train_loss: float
-    """Mean loss over the epoch's steps, with dropout, in nats a token."""
-    validation_loss: float | None
-    """Mean loss over the validation tokens, in nats a token; None where there are none."""
-    learning_rate: float
-    tokens_per_second: float
-    seconds: float
-    best: bool
-    """Whether these weights are the best so far."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return attrs.asdict(self)
-
-
-@attrs.frozen
-class Sample:
-    """A text written after an epoch."""
-
-    epoch: float
-    chain: str
-    """The chain's spec."""
-    prompt: str
-    text: str
-
-
-class Report:
-    """Watches a run; each method may be overridden, and does nothing by itself."""
+    >>> class Losses(Report):
+    ...     def __init__(self):
+    ...         self.seen = []
+    ...
+    ...     def epoch(self, result, model):
+    ...         self.seen.append(result.train_loss)
+    """
 
     def message(self, text: str) -> None:
-        """Something the user should know, on one line."""
+        """Receive something the user should know, on one line."""
 
     def start(self, run: RunStart) -> None:
-        """Training begins."""
+        """Learn what is about to be trained."""
 
     def step(self, progress: Progress) -> None:
-        """Some steps are done."""
+        """Learn how far training is; called at most ten times a second."""
 
     def epoch(self, result: EpochResult, model: Model) -> None:
-        """An epoch is done and validated; the model is as it stands then, and may be asked for text."""
+        """Receive the result of an epoch; the model is as it stands then, and may be asked for text."""
 
     def samples(self, samples: Sequence[Sample]) -> None:
-        """Texts were written, one for each chain, all from the same prompt."""
+        """Receive texts that were written, one for each chain, all from the same prompt."""
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """The run can be resumed from here; called at every epoch's end, now and then, and at the end."""
+        """Receive what the run can be resumed from; called at every epoch's end, now and then, and at the end."""
 
     def finish(self) -> None:
-        """Training is over, well or not."""
-
-
-class Reports(Report):
-    """Passes everything on to several reports, in order."""
-
-    def __init__(self, reports: Sequence[Report]) -> None:
-        self._reports = tuple(reports)
-
-    def message(self, text: str) -> None:
-        for report in self._reports:
-            report.message(text)
-
-    def start(self, run: RunStart) -> None:
-        for report in self._reports:
-            report.start(run)
-
-    def step(self, progress: Progress) -> None:
-        for report in self._reports:
-            report.step(progress)
-
-    def epoch(self, result: EpochResult, model: Model) -> None:
-        for report in self._reports:
-            report.epoch(result, model)
-
-    def samples(self, samples: Sequence[Sample]) -> None:
-        for report in self._reports:
-            report.samples(samples)
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        for report in self._reports:
-            report.checkpoint(checkpoint)
-
-    def finish(self) -> None:
-        for report in self._reports:
-            report.finish()
+        """Close what is open: training is over, well or not."""

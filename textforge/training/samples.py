@@ -1,4 +1,4 @@
-"""Texts written after an epoch: what the loss can't show."""
+"""Texts written after an epoch, which show what the loss can't."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import numpy as np
 
 from textforge.components.spec import write_chain
 from textforge.errors import TextforgeError
-from textforge.library.generator import TextGenerator
+from textforge.generation.loop import write_text
+from textforge.generation.request import Request
+from textforge.generation.task import make_task
 from textforge.model import Model
 from textforge.samplers.base import Sampler
 from textforge.training.data import TrainingData
-from textforge.training.report import EpochResult, Report, RunStart, Sample
+from textforge.training.events import EpochResult, RunStart, Sample
+from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 PROMPT_TOKENS = 60
-SAMPLE_TOKENS = 400
 
 
 class SampleWriter(Report):
-    """After every so many epochs, continues one random snippet of the corpus under each of several chains."""
+    """A report that continues a random snippet of the corpus under each of several chains, every so many epochs."""
 
     def __init__(
         self, chains: Sequence[Sequence[Sampler]], data: TrainingData, settings: TrainingSettings, show: Report
@@ -45,25 +47,19 @@ class SampleWriter(Report):
 
     def _write(self, result: EpochResult, model: Model) -> list[Sample]:
         prompt = self._snippet(result.step, model.window or PROMPT_TOKENS)
-        generator = TextGenerator(model, self._data.encoder)
+        request = Request(prompt, seed=self._settings.seed + result.step, unknown="skip")
         return [
             Sample(
                 epoch=result.epoch,
                 chain=write_chain(chain),
                 prompt=prompt,
-                text=generator.generate(
-                    prompt,
-                    samplers=chain,
-                    max_tokens=SAMPLE_TOKENS,
-                    seed=self._settings.seed + result.step,
-                    unknown="skip",
-                ),
+                text=write_text(make_task(model, self._data.encoder, request.replace(samplers=chain))),
             )
             for chain in self._chains
         ]
 
     def _snippet(self, step: int, length: int) -> str:
-        """A place of the training text drawn from the seed and the step, so that a resumed run draws it again."""
+        """Return a snippet of the training text, drawn from seed and step, so that a resumed run draws it again."""
         tokens = self._data.train
         random = np.random.Generator(np.random.PCG64([self._settings.seed, step]))
         start = int(random.integers(max(1, len(tokens) - length)))

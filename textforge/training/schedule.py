@@ -15,7 +15,7 @@ FLOOR = 0.02
 
 
 def learning_rate(settings: TrainingSettings, step: int, total_steps: int | None) -> float:
-    """The rate of a step, counted from 0.
+    """Return the learning rate of a step, counted from 0.
 
     `cosine`: a linear warm-up, then half a cosine (Loshchilov and Hutter, 2017) down to a fiftieth. A run limited by
     time doesn't know its steps at first: instead of warming up it keeps the highest rate until they are known.

@@ -1,22 +1,31 @@
-"""What can be set of a training run."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from textforge.components.component import Declared, option
+from textforge.errors import OptionError, PluginError
 from textforge.model import Optimizer
 
 DEFAULT_LEARNING_RATES = {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.5}
 
 
 class TrainingSettings(Declared):
-    """How a model is trained. Each becomes an option of ``textforge train``."""
+    """The settings of a training run. Each becomes an option of ``textforge train``."""
 
     seed: int = option(ge=0, help="Seed of all that is random; drawn and said unless given.")
-    epochs: int | None = option(default=None, ge=1, help="Passes over the corpus; 10 unless --minutes is given.")
+    epochs: int | None = option(
+        default=None, ge=1, help="Passes over the corpus, a resumed run's in total; 10 unless --minutes is given."
+    )
     minutes: float | None = option(
-        default=None, gt=0, lt=math.inf, help="Train for so long instead of a number of epochs."
+        default=None,
+        gt=0,
+        lt=math.inf,
+        help="Train for so long, a resumed run in total, instead of a number of epochs.",
     )
     batch_size: int = option(default=16, ge=1, help="Sequences trained on at once.")
     sequence_length: int = option(default=64, ge=1, help="Tokens of a sequence, in streams.")
@@ -61,5 +70,46 @@ class TrainingSettings(Declared):
         return 10 if self.epochs is None and self.minutes is None else self.epochs
 
     def make_optimizer(self) -> Optimizer:
-        """What the backend is asked for."""
+        """Return the optimizer that the backend is asked for."""
         return Optimizer(name=self.optimizer, clip_norm=self.clip_norm)
+
+
+LIMITS = ("epochs", "minutes")
+"""Settings that exclude each other."""
+
+
+def complete_settings(
+    given: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({}), by: str = "the architecture"
+) -> dict[str, Any]:
+    """Return the settings that were given, over an architecture's training defaults, with the learning rate resolved.
+
+    What is given wins; None for the learning rate is as if it weren't. A default learning rate suits the optimizer that
+    the same defaults name, adam unless they do, and is left out for another. Saved settings are not to be completed: a
+    run whose rate was not recorded goes on with the optimizer's.
+
+    Raises `PluginError`, naming the architecture as `by`, for a default that is no setting or can't be one.
+
+    >>> complete_settings({"optimizer": "sgd"}, {"learning_rate": 0.003})["learning_rate"]
+    0.5
+    """
+    _check_defaults(defaults, by)
+    completed = {**defaults, **given}
+    if any(given.get(name) is not None for name in LIMITS):
+        completed |= {name: given.get(name) for name in LIMITS if name in defaults}
+    if given.get("learning_rate") is None:
+        optimizer = completed.get("optimizer", _USUAL_OPTIMIZER)
+        suits = optimizer == defaults.get("optimizer", _USUAL_OPTIMIZER)
+        usual = DEFAULT_LEARNING_RATES.get(optimizer)  # None for an optimizer there isn't: refused with the others
+        completed["learning_rate"] = defaults.get("learning_rate", usual) if suits else usual
+    return completed
+
+
+def _check_defaults(defaults: Mapping[str, Any], by: str) -> None:
+    for name, value in defaults.items():
+        try:
+            TrainingSettings.known_option(name).check(value)
+        except (OptionError, ValueError) as error:
+            raise PluginError(f"{by}: its training_defaults can't be: {name}: {error}") from None
+
+
+_USUAL_OPTIMIZER = TrainingSettings.options()["optimizer"].default

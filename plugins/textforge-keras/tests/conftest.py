@@ -17,10 +17,9 @@ pytest.register_assert_rewrite("gradient_backends")
 from gradient_backends.framework import Framework  # noqa: E402
 from one_framework import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401
 
-from textforge_keras import KerasBackend, KerasConvBackend  # noqa: E402
 from textforge_keras._dropout import SeededDropout  # noqa: E402
-from textforge_keras._network import Weight  # noqa: E402
 from textforge_keras._optimizers import Updates  # noqa: E402
+from textforge_keras.network import Weight  # noqa: E402
 
 # Models as small as these gain nothing from more, and wait for each other where processors are busy.
 tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -81,8 +80,6 @@ def random_numbers_after(called):
 def framework():
     return Framework(
         name="keras",
-        backends={"lstm": KerasBackend, "conv": KerasConvBackend},
-        runtime_options=("device", "precision", "jit_compile"),
         array=lambda value: np.array(value),
         given_gradients=GivenGradients,
         dropped=dropped,

@@ -1,20 +1,28 @@
-"""The backends keep the contract of all backends."""
+"""The backend, and the architectures on it, keep the contract of all."""
 
 from __future__ import annotations
 
-from textforge.testing import BackendTests
-from textforge_keras import KerasBackend, KerasConvBackend
+from textforge.testing import BackendTests, ImplementationTests
+from textforge_keras import KerasBackend
 
 
 class TestKerasBackend(BackendTests):
-    components = (
-        KerasBackend(hidden_size=16, device="cpu"),
-        KerasBackend(hidden_size=8, num_layers=2, embedding_size=None, dropout=0.3, device="cpu", jit_compile=True),
-    )
+    components = (KerasBackend(device="cpu"),)
 
 
-class TestKerasConvBackend(BackendTests):
+class TestLSTMOnKeras(ImplementationTests):
+    backend = "keras:device=cpu"
+    components = ("lstm:hidden_size=16",)
+
+
+class TestCompiledLSTMOnKeras(ImplementationTests):
+    backend = "keras:device=cpu,jit_compile=true"
+    components = ("lstm:hidden_size=8,num_layers=2,embedding_size=none,dropout=0.3",)
+
+
+class TestConvOnKeras(ImplementationTests):
+    backend = "keras:device=cpu"
     components = (
-        KerasConvBackend(channels=12, num_layers=3, device="cpu"),
-        KerasConvBackend(channels=8, num_layers=2, kernel_size=3, embedding_size=None, dropout=0.3, device="cpu"),
+        "conv:channels=12,num_layers=3",
+        "conv:channels=8,num_layers=2,kernel_size=3,embedding_size=none,dropout=0.3",
     )

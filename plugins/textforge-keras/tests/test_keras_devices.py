@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import tensorflow as tf
+from support import ModelMaker
 
 from textforge.errors import BackendError
-from textforge_keras import KerasBackend
 from textforge_keras._devices import find_device
 
 
@@ -53,7 +53,7 @@ def test_a_gpu_that_is_not_there(machine, device):
         r"run `pip install 'tensorflow\[and-cuda\]'`$"
     )
     with pytest.raises(BackendError, match=message):
-        KerasBackend(device=device, hidden_size=4).create(5, seed=0)
+        ModelMaker("keras", device=device, hidden_size=4).create(5)
 
 
 def test_a_gpu_by_a_number_there_is_not(machine):

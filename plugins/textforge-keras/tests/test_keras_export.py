@@ -11,14 +11,15 @@ import zipfile
 from pathlib import Path
 
 import attrs
+import leaky_plugin
 import numpy as np
 import pytest
+from export_samples import exact_logits, saved_conv, saved_lstm
 
-from textforge.backends.numpy.backend import NumpyBackend
+import textforge
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
 from textforge.library.exporting import export
-from textforge_keras import KerasBackend, KerasConvBackend
 
 LSTMS = {
     "default": {},
@@ -40,32 +41,8 @@ WITHOUT_TEXTFORGE = "import sys\nsys.modules['textforge'] = sys.modules['textfor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def saved_lstm(**options):
-    return saved_model(KerasBackend, **options)
-
-
-def saved_conv(**options):
-    return saved_model(KerasConvBackend, **options)
-
-
-def saved_model(backend, scale=1, **options):
-    """A model whose biases are no zeros, its weights `scale` times as large as fresh ones."""
-    made = backend(**options).initial(11, seed=3)
-    generator = np.random.default_rng(3)
-    arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
-    for name in arrays:
-        if name.endswith("bias"):
-            arrays[name] += generator.normal(0, 0.3, arrays[name].shape).astype(np.float32)
-    return attrs.evolve(made, arrays=arrays)
-
-
 def some_ids(rows, length):
     return np.random.default_rng(5).integers(0, 11, (rows, length))
-
-
-def exact_logits(saved, ids):
-    model = NumpyBackend(precision="float64").load(saved)
-    return model.forward(ids, model.start(len(ids)))
 
 
 def load(path):
@@ -161,10 +138,12 @@ def test_a_convolutional_network_s_layers_are_keras_s_own_too(tmp_path):
 
 
 def test_one_hot_input_is_no_weight(tmp_path):
-    export(saved_lstm(embedding_size=None), ENCODER, "keras", tmp_path / "model.keras")
-    layer = load(tmp_path / "model.keras").get_layer("one_hot")
-    np.testing.assert_array_equal(layer.get_weights()[0], np.eye(11))
-    assert not layer.trainable_weights
+    saved = saved_lstm(embedding_size=None, vocabulary_size=500, hidden_size=4)
+    export(saved, CharEncoder().fit([chr(0x4E00 + n) for n in range(500)]), "keras", tmp_path / "model.keras")
+    model = load(tmp_path / "model.keras")
+    assert model.count_params() == sum(array.size for array in saved.arrays.values())
+    weights = sum(array.nbytes for array in saved.arrays.values())
+    assert (tmp_path / "model.keras").stat().st_size < weights + 60_000
 
 
 def test_the_file_says_what_the_model_is(tmp_path):
@@ -208,8 +187,6 @@ def test_it_can_be_trained_on(make, tmp_path):
     model.compile(keras.optimizers.Adam(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     losses = model.fit(ids[:, :-1], ids[:, 1:], epochs=15, batch_size=4, verbose=0).history["loss"]
     assert losses[-1] < losses[0] / 2
-    if saved.options["embedding_size"] is None:
-        np.testing.assert_array_equal(model.get_layer("one_hot").get_weights()[0], np.eye(11))
 
 
 def test_a_clone_starts_from_weights_that_can_learn(tmp_path):
@@ -222,18 +199,75 @@ def test_a_clone_starts_from_weights_that_can_learn(tmp_path):
 
 
 def test_a_name_that_keras_would_not_load_is_refused(tmp_path):
-    for name, ending in (("model.h5", "'.h5'"), ("model", "''")):
-        with pytest.raises(ExportError, match=f"^Keras loads only files whose names end in .keras, not in {ending}: "):
+    for name in ("model.h5", "model"):
+        message = f"^a file of the format keras must end in .keras, got {name}: call it model.keras$"
+        with pytest.raises(ExportError, match=message):
             export(saved_lstm(), ENCODER, "keras", tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_architecture_without_a_model_is_refused(tmp_path):
-    from textforge_keras._export import write_keras
+@pytest.fixture
+def other_settings():
+    """What a user's keras.json may say."""
+    import keras
 
-    other = attrs.evolve(saved_lstm(), architecture="other")
-    with pytest.raises(ExportError, match=r"^a model of the architecture 'other' can't be written as 'keras': .*lstm"):
-        write_keras(other, tmp_path / "model.keras", {})
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("options", [{}, {"embedding_size": None}])
+@pytest.mark.parametrize("make", [saved_lstm, saved_conv])
+def test_keras_s_own_settings_change_nothing(make, options, tmp_path, other_settings):
+    check_logits(make(num_layers=2, **options), tmp_path)
+
+
+def test_an_architecture_without_a_model_is_refused(tmp_path):
+    plugins = textforge.Plugins([leaky_plugin])
+    message = "^a model of the architecture 'leaky' can't be written as 'keras'; formats for it: onnx$"
+    with pytest.raises(ExportError, match=message):
+        export(leaky_plugin.Leaky().create(11, 1), ENCODER, "keras", tmp_path / "model.keras", plugins=plugins)
+
+
+STRANGER = """
+import textforge
+
+def leaky_model(saved, architecture):
+    import keras
+    ids = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(saved.vocabulary_size, architecture.size, name="embedding")(ids)
+    fading = keras.layers.SimpleRNN(
+        architecture.size, activation=None, use_bias=False, return_sequences=True, name="trace"
+    )
+    logits = keras.layers.Dense(saved.vocabulary_size, use_bias=False, name="output")(fading(vectors))
+    model = keras.Model(ids, logits)
+    one = keras.ops.eye(architecture.size)
+    model.get_layer("embedding").set_weights([saved.arrays["embedding.weight"]])
+    model.get_layer("trace").set_weights([one, one * SHARE])
+    model.get_layer("output").set_weights([saved.arrays["output.weight"].T])
+    return model
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(format="keras", architecture="leaky", by="fake_leaky:leaky_model")
+"""
+
+
+@pytest.mark.parametrize("share", [0.5, 0.501])
+def test_a_stranger_s_architecture_brings_its_own_model(share, tmp_path, monkeypatch):
+    """The second one's is wrong."""
+    (tmp_path / "fake_leaky.py").write_text(STRANGER.replace("SHARE", str(share)))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "fake_leaky", raising=False)
+    plugins = textforge.Plugins([leaky_plugin, "fake_leaky"])
+    saved, path = leaky_plugin.Leaky(size=6).create(11, 1), tmp_path / "model.keras"
+    if share != 0.5:
+        with pytest.raises(ExportError, match=r"^the format keras wrote a file whose logits differ"):
+            export(saved, ENCODER, "keras", path, plugins=plugins)
+        return
+    assert export(saved, ENCODER, "keras", path, plugins=plugins).distance < 1e-5
 
 
 def test_the_readme_s_lines_load_it(tmp_path):

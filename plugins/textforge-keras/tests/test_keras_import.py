@@ -11,10 +11,15 @@ import pytest
 MAKE_A_MODEL = """
 import os, sys, types
 {before}
-from textforge_keras import KerasBackend
+import textforge
+from textforge.backends.choose import load_model
 from textforge.errors import BackendError
+def make():
+    plugins = textforge.Plugins()
+    backend = plugins.backend("keras:device=cpu,jit_compile=false")
+    return load_model(plugins, backend, plugins.architecture("lstm:4").create(vocabulary_size=3, seed=0))
 try:
-    KerasBackend(hidden_size=4, device="cpu").create(vocabulary_size=3, seed=0)
+    make()
 except BackendError as error:
     print(error)
 {after}
@@ -22,7 +27,7 @@ except BackendError as error:
 TRAIN = """
 import numpy as np
 from textforge.model import Optimizer
-model = KerasBackend(hidden_size=4, device="cpu", jit_compile=False).create(3, seed=0)
+model = make()
 model.begin(Optimizer(), seed=0)
 ids = np.zeros((2, 3), dtype=np.uint8)
 model.train_step(ids, ids, model.start(2), learning_rate=0.1, step=0)
@@ -47,8 +52,7 @@ def making_a_model(before="", after="", **environment):
 def test_the_plugin_imports_neither():
     code = (
         "import sys, textforge_keras\n"
-        "backend = textforge_keras.KerasBackend(hidden_size=4, device='gpu')\n"
-        "backend.spec, backend.initial(5, 0)\n"
+        "textforge_keras.KerasBackend(device='gpu').spec\n"
         "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     )
     assert run(code) == ("False False\n", "")
@@ -59,13 +63,13 @@ def test_the_plugin_imports_neither():
     [
         pytest.param(
             "sys.modules['tensorflow'] = None",
-            "the backend keras needs TensorFlow, which is not installed: run `pip install textforge-keras`\n",
+            "the backend keras needs TensorFlow, which is not installed: run `pip install 'tensorflow>=2.16'`\n",
             id="no-tensorflow",
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.15.0')",
             "the backend keras needs TensorFlow 2.16 or newer, but 2.15.0 is installed: "
-            "run `pip install textforge-keras 'tensorflow>=2.16'`\n",
+            "run `pip install 'tensorflow>=2.16'`\n",
             id="old-tensorflow",
         ),
         pytest.param(
@@ -76,14 +80,13 @@ def test_the_plugin_imports_neither():
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.20.0'); sys.modules['keras'] = None",
-            "the backend keras needs Keras, which is not installed: run `pip install textforge-keras`\n",
+            "the backend keras needs Keras, which is not installed: run `pip install 'keras>=3.6'`\n",
             id="no-keras",
         ),
         pytest.param(
             "sys.modules['tensorflow'] = types.SimpleNamespace(__version__='2.20.0')\n"
             "sys.modules['keras'] = types.SimpleNamespace(__version__='2.15.0')",
-            "the backend keras needs Keras 3.6 or newer, but 2.15.0 is installed: "
-            "run `pip install textforge-keras 'keras>=3.6'`\n",
+            "the backend keras needs Keras 3.6 or newer, but 2.15.0 is installed: run `pip install 'keras>=3.6'`\n",
             id="old-keras",
         ),
         pytest.param(

@@ -10,6 +10,7 @@ from pydoc_data.topics import topics
 import keras
 import numpy as np
 import pytest
+from support import ModelMaker
 
 import textforge
 from textforge.model import Optimizer
@@ -38,8 +39,8 @@ def batches(text, characters):
 
 @pytest.fixture
 def ours(characters):
-    backend = textforge.Plugins().backend("keras:hidden_size=128,embedding_size=none,dropout=0,device=cpu")
-    return backend.create(len(characters), seed=1)
+    maker = ModelMaker("keras", hidden_size=128, embedding_size=None, dropout=0, device="cpu")
+    return maker.create(len(characters), seed=1)
 
 
 def one_hot(ids, size):
@@ -51,7 +52,7 @@ def notebook_model(ours, size, optimizer):
     model = keras.Sequential(
         [keras.Input((WINDOW, size)), keras.layers.LSTM(128), keras.layers.Dense(size, activation="softmax")]
     )
-    model.set_weights([weight for layer in ours._network.layers for weight in layer.get_weights()])
+    model.set_weights([weight for layer in ours.network.layers for weight in layer.get_weights()])
     model.compile(loss="categorical_crossentropy", optimizer=optimizer)
     return model
 

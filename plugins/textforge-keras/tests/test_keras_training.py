@@ -10,6 +10,7 @@ from gradient_backends.framework import both
 from gradient_backends.resuming import ResumingSuite
 from gradient_backends.small import ROWS, batch, same, train
 from gradient_backends.training import TrainingSuite
+from support import ModelMaker
 
 from textforge.model import Optimizer
 from textforge_keras import _model
@@ -70,7 +71,7 @@ class TestTraining(TrainingSuite):
         model = self.make(architecture, precision="bfloat16")
         model.begin(Optimizer(), seed=0)
         train(model, range(2))
-        assert all(weight.variable.dtype == "float32" for weight in model._network.weights().values())
+        assert all(weight.variable.dtype == "float32" for weight in model.network.weights().values())
         assert model.forward(batch(0)[0], model.start(ROWS)).dtype == np.float32
         for array in model.save().arrays.values():
             rounded = tf.cast(tf.cast(array, "bfloat16"), "float32")
@@ -83,9 +84,9 @@ class TestDropout(DropoutSuite):
     def test_all_that_convolutions_add_may_be_dropped(self):
         """Then only the input reaches the output, so that what came before makes no difference."""
         model = self.make("conv")
-        network = model._network
+        network = model.network
         ids = tf.constant(batch(0)[0].astype(np.int32))
-        logits, _ = network(ids, network.start(ROWS), dropout=tf.zeros_like)
+        logits, _ = network(ids, model.start(ROWS), dropout=tf.zeros_like)
         expected = network.output(network.input(network.embedding(ids)))
         np.testing.assert_allclose(logits, expected, rtol=1.3e-6, atol=1e-5)
 
@@ -143,11 +144,11 @@ class TestDropoutElsewhere:
         assert float(((one == 0) & (other == 0)).mean()) == pytest.approx(0.25**2, abs=0.01)
 
     @both
-    def test_a_model_s_loss_depends_on_the_step(self, architecture, framework, monkeypatch):
+    def test_a_model_s_loss_depends_on_the_step(self, architecture, monkeypatch):
         monkeypatch.setattr(_model, "SeededDropout", lambda share, seed, _: SeededDropout(share, seed, on_cpu=False))
         losses = []
         for step in (0, 0, 1):
-            model = framework.backends[architecture](device="cpu", dropout=0.5, num_layers=2).create(7, seed=1)
+            model = ModelMaker("keras", architecture, device="cpu", dropout=0.5, num_layers=2).create(7, seed=1)
             model.begin(Optimizer(), seed=0)
             loss, _ = model.train_step(*batch(0), model.start(ROWS), learning_rate=0.0, step=step)
             losses.append(float(loss))

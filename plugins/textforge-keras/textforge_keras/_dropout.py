@@ -48,6 +48,17 @@ class SeededDropout:
         return drop
 
 
+def watch_shapes(seen: list[tuple[int, ...]]) -> Dropout:
+    """Return a dropout that drops nothing, and notes the shapes of the masks it would have needed, (T, B, ·)."""
+
+    def drop(values: tf.Tensor) -> tf.Tensor:
+        rows, length, *others = values.shape
+        seen.append((length, rows, *others))
+        return values
+
+    return drop
+
+
 def _rows_first(mask: tf.Tensor) -> tf.Tensor:
     """(T, B, ·) -> (B, T, ·)."""
     return tf.transpose(mask, (1, 0, 2))

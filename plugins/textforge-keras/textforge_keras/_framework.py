@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import operator
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from textforge.components.frameworks import Framework
 from textforge.errors import BackendError
 
-TENSORFLOW = Framework("tensorflow", "TensorFlow", oldest=(2, 16), brought_by="textforge-keras")
-KERAS = Framework("keras", "Keras", oldest=(3, 6), brought_by="textforge-keras")
+TENSORFLOW = Framework("tensorflow", "TensorFlow", oldest=(2, 16))
+KERAS = Framework("keras", "Keras", oldest=(3, 6))
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 KERAS_BACKEND = "KERAS_BACKEND"
@@ -31,6 +34,15 @@ def require_keras(backend: str) -> None:
             f"the backend {backend} needs Keras on TensorFlow, but Keras was imported to compute with {computing}: "
             f"run with {KERAS_BACKEND}=tensorflow"
         )
+
+
+def remake_model(network: tuple[str, str], *given: Any) -> Any:
+    """Return a model that was copied or pickled: in another process, Keras is imported as for any model first."""
+    require_keras("keras")
+    model = importlib.import_module(f"{__package__}._model").KerasModel
+    module, name = network
+    saved, architecture, *others = given
+    return model(saved, architecture, operator.attrgetter(name)(importlib.import_module(module)), *others)
 
 
 @contextmanager

@@ -13,55 +13,67 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textforge.backends.training_arrays import STATE, carried_state
-from textforge.errors import BackendError
-from textforge.model import Array, Arrays, GradientModel, Loss, Optimizer, SavedModel
-from textforge_keras._compilation import faster_with_xla
-from textforge_keras._dropout import SeededDropout
-from textforge_keras._network import Network, State
+from textforge.architectures.base import Architecture
+from textforge.backends.framework_model import STATE, FrameworkModel
+from textforge.backends.training_arrays import carried_state
+from textforge.model import Array, Arrays, Loss, Optimizer, SavedModel
+from textforge_keras._dropout import SeededDropout, watch_shapes
+from textforge_keras._framework import remake_model
 from textforge_keras._optimizers import Updates
+from textforge_keras.network import Network, State
 
 Ids = Array | Sequence[int]
 Compiled = Callable[..., Any]
 
 
-class KerasModel(GradientModel):
-    """A model in Keras, of any architecture there is a network for.
+class KerasModel(FrameworkModel):
+    """A model in Keras, of any architecture that there is a network for.
 
     What generates is compiled for any number of rows and tokens, and a training step for the shape of its batches.
     """
 
+    framework = "keras"
+    network: Network
+
     def __init__(
         self,
         saved: SavedModel,
+        architecture: Architecture,
         network: type[Network],
         device: str,
         precision: str = "float32",
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.vocabulary_size = saved.vocabulary_size
-        self.window = saved.window
-        self._architecture = saved.architecture
-        self._options = dict(saved.options)
+        super().__init__(saved, architecture, precision)
         self._device = device
-        self._precision = precision
         self._jit_compile = jit_compile
-        dtype = "float64" if precision == "float64" else "float32"
+        self._made_by = network
         # cuDNN's kernels are for a GPU, compute in 32 bits here, and can't be compiled by XLA.
-        cudnn = "GPU" in device and precision == "float32" and jit_compile is not True
-        with tf.device(device):
-            self._network = network.from_saved(saved, dtype, cudnn)
+        self._cudnn = "GPU" in device and precision == "float32" and jit_compile is not True
+        self._make(saved.arrays)
+
+    def _make(self, arrays: Arrays) -> None:
+        dtype = "float64" if self.precision == "float64" else "float32"
+        with tf.device(self._device):
+            self.network = self._made_by(self.architecture, self.vocabulary_size, dtype, self._cudnn)
+            self.network.load(arrays)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
+        self._dropout_shapes: dict[tuple[int, int, bool], list[tuple[int, ...]]] = {}
         self._train: Compiled = self._refuse
 
-    def save(self) -> SavedModel:
-        arrays = self._network.save()
-        return SavedModel(self._architecture, dict(self._options), self.vocabulary_size, arrays, self.window)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what makes an equal model; compiled functions and moments are made anew."""
+        network = (self._made_by.__module__, self._made_by.__qualname__)
+        given = (self._device, self.precision, self._jit_compile)
+        return remake_model, (network, self.save(), self.architecture, *given)
 
     def start(self, batch_size: int) -> State:
+        def zeros(shape: tuple[int | None, ...]) -> tf.Tensor:
+            return tf.zeros([batch_size if size is None else size for size in shape], self.network.dtype)
+
         with tf.device(self._device):
-            return self._network.start(batch_size)
+            return {name: zeros(shape) for name, shape in self.state_shapes.items()}
 
     def step(self, ids: Ids, state: State) -> Array:
         with tf.device(self._device):
@@ -79,19 +91,14 @@ class KerasModel(GradientModel):
     def select(self, state: State, rows: Ids) -> State:
         places = np.asarray(rows, dtype=np.int32)
         with tf.device(self._device):
-            return {name: tf.gather(value, places, axis=self._network.row_axis) for name, value in state.items()}
+            return {name: tf.gather(value, places, axis=self.row_axes[name]) for name, value in state.items()}
 
     def begin(self, optimizer: Optimizer, seed: int) -> None:
-        if self._precision == "float64":
-            raise BackendError(
-                "keras: precision=float64 is for generating and evaluating, since weights are kept in float32: "
-                "train with precision=float32 or bfloat16"
-            )
-        share = self._options.get("dropout", 0.0)
+        self.check_precision()
         on_cpu = "CPU" in self._device
         with tf.device(self._device):
-            updates = Updates(optimizer, self._network.weights())
-            self._dropout = SeededDropout(share, seed, on_cpu) if share else None
+            updates = Updates(optimizer, self.network.weights())
+            self._dropout = SeededDropout(self.dropout, seed, on_cpu) if self.dropout else None
         self._train = self._compiled_step(updates)
         self._updates = updates
 
@@ -101,9 +108,7 @@ class KerasModel(GradientModel):
         rates = self._begun().rates(learning_rate)
         handed: tuple[Array, ...] = ()
         if self._dropout is not None:
-            rows, length = inputs.shape
-            shapes = self._network.dropout_shapes(rows, length, targets.ndim == 1)
-            handed = self._dropout.handed(step, shapes)
+            handed = self._dropout.handed(step, self._shapes_dropped(inputs, targets.ndim == 1))
         with tf.device(self._device):
             loss, after = self._train(self._known(inputs), self._known(targets), state, handed, rates)
         return loss, after
@@ -115,19 +120,42 @@ class KerasModel(GradientModel):
         return loss, after
 
     def training_arrays(self, state: State) -> Arrays:
-        carried = {f"{STATE}{name}": np.array(value.numpy(), dtype=np.float32) for name, value in state.items()}
+        carried = {f"{STATE}{name}": array.astype(np.float32) for name, array in self.state_arrays(state).items()}
         return self._begun().arrays() | carried
 
     def restore(self, arrays: Arrays) -> State:
         self._begun().restore(arrays)
         with tf.device(self._device):
-            carried = carried_state(arrays, self._network.state_shapes())
-            return {name: tf.constant(array, self._network.dtype) for name, array in carried.items()}
+            return self.make_state(carried_state(arrays, self.state_shapes))
+
+    def state_arrays(self, state: State) -> Arrays:
+        return {name: np.array(value.numpy()) for name, value in state.items()}
+
+    def make_state(self, arrays: Arrays) -> State:
+        with tf.device(self._device):
+            return {name: tf.constant(array, self.network.dtype) for name, array in arrays.items()}
+
+    def _shapes_dropped(self, inputs: Array, last_only: bool) -> list[tuple[int, ...]]:
+        """Return the shapes of the masks of a step, (T, B, ·), in order: by calling the network without computing."""
+        key = (*inputs.shape, last_only)
+        if key not in self._dropout_shapes:
+            seen: list[tuple[int, ...]] = []
+
+            def trace(ids: tf.Tensor, state: State) -> tf.Tensor:
+                return self.network(ids, state, last_only, watch_shapes(seen))[0]
+
+            state = {
+                name: tf.TensorSpec([len(inputs) if size is None else size for size in shape], self.network.dtype)
+                for name, shape in self.state_shapes.items()
+            }
+            traced = tf.function(trace, autograph=False)
+            traced.get_concrete_function(tf.TensorSpec(inputs.shape, tf.int32), state)
+            self._dropout_shapes[key] = seen
+        return self._dropout_shapes[key]
 
     def _known(self, ids: Array) -> Array:
-        """Ids as Keras takes them; one beyond the vocabulary TensorFlow itself may read as zeros."""
-        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < self.vocabulary_size:
-            raise IndexError(f"ids must be from 0 to {self.vocabulary_size - 1}, got {ids.min()} to {ids.max()}")
+        """Return ids as Keras takes them; one beyond the vocabulary TensorFlow itself may read as zeros."""
+        self.check_ids(ids)
         return ids.astype(np.int32)
 
     def _begun(self) -> Updates:
@@ -136,7 +164,7 @@ class KerasModel(GradientModel):
         return self._updates  # type: ignore[return-value]
 
     def _refuse(self, *arguments: object) -> None:
-        raise BackendError("keras: the model is not ready to be trained: call begin(optimizer, seed) first")
+        raise self.not_begun()
 
     def _compiled_step(self, updates: Updates) -> Compiled:
         """A training step, compiled once for the shape of its first batch."""
@@ -153,35 +181,36 @@ class KerasModel(GradientModel):
         return _compiled(train, jit_compile=self._with_xla())
 
     def _with_xla(self) -> bool:
+        """Whether the step is compiled by XLA; on a GPU not by itself: XLA can't have cuDNN's kernels for an LSTM."""
         if isinstance(self._jit_compile, bool):
             return self._jit_compile
-        return faster_with_xla(self._architecture, self._options, self._device)
+        return "CPU" in self._device and self.network.faster_with_xla
 
     def _mixed_precision(self) -> AbstractContextManager[None]:
-        return self._network.computing_in("mixed_bfloat16") if self._precision == "bfloat16" else nullcontext()
+        return self.network.computing_in("mixed_bfloat16") if self.precision == "bfloat16" else nullcontext()
 
     def _mean_loss(self, inputs: tf.Tensor, targets: tf.Tensor, state: State, dropout: Any) -> tuple[tf.Tensor, State]:
         """The mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = len(targets.shape) == 1
-        logits, after = self._network(inputs, state, last_only, dropout)
+        logits, after = self.network(inputs, state, last_only, dropout)
         expected = targets[:, tf.newaxis] if last_only else targets
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(expected, tf.cast(logits, self._network.dtype))
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(expected, tf.cast(logits, self.network.dtype))
         return tf.reduce_mean(losses), after
 
     @cached_property
     def _step(self) -> Compiled:
         """One token a row, compiled for any number of rows."""
-        return self._reader(self._network.step, tf.TensorSpec([None], tf.int32))
+        return self._reader(self.network.step, tf.TensorSpec([None], tf.int32))
 
     @cached_property
     def _forward_all(self) -> Compiled:
         """Many tokens a row, compiled for any number of both."""
-        return self._reader(self._network.__call__, tf.TensorSpec([None, None], tf.int32))
+        return self._reader(self.network.__call__, tf.TensorSpec([None, None], tf.int32))
 
     @cached_property
     def _forward_last(self) -> Compiled:
         """The same, for the last token's logits."""
-        return self._reader(partial(self._network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
+        return self._reader(partial(self.network.__call__, last_only=True), tf.TensorSpec([None, None], tf.int32))
 
     def _reader(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
         def compiled(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
@@ -190,8 +219,7 @@ class KerasModel(GradientModel):
         return _compiled(compiled, (ids, self._state_spec()))
 
     def _state_spec(self) -> dict[str, tf.TensorSpec]:
-        shapes = self._network.state_shapes()
-        return {name: tf.TensorSpec(shape, self._network.dtype) for name, shape in shapes.items()}
+        return {name: tf.TensorSpec(shape, self.network.dtype) for name, shape in self.state_shapes.items()}
 
     @cached_property
     def _loss_of_all(self) -> Compiled:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from textforge.backends.training_arrays import STEP, check_moments, moments_of
 from textforge.model import Array, Arrays, Optimizer
-from textforge_keras._network import Weight
+from textforge_keras.network import Weight
 
 CLIP_EPSILON = 1e-6
 """What PyTorch adds to the norm before dividing by it."""

@@ -1,43 +1,43 @@
-"""The backends on Keras: their run-time options, and the way to TensorFlow."""
+"""The backend on Keras: its run-time options, and the way to TensorFlow."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar
 
 import textforge
-from textforge.architectures.conv import ConvBackend
-from textforge.architectures.lstm import LSTMBackend
-from textforge.backends.base import GradientBackend
-from textforge.errors import ExportError, OptionError
-from textforge.model import Model, ReadBack, SavedModel
+from textforge.errors import OptionError
+
+if TYPE_CHECKING:
+    from textforge_keras.network import Network
 
 _DEVICE = re.compile(r"auto|cpu|gpu(:\d+)?")
 
 
-class KerasRuntime(GradientBackend):
-    """What every backend on Keras is told beside its architecture's options."""
+class KerasBackend(textforge.Backend):
+    """Trains and runs models with Keras.
 
+    >>> KerasBackend(device="cpu").spec
+    'keras:device=cpu'
+    """
+
+    name = "keras"
     frameworks = ("keras", "tensorflow")
-    formats = MappingProxyType({"keras": "a model of Keras's own layers, which keras.models.load_model loads"})
+    training_priority: ClassVar[int] = 10
+    running_priority: ClassVar[int] = 10
 
     device: str = textforge.option(
-        default="auto", help="Where to compute: cpu, gpu, gpu:N; auto: a GPU where there is one.", runtime=True
+        default="auto", help="Where to compute: cpu, gpu, gpu:N; auto: a GPU where there is one."
     )
     precision: str = textforge.option(
         default="float32",
         choices=("float32", "bfloat16", "float64"),
         help="bfloat16: train in mixed precision; float64: generate and evaluate more exactly.",
-        runtime=True,
     )
     jit_compile: bool | str = textforge.option(
         default="auto",
         choices=("auto", True, False),
         help="Compile training steps with XLA; auto: where that was measured to be faster.",
-        runtime=True,
     )
 
     def __attrs_post_init__(self) -> None:
@@ -46,50 +46,20 @@ class KerasRuntime(GradientBackend):
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(f"{self.title()}device must be auto, cpu, gpu or gpu:N (N from 0), got {self.device!r}")
 
-    def load(self, saved: SavedModel) -> Model:
-        """The model on its device.
-
-        Raises `BackendError` where TensorFlow, Keras or the device is missing, `BundleError` for weights that don't
-        fit.
-        """
+    def require(self) -> None:
         from textforge_keras._framework import require_keras
 
         require_keras(self.name)
+
+    def load(
+        self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
+    ) -> textforge.Model:
+        """Return the model on its device; `implementation` is a `textforge_keras.Network`.
+
+        Raises `BackendError` where the device is missing.
+        """
         from textforge_keras._devices import find_device
         from textforge_keras._model import KerasModel
-        from textforge_keras._networks import NETWORKS
 
         device = find_device(self.device)
-        return KerasModel(saved, NETWORKS[saved.architecture], device, self.precision, self.jit_compile)
-
-    def export(self, saved: SavedModel, format: str, path: Path, about: Mapping[str, Any]) -> ReadBack:
-        from textforge_keras._framework import require_keras
-
-        if path.suffix != ".keras":
-            raise ExportError(f"Keras loads only files whose names end in .keras, not in {path.suffix!r}: add that")
-        require_keras(self.name)
-        from textforge_keras._export import write_keras
-
-        return write_keras(saved, path, about)
-
-
-class KerasBackend(LSTMBackend, KerasRuntime):
-    """Trains and runs the LSTM with Keras.
-
-    >>> model = KerasBackend(hidden_size=16, device="cpu").create(vocabulary_size=5, seed=1)
-    >>> model.step([3, 4], model.start(batch_size=2)).shape
-    (2, 5)
-    """
-
-    name = "keras"
-
-
-class KerasConvBackend(ConvBackend, KerasRuntime):
-    """Trains and runs the causal convolutional network with Keras.
-
-    >>> model = KerasConvBackend(channels=8, device="cpu").create(vocabulary_size=5, seed=1)
-    >>> model.step([3, 4], model.start(batch_size=2)).shape
-    (2, 5)
-    """
-
-    name = "keras-conv"
+        return KerasModel(saved, architecture, implementation, device, self.precision, self.jit_compile)

@@ -11,7 +11,6 @@ pytest.register_assert_rewrite("gradient_backends")
 from gradient_backends.framework import Framework  # noqa: E402
 from one_framework import pytest_sessionfinish, pytest_terminal_summary  # noqa: E402, F401
 
-from textforge_torch import TorchBackend, TorchConvBackend  # noqa: E402
 from textforge_torch._dropout import SeededDropout  # noqa: E402
 from textforge_torch._optimizers import Updates  # noqa: E402
 
@@ -63,8 +62,6 @@ def random_numbers_after(called):
 def framework():
     return Framework(
         name="torch",
-        backends={"lstm": TorchBackend, "conv": TorchConvBackend},
-        runtime_options=("device", "precision"),
         array=lambda value: value.numpy().copy(),
         given_gradients=GivenGradients,
         dropped=dropped,

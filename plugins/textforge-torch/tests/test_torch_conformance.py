@@ -1,20 +1,23 @@
-"""The backends keep the contract of all backends."""
+"""The backend, and the architectures on it, keep the contract of all."""
 
 from __future__ import annotations
 
-from textforge.testing import BackendTests
-from textforge_torch import TorchBackend, TorchConvBackend
+from textforge.testing import BackendTests, ImplementationTests
+from textforge_torch import TorchBackend
 
 
 class TestTorchBackend(BackendTests):
-    components = (
-        TorchBackend(hidden_size=16, device="cpu"),
-        TorchBackend(hidden_size=8, num_layers=2, embedding_size=None, dropout=0.3, device="cpu"),
-    )
+    components = (TorchBackend(device="cpu"),)
 
 
-class TestTorchConvBackend(BackendTests):
+class TestLSTMOnTorch(ImplementationTests):
+    backend = "torch:device=cpu"
+    components = ("lstm:hidden_size=16", "lstm:hidden_size=8,num_layers=2,embedding_size=none,dropout=0.3")
+
+
+class TestConvOnTorch(ImplementationTests):
+    backend = "torch:device=cpu"
     components = (
-        TorchConvBackend(channels=12, num_layers=3, device="cpu"),
-        TorchConvBackend(channels=8, num_layers=2, kernel_size=3, embedding_size=None, dropout=0.3, device="cpu"),
+        "conv:channels=12,num_layers=3",
+        "conv:channels=8,num_layers=2,kernel_size=3,embedding_size=none,dropout=0.3",
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support import ModelMaker
 
 from textforge.errors import BackendError
-from textforge_torch import TorchBackend
 from textforge_torch._devices import find_device
 
 
@@ -42,7 +42,7 @@ def test_auto_takes_the_best_there_is(machine, monkeypatch, found, precision, de
 def test_a_gpu_that_is_not_there(machine, device):
     machine()
     with pytest.raises(BackendError, match=rf"^torch: device={device} needs a GPU .* write device=cpu or device=auto"):
-        TorchBackend(device=device, hidden_size=4).create(5, seed=0)
+        ModelMaker("torch", device=device, hidden_size=4).create(5)
 
 
 def test_a_gpu_by_a_number_there_is_not(machine):

@@ -9,20 +9,22 @@ import sys
 from pathlib import Path
 
 import attrs
+import leaky_plugin
 import numpy as np
 import pytest
 import torch
+from export_samples import exact_logits, saved_conv, saved_lstm
 from gradient_backends.textbook import textbook_logits
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from textforge.backends.numpy.backend import NumpyBackend
+import textforge
+import textforge_torch
 from textforge.encoders.char import CharEncoder
 from textforge.errors import ExportError
 from textforge.library.exporting import export
-from textforge_torch import TorchBackend, TorchConvBackend
-from textforge_torch._export import write_state_dict
+from textforge_torch._export import PlainLSTM, read_state_dict, write_state_dict
 
 MODELS = {
     "default": {},
@@ -32,25 +34,6 @@ MODELS = {
 }
 ENCODER = CharEncoder().fit(["abcdefghij\n"])
 README = Path(__file__).parents[1] / "README.md"
-
-
-def saved_lstm(**options):
-    return saved_model(TorchBackend, **options)
-
-
-def saved_conv(**options):
-    return saved_model(TorchConvBackend, **options)
-
-
-def saved_model(backend, scale=1, **options):
-    """A model whose biases are no zeros, its weights `scale` times as large as fresh ones."""
-    made = backend(**options).initial(11, seed=3)
-    random = np.random.default_rng(3)
-    arrays = {name: array * np.float32(scale) for name, array in made.arrays.items()}
-    for name in arrays:
-        if name.endswith("bias"):
-            arrays[name] += random.normal(0, 0.3, arrays[name].shape).astype(np.float32)
-    return attrs.evolve(made, arrays=arrays)
 
 
 def some_ids(rows, length):
@@ -113,8 +96,7 @@ def test_a_plain_convolutional_module_agrees_too(options, tmp_path):
         weights = known[f"conv.{layer}.weight"], known[f"conv.{layer}.bias"]
         values = values + nn.functional.glu(nn.functional.conv1d(padded, *weights, dilation=dilation), 1)
     logits = nn.functional.linear(values.transpose(1, 2), known["output.weight"], known["output.bias"])
-    model = NumpyBackend(precision="float64").load(saved)
-    np.testing.assert_allclose(logits.numpy(), model.forward(ids, model.start(16)), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits.numpy(), exact_logits(saved, ids), rtol=0, atol=1e-5)
 
 
 def test_a_convolutional_network_s_names_are_pytorch_s(tmp_path):
@@ -196,9 +178,78 @@ def test_a_module_that_is_loaded_can_be_trained_on(tmp_path):
 
 
 def test_an_architecture_without_a_module_is_refused(tmp_path):
-    other = attrs.evolve(saved_lstm(), architecture="other")
-    with pytest.raises(ExportError, match=r"^a model of the architecture 'other' can't be written as 'torch': .*lstm"):
-        write_state_dict(other, tmp_path / "model.safetensors", {})
+    plugins = textforge.Plugins([leaky_plugin])
+    with pytest.raises(
+        ExportError, match=r"^a model of the architecture 'leaky' can't be written as 'torch'; .*: onnx"
+    ):
+        export(leaky_plugin.Leaky().create(11, 1), ENCODER, "torch", tmp_path / "model.safetensors", plugins=plugins)
+
+
+STRANGER = """
+import textforge, textforge_torch, torch
+
+class PlainLeaky(textforge_torch.PlainModule):
+    def __init__(self, architecture, vocabulary_size):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(vocabulary_size, architecture.size)
+        self.output = torch.nn.Linear(architecture.size, vocabulary_size, bias=False)
+
+    def forward(self, ids, state):
+        trace, traces = state["trace"], []
+        for vectors in self.embedding(ids).unbind(1):
+            trace = trace * SHARE + vectors
+            traces.append(trace)
+        return self.output(torch.stack(traces, 1)), {"trace": trace}
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(format="torch", architecture="leaky", by="fake_leaky:PlainLeaky")
+"""
+
+
+@pytest.mark.parametrize("share", [0.5, 0.501])
+def test_a_stranger_s_architecture_brings_its_own_module(share, tmp_path, monkeypatch):
+    """The second one's is wrong."""
+    (tmp_path / "fake_leaky.py").write_text(STRANGER.replace("SHARE", str(share)))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "fake_leaky", raising=False)
+    plugins = textforge.Plugins([leaky_plugin, "fake_leaky"])
+    saved, path = leaky_plugin.Leaky(size=6).create(11, 1), tmp_path / "model.safetensors"
+    if share != 0.5:
+        with pytest.raises(ExportError, match=r"^the format torch wrote a file whose (logits|state trace) differ"):
+            export(saved, ENCODER, "torch", path, plugins=plugins)
+        return
+    assert export(saved, ENCODER, "torch", path, plugins=plugins).distance < 1e-5
+    np.testing.assert_array_equal(load_file(path)["output.weight"].numpy(), saved.arrays["output.weight"])
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.bin", "model"])
+def test_a_name_that_says_pickle_is_refused(name, tmp_path):
+    message = f"^a file of the format torch must end in .safetensors, got {name}: call it model.safetensors$"
+    with pytest.raises(ExportError, match=message):
+        export(saved_lstm(), ENCODER, "torch", tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("make", [saved_lstm, saved_conv])
+def test_a_text_may_be_read_in_parts(make, tmp_path):
+    saved = make(num_layers=2)
+    architecture = textforge.Plugins().find("architecture", saved.architecture).of(saved)
+    module = textforge.Plugins().implementation("torch", saved.architecture, kind="format").load()
+    write_state_dict(module.state_dict_of(saved.arrays), tmp_path / "model.safetensors", {})
+    read = read_state_dict(module, architecture, 11, tmp_path / "model.safetensors")
+    ids, state, parts = some_ids(3, 40), None, []
+    for begin, end in ((0, 1), (1, 20), (20, 40)):
+        logits, state = read(ids[:, begin:end], state)
+        parts.append(logits)
+    np.testing.assert_allclose(np.concatenate(parts, 1), exact_logits(saved, ids), rtol=0, atol=1e-5)
+    assert {name: array.shape for name, array in state.items()} == {
+        name: tuple(3 if size is None else size for size in shape) for name, shape in architecture.state().items()
+    }
+
+
+def test_the_module_is_public():
+    assert issubclass(PlainLSTM, textforge_torch.PlainModule)
 
 
 @pytest.mark.parametrize(("place", "make"), [(0, saved_lstm), (1, saved_conv)], ids=["lstm", "conv"])

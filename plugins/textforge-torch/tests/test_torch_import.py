@@ -10,10 +10,12 @@ import pytest
 MAKE_A_MODEL = """
 import sys, types
 {before}
-from textforge_torch import TorchBackend
+import textforge
+from textforge.backends.choose import load_model
 from textforge.errors import BackendError
+plugins = textforge.Plugins()
 try:
-    TorchBackend(hidden_size=4).create(vocabulary_size=3, seed=0)
+    load_model(plugins, plugins.backend("torch"), plugins.architecture("lstm:4").create(vocabulary_size=3, seed=0))
 except BackendError as error:
     print(error)
 """
@@ -28,8 +30,7 @@ def run(code):
 def test_the_plugin_does_not_import_torch():
     code = """
         import sys, textforge_torch
-        backend = textforge_torch.TorchBackend(hidden_size=4, device='cuda')
-        backend.spec, backend.initial(5, 0)
+        textforge_torch.TorchBackend(device='cuda').spec
         print('torch' in sys.modules)
     """
     assert run(code.replace("\n        ", "\n")).strip() == "False"
@@ -40,19 +41,18 @@ def test_the_plugin_does_not_import_torch():
     [
         pytest.param(
             "sys.modules['torch'] = None",
-            "the backend torch needs PyTorch, which is not installed: run `pip install textforge-torch`\n",
+            "the backend torch needs PyTorch, which is not installed: run `pip install 'torch>=2.4'`\n",
             id="missing",
         ),
         pytest.param(
             "sys.modules['torch'] = types.SimpleNamespace(__version__='1.13.1+cu117')",
             "the backend torch needs PyTorch 2.4 or newer, but 1.13.1+cu117 is installed: "
-            "run `pip install textforge-torch 'torch>=2.4'`\n",
+            "run `pip install 'torch>=2.4'`\n",
             id="old",
         ),
         pytest.param(
             "sys.modules['torch'] = types.SimpleNamespace(__version__='nonsense')",
-            "the backend torch needs PyTorch 2.4 or newer, but nonsense is installed: "
-            "run `pip install textforge-torch 'torch>=2.4'`\n",
+            "the backend torch needs PyTorch 2.4 or newer, but nonsense is installed: run `pip install 'torch>=2.4'`\n",
             id="strange",
         ),
         pytest.param(

@@ -36,7 +36,7 @@ class TestTraining(TrainingSuite):
         model = self.make("lstm", num_layers=2)
         model.begin(Optimizer(), seed=0)
         train(model, range(3))
-        for layer in model._network.layers:
+        for layer in model.network.layers:
             assert not layer.bias_hh_l0.any()
         assert model.save().arrays["lstm.1.bias"].any()
 
@@ -47,9 +47,9 @@ class TestDropout(DropoutSuite):
     def test_all_that_convolutions_add_may_be_dropped(self):
         """Then only the input reaches the output, so that what came before makes no difference."""
         model = self.make("conv")
-        network = model._network
+        network = model.network
         ids = torch.tensor(batch(0)[0].T.astype(np.int64))
-        logits, _ = network(ids, network.start(ROWS), dropout=torch.zeros_like)
+        logits, _ = network(ids, model.start(ROWS), dropout=torch.zeros_like)
         expected = network.output(network.input(network.embedding(ids)))
         torch.testing.assert_close(logits, expected)
 

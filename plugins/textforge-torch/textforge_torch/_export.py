@@ -1,15 +1,14 @@
-"""The format ``torch``: a `state_dict` under PyTorch's own names, as safetensors.
+"""Files of the format ``torch``, and the modules that load them.
 
-Shapes: B rows, T tokens, E embedding size, H hidden size, C channels, V the vocabulary's size.
+Shapes: B rows, T tokens, E embedding size, H hidden size, L layers, C channels, V the vocabulary's size.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,127 +17,124 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.architectures import conv
-from textforge.architectures.conv import ARCHITECTURE as CONV
-from textforge.architectures.conv import look_backs
-from textforge.architectures.lstm import ARCHITECTURE as LSTM
-from textforge.architectures.lstm import checked_arrays
-from textforge.errors import ExportError, listed
-from textforge.model import Array, Arrays, ReadBack, SavedModel
+from textforge.architectures.base import Architecture
+from textforge.architectures.conv import Conv
+from textforge.architectures.lstm import LSTM
+from textforge.formats.base import ReadBack
+from textforge.model import Array, Arrays
+from textforge_torch.network import State
 
 METADATA = "textforge"
 
 
-class PlainLSTM(nn.Module):
-    """The module that such a file is for, in PyTorch alone."""
+class PlainModule(nn.Module, ABC):
+    """A module of PyTorch's own parts, which a file of the format ``torch`` is for.
 
-    def __init__(self, vocabulary_size: int, hidden_size: int, num_layers: int, embedding_size: int | None) -> None:
+    A subclass makes its parts in ``__init__(self, architecture, vocabulary_size)`` and declares `forward`; its
+    parameters' names are those in the file.
+    """
+
+    @classmethod
+    def state_dict_of(cls, arrays: Arrays) -> Arrays:
+        """Return weights under the module's names, from those by canonical name: the same ones, unless overridden."""
+        return arrays
+
+    @abstractmethod
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the logits after each token, (B, T) -> (B, T, V), and the state after the last.
+
+        States are tensors by canonical name, of the shapes that the architecture declares.
+        """
+
+
+class PlainLSTM(PlainModule):
+    """The LSTM: `nn.Embedding`, unless its input is one-hot, `nn.LSTM`, `nn.Linear`."""
+
+    def __init__(self, architecture: LSTM, vocabulary_size: int) -> None:
         super().__init__()
+        size, embedding_size = architecture.hidden_size, architecture.embedding_size
         self.vocabulary_size = vocabulary_size
         self.embedding = None if embedding_size is None else nn.Embedding(vocabulary_size, embedding_size)
-        self.lstm = nn.LSTM(embedding_size or vocabulary_size, hidden_size, num_layers, batch_first=True)
-        self.output = nn.Linear(hidden_size, vocabulary_size)
+        self.lstm = nn.LSTM(embedding_size or vocabulary_size, size, architecture.num_layers, batch_first=True)
+        self.output = nn.Linear(size, vocabulary_size)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """The logits after each token, (B, T) -> (B, T, V)."""
-        values, _ = self.lstm(_vectors(ids, self.embedding, self.vocabulary_size))
-        logits: Tensor = self.output(values)
-        return logits
+    @classmethod
+    def state_dict_of(cls, arrays: Arrays) -> Arrays:
+        found: Arrays = {}
+        for name, array in arrays.items():
+            room, *layer, kind = name.split(".")
+            if room != "lstm":
+                found[name] = array
+            elif kind == "bias":
+                found[f"lstm.bias_ih_l{layer[0]}"] = array
+                found[f"lstm.bias_hh_l{layer[0]}"] = np.zeros_like(array)  # PyTorch has two, of which one is enough
+            else:
+                found[f"lstm.weight_{'ih' if kind == 'input_weight' else 'hh'}_l{layer[0]}"] = array
+        return found
+
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        vectors = _embed(ids, self.embedding, self.vocabulary_size)
+        values, (hidden, cell) = self.lstm(vectors, (state["hidden"], state["cell"]))  # (B, T, H), (L, B, H) twice
+        return self.output(values), {"hidden": hidden, "cell": cell}
 
 
-class PlainConv(nn.Module):
-    """As `PlainLSTM`, for the convolutional network."""
+class PlainConv(PlainModule):
+    """The convolutional network: `nn.Embedding`, unless its input is one-hot, `nn.Linear`, `nn.Conv1d`, `nn.Linear`."""
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        channels: int,
-        num_layers: int,
-        kernel_size: int,
-        dilation_growth: int,
-        embedding_size: int | None,
-    ) -> None:
+    def __init__(self, architecture: Conv, vocabulary_size: int) -> None:
         super().__init__()
+        channels, embedding_size = architecture.channels, architecture.embedding_size
         self.vocabulary_size = vocabulary_size
         self.embedding = None if embedding_size is None else nn.Embedding(vocabulary_size, embedding_size)
         self.input = nn.Linear(embedding_size or vocabulary_size, channels)
-        self.look_backs = look_backs(num_layers, kernel_size, dilation_growth)
-        dilations = [look_back // (kernel_size - 1) for look_back in self.look_backs]
-        self.conv = nn.ModuleList(nn.Conv1d(channels, 2 * channels, kernel_size, dilation=each) for each in dilations)
+        dilations = [look_back // (architecture.kernel_size - 1) for look_back in architecture.look_backs]
+        self.conv = nn.ModuleList(
+            nn.Conv1d(channels, 2 * channels, architecture.kernel_size, dilation=dilation) for dilation in dilations
+        )
         self.output = nn.Linear(channels, vocabulary_size)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """The logits after each token, (B, T) -> (B, T, V)."""
-        values = self.input(_vectors(ids, self.embedding, self.vocabulary_size)).transpose(1, 2)  # (B, C, T)
-        for layer, look_back in zip(self.conv, self.look_backs, strict=True):
-            values = values + functional.glu(layer(functional.pad(values, (look_back, 0))), 1)
-        logits: Tensor = self.output(values.transpose(1, 2))
-        return logits
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        values = self.input(_embed(ids, self.embedding, self.vocabulary_size)).transpose(1, 2)  # (B, C, T)
+        after: State = {}
+        for number, layer in enumerate(self.conv):
+            name = f"conv.{number}"
+            read = torch.cat([state[name].transpose(1, 2), values], -1)  # (B, C, look-back + T)
+            after[name] = read[..., ids.shape[1] :].transpose(1, 2)
+            values = values + functional.glu(layer(read), 1)
+        return self.output(values.transpose(1, 2)), after
 
 
-def _vectors(ids: Tensor, embedding: nn.Embedding | None, vocabulary_size: int) -> Tensor:
-    """Embedded, (B, T) -> (B, T, E), or one-hot, (B, T, V)."""
+def _embed(ids: Tensor, embedding: nn.Embedding | None, vocabulary_size: int) -> Tensor:
+    """Return vectors, (B, T) -> (B, T, E), or, one-hot, (B, T, V)."""
     if embedding is None:
-        return functional.one_hot(ids, vocabulary_size).to(torch.get_default_dtype())
+        return functional.one_hot(ids, vocabulary_size).to(torch.float32)
     vectors: Tensor = embedding(ids)
     return vectors
 
 
-def _plain(module: Callable[..., nn.Module], sizes: Sequence[str], saved: SavedModel) -> nn.Module:
-    with torch.device("meta"):  # no weights are drawn
-        return module(saved.vocabulary_size, **{name: saved.options[name] for name in sizes})
-
-
-def _lstm_weights(saved: SavedModel) -> Arrays:
-    arrays = checked_arrays(saved)
-    found: Arrays = {}
-    for name, array in arrays.items():
-        room, *_, kind = name.split(".")
-        if room != "lstm":
-            found[name] = array
-            continue
-        layer = name.split(".")[1]
-        if kind == "bias":
-            found[f"lstm.bias_ih_l{layer}"] = array
-            found[f"lstm.bias_hh_l{layer}"] = np.zeros_like(array)  # PyTorch has two, of which one is enough
-        else:
-            found[f"lstm.weight_{'ih' if kind == 'input_weight' else 'hh'}_l{layer}"] = array
-    return found
-
-
-Weights = Callable[[SavedModel], Arrays]
-Module = Callable[[SavedModel], nn.Module]
-FORMS: Mapping[str, tuple[Weights, Module]] = MappingProxyType(
-    {
-        LSTM: (_lstm_weights, functools.partial(_plain, PlainLSTM, ("hidden_size", "num_layers", "embedding_size"))),
-        CONV: (conv.checked_arrays, functools.partial(_plain, PlainConv, conv.SIZES)),
-    }
-)
-"""For each architecture its weights under PyTorch's names, and the module that loads them."""
-
-
-def write_state_dict(saved: SavedModel, path: Path, about: Mapping[str, Any]) -> ReadBack:
-    """Write the file, and give the logits of a plain module that has loaded it.
-
-    Raises `ExportError` for an architecture that has no such module.
-    """
-    if saved.architecture not in FORMS:
-        raise ExportError(
-            f"a model of the architecture {saved.architecture!r} can't be written as 'torch': there are modules for "
-            f"{listed(FORMS)}"
-        )
-    weights, module = FORMS[saved.architecture]
-    tensors = {name: torch.tensor(array) for name, array in weights(saved).items()}
+def write_state_dict(arrays: Arrays, path: Path, about: Mapping[str, Any]) -> None:
+    """Write weights to a file, with what it says of the model in its header."""
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
     path.write_bytes(save(tensors, {"format": "pt", METADATA: json.dumps(about)}))
-    plain = module(saved)
-    plain.load_state_dict(load_file(path), strict=True, assign=True)
-    return _logits_of(plain)
 
 
-def _logits_of(module: nn.Module) -> ReadBack:
+def read_state_dict(
+    module: type[PlainModule], architecture: Architecture, vocabulary_size: int, path: Path
+) -> ReadBack:
+    """Return a way to compute logits by a module that has loaded a file."""
+    with torch.device("meta"):  # no weights are drawn
+        loaded = module(architecture, vocabulary_size)
+    loaded.load_state_dict(load_file(path), strict=True, assign=True)
+
     @torch.inference_mode()
-    def logits(ids: Array) -> Array:
-        found: Array = module(torch.tensor(ids)).numpy()
-        return found
+    def read(ids: Array, state: Arrays | None) -> tuple[Array, Arrays]:
+        if state is None:
+            shapes = architecture.state().items()
+            sizes = {name: [len(ids) if size is None else size for size in shape] for name, shape in shapes}
+            before = {name: torch.zeros(shape) for name, shape in sizes.items()}
+        else:
+            before = {name: torch.tensor(array) for name, array in state.items()}
+        logits, after = loaded(torch.tensor(ids), before)
+        return logits.numpy(), {name: tensor.numpy() for name, tensor in after.items()}
 
-    return logits
+    return read

@@ -13,39 +13,44 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from textforge.backends.training_arrays import STATE, carried_state
-from textforge.errors import BackendError
-from textforge.model import Array, Arrays, GradientModel, Loss, Optimizer, SavedModel
+from textforge.architectures.base import Architecture
+from textforge.backends.framework_model import STATE, FrameworkModel
+from textforge.backends.training_arrays import carried_state
+from textforge.model import Array, Arrays, Loss, Optimizer, SavedModel
 from textforge_torch._dropout import SeededDropout
-from textforge_torch._network import Network, State, to_array
 from textforge_torch._optimizers import Updates
+from textforge_torch.network import Network, State, make_network, to_array
 
 Ids = Array | Sequence[int]
 
 
-class TorchModel(GradientModel):
-    """A model in PyTorch, of any architecture there is a network for."""
+class TorchModel(FrameworkModel):
+    """A model in PyTorch, of any architecture that there is a network for."""
+
+    framework = "torch"
+    network: Network
 
     def __init__(
-        self, saved: SavedModel, network: type[Network], device: torch.device, precision: str = "float32"
+        self,
+        saved: SavedModel,
+        architecture: Architecture,
+        network: type[Network],
+        device: torch.device,
+        precision: str = "float32",
     ) -> None:
-        self.vocabulary_size = saved.vocabulary_size
-        self.window = saved.window
-        self._architecture = saved.architecture
-        self._options = dict(saved.options)
+        super().__init__(saved, architecture, precision)
         self._device = device
-        self._precision = precision
         self._dtype = torch.float64 if precision == "float64" else torch.float32
-        self._network = network.from_saved(saved, device, self._dtype)
+        self.network = make_network(network, architecture, saved.vocabulary_size, saved.arrays, device, self._dtype)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
 
-    def save(self) -> SavedModel:
-        arrays = self._network.save()
-        return SavedModel(self._architecture, dict(self._options), self.vocabulary_size, arrays, self.window)
-
     def start(self, batch_size: int) -> State:
-        return self._network.start(batch_size)
+        def zeros(shape: tuple[int | None, ...]) -> Tensor:
+            sizes = [batch_size if size is None else size for size in shape]
+            return torch.zeros(sizes, dtype=self._dtype, device=self._device)
+
+        return {name: zeros(shape) for name, shape in self.state_shapes.items()}
 
     def step(self, ids: Ids, state: State) -> Array:
         logits: Array = self.forward(np.asarray(ids)[:, None], state, last_only=True)[:, 0]
@@ -53,24 +58,25 @@ class TorchModel(GradientModel):
 
     @torch.no_grad()
     def forward(self, ids: Array, state: State, last_only: bool = False) -> Array:
-        logits, after = self._network(self._on_device(ids), state, last_only)
+        logits, after = self.network(self._on_device(ids), state, last_only)
         state.update(after)
         rows_first: Array = logits.transpose(0, 1).contiguous().cpu().numpy()
         return rows_first
 
     def select(self, state: State, rows: Ids) -> State:
         places = torch.tensor(np.asarray(rows, dtype=np.int64), device=self._device)
-        return {name: value.index_select(self._network.row_axis, places) for name, value in state.items()}
+        return {name: value.index_select(self.row_axes[name], places) for name, value in state.items()}
+
+    def state_arrays(self, state: State) -> Arrays:
+        return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+
+    def make_state(self, arrays: Arrays) -> State:
+        return {name: torch.tensor(array, dtype=self._dtype, device=self._device) for name, array in arrays.items()}
 
     def begin(self, optimizer: Optimizer, seed: int) -> None:
-        if self._precision == "float64":
-            raise BackendError(
-                "torch: precision=float64 is for generating and evaluating, since weights are kept in float32: "
-                "train with precision=float32 or bfloat16"
-            )
-        self._updates = Updates(optimizer, self._network.canonical_parameters())
-        share = self._options.get("dropout", 0.0)
-        self._dropout = SeededDropout(share, seed, self._device) if share else None
+        self.check_precision()
+        self._updates = Updates(optimizer, self.network.canonical_parameters())
+        self._dropout = SeededDropout(self.dropout, seed, self._device) if self.dropout else None
 
     def train_step(
         self, inputs: Array, targets: Array, state: State, *, learning_rate: float, step: int
@@ -92,23 +98,22 @@ class TorchModel(GradientModel):
 
     def restore(self, arrays: Arrays) -> State:
         self._begun().restore(arrays)
-        carried = carried_state(arrays, self._network.state_shapes())
-        return {name: torch.tensor(array, dtype=self._dtype, device=self._device) for name, array in carried.items()}
+        return self.make_state(carried_state(arrays, self.state_shapes))
 
     def _begun(self) -> Updates:
         if self._updates is None:
-            raise BackendError("torch: the model is not ready to be trained: call begin(optimizer, seed) first")
+            raise self.not_begun()
         return self._updates
 
     def _mixed_precision(self) -> AbstractContextManager[object]:
-        if self._precision == "bfloat16":
+        if self.precision == "bfloat16":
             return torch.autocast(self._device.type, torch.bfloat16)
         return nullcontext()
 
     def _loss(self, inputs: Array, targets: Array, state: State, dropout: SeededDropout | None) -> tuple[Tensor, State]:
         """The mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = targets.ndim == 1
-        logits, after = self._network(self._on_device(inputs), state, last_only, dropout)
+        logits, after = self.network(self._on_device(inputs), state, last_only, dropout)
         expected = self._on_device(targets)  # (T, B) or (B,)
         return functional.cross_entropy(logits.flatten(0, 1), expected.flatten()), after
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from textforge.backends.training_arrays import STEP, check_moments, moments_of
 from textforge.model import Arrays, Optimizer
-from textforge_torch._network import to_array
+from textforge_torch.network import to_array
 
 ATTRIBUTES = {
     "adam": {"moment1": "exp_avg", "moment2": "exp_avg_sq"},

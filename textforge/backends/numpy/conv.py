@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textforge.architectures.conv import checked_arrays, lengths_needed, look_backs
+from textforge.architectures.conv import Conv, lengths_needed
+from textforge.architectures.states import count_rows
+from textforge.backends.numpy.model import NumpyModel
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
-from textforge.model import Array, Arrays, Model, SavedModel
-
-PIECE_BYTES = 1 << 22
-"""What a layer may take for the tokens read at once, so that a long text needs little memory."""
+from textforge.model import Array, Arrays, SavedModel
 
 _add, _copy, _multiply, _tanh = np.add, np.copyto, np.multiply, np.tanh
 
@@ -80,6 +79,19 @@ class ConvState:
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.windows, self.rows)[:] = _by_row(other.windows, source.rows)[:, rows]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        matrices, windows = [layer.matrix for layer in self.layers], [layer.windows for layer in self.layers]
+        return _restore_state, (self.rows, matrices, self.logits.shape[-1], windows, self.position)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, windows: list[Numbers], position: int) -> ConvState:
+    state = ConvState(rows, matrices, [len(window) for window in windows], size)
+    for layer, carried in zip(state.layers, windows, strict=True):
+        layer.windows[...] = carried
+    state.position = position
+    return state
+
 
 def _by_row(windows: Numbers, rows: int) -> Numbers:
     """The same windows, (d, B, ·), where one row has no axis of its own."""
@@ -98,21 +110,14 @@ def _layer(shape: tuple[int, ...], matrix: Numbers, dilation: int) -> _Layer:
     return _Layer(matrix, windows, views, product, product[..., :size], product[..., size:], np.array(1, dtype))
 
 
-class NumpyConv(Model):
-    """A saved convolutional network, run in ``float32`` or ``float64``.
+class NumpyConv(NumpyModel):
+    """A saved convolutional network, run in ``float32`` or ``float64``."""
 
-    Raises `textforge.errors.BundleError` where weights are missing, misshapen or not finite.
-    """
-
-    def __init__(self, saved: SavedModel, precision: str = "float32") -> None:
-        self._arrays = checked_arrays(saved)
-        self._saved = saved
-        self.vocabulary_size = saved.vocabulary_size
-        self.window = saved.window
-        sizes = {name: saved.options[name] for name in ("num_layers", "kernel_size", "dilation_growth")}
-        self._look_backs = look_backs(**sizes)
-        self._dilations = [look_back // (sizes["kernel_size"] - 1) for look_back in self._look_backs]
-        weights = {name: array.astype(precision) for name, array in self._arrays.items()}
+    def __init__(self, saved: SavedModel, architecture: Conv, precision: str = "float32") -> None:
+        super().__init__(saved, architecture, precision)
+        weights = self.weights
+        self._look_backs = architecture.look_backs
+        self._dilations = [look_back // (architecture.kernel_size - 1) for look_back in self._look_backs]
         self._matrices = [_matrix(weights, layer) for layer in range(len(self._dilations))]
         self._output = with_biases(weights["output.weight"], weights["output.bias"])
         self._table, self._projection = token_table(
@@ -137,17 +142,10 @@ class NumpyConv(Model):
         state.position += 1
         return state.logits
 
-    def forward(self, ids: Array, state: ConvState, last_only: bool = False) -> Numbers:
-        rows, length = ids.shape
-        logits = np.empty((rows, min(1, length) if last_only else length, self.vocabulary_size), self._table.dtype)
-        matrix = self._matrices[0]
-        piece = max(1, PIECE_BYTES // max(1, rows * sum(matrix.shape) * matrix.itemsize))
-        for start in range(0, length, piece):
-            read = self._read(ids[:, start : start + piece], state, last_only)
-            logits[:, 0 if last_only else start : start + piece] = read
-        return logits
+    def bytes_per_token(self, rows: int) -> int:
+        return rows * sum(self._matrices[0].shape) * self._matrices[0].itemsize
 
-    def _read(self, ids: Array, state: ConvState, last_only: bool) -> Numbers:
+    def read(self, ids: Array, state: ConvState, last_only: bool) -> Numbers:
         """Read tokens, (B, T), each layer all of them before the one above; the logits, (B, T or 1, V)."""
         length = ids.shape[1]
         values = self._inputs(ids.T if state.rows != 1 else ids[0])
@@ -163,9 +161,17 @@ class NumpyConv(Model):
         selected.take(state, rows)
         return selected
 
-    def save(self) -> SavedModel:
-        arrays = {name: array.copy() for name, array in self._arrays.items()}
-        return SavedModel(self._saved.architecture, self._saved.options, self.vocabulary_size, arrays, self.window)
+    def state_arrays(self, state: ConvState) -> Arrays:
+        earlier = [_earlier(layer, state.position) for layer in state.layers]
+        by_row = [inputs.reshape(len(inputs), state.rows, -1).swapaxes(0, 1) for inputs in earlier]  # (B, R, C)
+        return {f"conv.{number}": np.array(inputs) for number, inputs in enumerate(by_row)}
+
+    def make_state(self, arrays: Arrays) -> ConvState:
+        state = self.start(count_rows(arrays, self.architecture.state()))
+        for layer, name in zip(state.layers, self.architecture.state(), strict=True):
+            inputs = arrays[name].swapaxes(0, 1)  # (R, B, C)
+            _keep(layer, inputs if state.rows != 1 else inputs[:, 0], state.position)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), are to the lowest layer, (..., C)."""

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textforge.architectures.lstm import checked_arrays
+from textforge.architectures.base import Architecture
+from textforge.architectures.states import count_rows
+from textforge.backends.numpy.model import NumpyModel
 from textforge.backends.numpy.weights import Numbers, token_table, with_biases
-from textforge.model import Array, Arrays, Model, SavedModel
+from textforge.model import Array, Arrays, SavedModel
 
-PIECE_BYTES = 1 << 22
-"""What the gates of the tokens read at once may take, so that a long text needs little memory."""
 COLUMN_MULTIPLE = 16
 """Rows of a matrix that are whole cache lines apart are read faster: 3.2 for 3.5 µs at 1x128."""
 
@@ -80,7 +80,20 @@ class LSTMState:
         """Take over what these rows of another state carry."""
         for own, other in zip(self.layers, source.layers, strict=True):
             _by_row(own.product)[:] = _by_row(other.product)[rows]
+            _by_row(own.hidden)[:] = _by_row(other.hidden)[rows]
             _by_row(own.cell.cell)[:] = _by_row(other.cell.cell)[rows]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what is carried on; views into buffers would come apart, so they are made anew."""
+        carried = [(layer.product, layer.cell.cell) for layer in self.layers]
+        return _restore_state, (self.rows, [layer.matrix for layer in self.layers], self.logits.shape[-1], carried)
+
+
+def _restore_state(rows: int, matrices: list[Numbers], size: int, carried: list[tuple[Numbers, Numbers]]) -> LSTMState:
+    state = LSTMState(rows, tuple(matrices), size)
+    for layer, (product, cell) in zip(state.layers, carried, strict=True):
+        layer.product[...], layer.cell.cell[...] = product, cell
+    return state
 
 
 def _by_row(values: Numbers) -> Numbers:
@@ -92,7 +105,8 @@ def _layer(rows: int, matrix: Numbers, upward: int) -> _Layer:
     size, dtype = len(matrix) - 1, matrix.dtype
     shape = () if rows == 1 else (rows,)
     product = np.zeros((*shape, matrix.shape[1]), dtype)
-    hidden = np.ones((*shape, size + 1), dtype)
+    hidden = np.zeros((*shape, size + 1), dtype)
+    hidden[..., size] = 1
     cell = _cell(np.zeros((*shape, 5 * size), dtype), hidden[..., :size])
     return _Layer(product[..., : 4 * size], product[..., 4 * size : 4 * size + upward], hidden, matrix, product, cell)
 
@@ -129,18 +143,12 @@ def _advance(recurrent: Numbers, inputs: Numbers, views: _Cell) -> None:
     _multiply(output, candidate, hidden)
 
 
-class NumpyLSTM(Model):
-    """A saved LSTM, run in ``float32`` or ``float64``.
+class NumpyLSTM(NumpyModel):
+    """A saved LSTM, run in ``float32`` or ``float64``."""
 
-    Raises `textforge.errors.BundleError` where weights are missing, misshapen or not finite.
-    """
-
-    def __init__(self, saved: SavedModel, precision: str = "float32") -> None:
-        self._arrays = checked_arrays(saved)
-        self._saved = saved
-        self.vocabulary_size = saved.vocabulary_size
-        self.window = saved.window
-        weights = {name: array.astype(precision) for name, array in self._arrays.items()}
+    def __init__(self, saved: SavedModel, architecture: Architecture, precision: str = "float32") -> None:
+        super().__init__(saved, architecture, precision)
+        weights = self.weights
         self._matrices = tuple(_matrices(weights))
         projection = with_biases(_folded(weights["lstm.0.input_weight"]), _folded(weights["lstm.0.bias"]))
         self._table, self._projection = token_table(weights.get("embedding.weight"), projection)
@@ -158,17 +166,10 @@ class NumpyLSTM(Model):
             inputs = upward
         return state.logits
 
-    def forward(self, ids: Array, state: LSTMState, last_only: bool = False) -> Numbers:
-        rows, length = ids.shape
-        kept = min(1, length) if last_only else length
-        logits = np.empty((rows, kept, self.vocabulary_size), self._table.dtype)
-        piece = max(1, PIECE_BYTES // max(1, state.layers[0].recurrent.nbytes))
-        for start in range(0, length, piece):
-            read = self._read(ids[:, start : start + piece], state, last_only)
-            logits[:, 0 if last_only else start : start + piece] = read
-        return logits
+    def bytes_per_token(self, rows: int) -> int:
+        return rows * self._matrices[0].itemsize * 4 * (len(self._matrices[0]) - 1)
 
-    def _read(self, ids: Array, state: LSTMState, last_only: bool) -> Numbers:
+    def read(self, ids: Array, state: LSTMState, last_only: bool) -> Numbers:
         """Read tokens, (B, T), each layer all of them before the one above; the logits, (B, T or 1, V)."""
         inputs = self._inputs(ids.T if state.rows != 1 else ids[0])
         top = state.layers[-1]
@@ -185,9 +186,17 @@ class NumpyLSTM(Model):
         selected.take(state, rows)
         return selected
 
-    def save(self) -> SavedModel:
-        arrays = {name: array.copy() for name, array in self._arrays.items()}
-        return SavedModel(self._saved.architecture, self._saved.options, self.vocabulary_size, arrays, self.window)
+    def state_arrays(self, state: LSTMState) -> Arrays:
+        hidden = [_by_row(layer.hidden)[:, :-1] / 2 for layer in state.layers]  # kept doubled
+        return {"hidden": np.stack(hidden), "cell": np.stack([_by_row(layer.cell.cell) for layer in state.layers])}
+
+    def make_state(self, arrays: Arrays) -> LSTMState:
+        state = self.start(count_rows(arrays, self.architecture.state()))
+        for layer, hidden, cell in zip(state.layers, arrays["hidden"], arrays["cell"], strict=True):
+            _by_row(layer.hidden)[:, :-1] = np.multiply(hidden, 2, dtype=layer.hidden.dtype)
+            _by_row(layer.cell.cell)[:] = cell
+            layer.hidden.dot(layer.matrix, layer.product)
+        return state
 
     def _inputs(self, ids: Any) -> Numbers:
         """What tokens of any shape, (...), add to the lowest layer's gates, (..., 4H)."""

@@ -8,31 +8,32 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from textforge.architectures.conv import SIZES, checked_arrays, look_backs, state_shapes
+from textforge.architectures.conv import Conv
 from textforge.formats.onnx.graph import LOGITS, NEXT, StepGraph, node
 from textforge.model import Arrays, SavedModel
 
 
-def conv_graph(saved: SavedModel) -> StepGraph:
-    """The graph of a saved network; raises `textforge.errors.BundleError` for weights that don't fit the options."""
-    weights = checked_arrays(saved)
-    channels, layers, kernel_size, growth, _ = (saved.options[name] for name in SIZES)
-    reach = look_backs(layers, kernel_size, growth)
-    nodes = _input(weights)
+def conv_graph(saved: SavedModel, architecture: Conv) -> StepGraph:
+    """Return the graph of a saved convolutional network."""
+    layers, kernel_size = architecture.num_layers, architecture.kernel_size
+    nodes = _input(saved.arrays)
     for layer in range(layers):
         nodes += _layer(layer)
     nodes += [
         node("MatMul", [f"values.{layers}", "output.weight"], "products"),
         node("Add", ["products", "output.bias"], LOGITS),
     ]
-    constants = _constants(weights)
-    for layer, look_back in enumerate(reach):
+    constants = _constants(saved.arrays)
+    for layer, look_back in enumerate(architecture.look_backs):
         constants[f"read.{layer}"] = np.arange(0, look_back + 1, look_back // (kernel_size - 1), dtype=np.int64)
-    return StepGraph(nodes, constants, state_shapes(channels, reach))
+    return StepGraph(nodes, constants, architecture.state())
 
 
 def _input(weights: Arrays) -> list[onnx.NodeProto]:
-    """What the first layer reads, (B,) -> (B, C); one-hot vectors look up what they would be multiplied with."""
+    """Return nodes to the first layer's inputs, (B,) -> (B, C).
+
+    One-hot vectors would only pick a row of the weights: it is looked up.
+    """
     if "embedding.weight" in weights:
         vectors = node("Gather", ["embedding.weight", "ids"], "vectors")
         inputs = [vectors, node("MatMul", ["vectors", "input.weight"], "inputs")]
@@ -42,7 +43,7 @@ def _input(weights: Arrays) -> list[onnx.NodeProto]:
 
 
 def _layer(layer: int) -> list[onnx.NodeProto]:
-    """A gated convolution and what it adds to, (B, C) -> (B, C), and its part of the state, (B, R, C)."""
+    """Return nodes of a gated convolution and its sum, (B, C) -> (B, C), and of its part of the state, (B, R, C)."""
     name, values = f"conv.{layer}", f"values.{layer}"
     gated = onnx.helper.make_node(
         "Split", [f"sums.{layer}"], [f"value.{layer}", f"gate.{layer}"], f"split.{layer}", axis=1

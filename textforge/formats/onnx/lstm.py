@@ -9,41 +9,40 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from textforge.architectures.lstm import checked_arrays, state_shapes
+from textforge.architectures.lstm import LSTM
 from textforge.formats.onnx.graph import LOGITS, NEXT, StepGraph, node
 from textforge.model import Array, Arrays, SavedModel
 
 NUMBER = "layer.{}"
-"""A layer's number as a tensor, (1,): which part of the state is its own."""
+"""Name of a layer's number as a tensor, (1,), which says which part of the state is its own."""
 STATE = ("hidden", "cell")
 KINDS = ("input_weight", "recurrent_weight", "bias")
 
 
-def lstm_graph(saved: SavedModel) -> StepGraph:
-    """The graph of a saved LSTM; raises `textforge.errors.BundleError` for weights that don't fit the options."""
-    weights = checked_arrays(saved)
-    layers, size = saved.options["num_layers"], saved.options["hidden_size"]
-    nodes = [*_input(weights), node("Unsqueeze", ["vectors", "first"], "input")]  # (B, E) -> (1, B, E)
+def lstm_graph(saved: SavedModel, architecture: LSTM) -> StepGraph:
+    """Return the graph of a saved LSTM."""
+    layers = architecture.num_layers
+    nodes = [*_input(saved.arrays), node("Unsqueeze", ["vectors", "first"], "input")]  # (B, E) -> (1, B, E)
     for layer in range(layers):
-        nodes += _layer(layer, size)
+        nodes += _layer(layer, architecture.hidden_size)
     nodes += [
         node("Squeeze", [f"hidden.{layers - 1}", "first"], "top"),  # (1, B, H) -> (B, H)
         node("MatMul", ["top", "output.weight"], "products"),
         node("Add", ["products", "output.bias"], LOGITS),
         *(node("Concat", [f"{part}.{n}" for n in range(layers)], NEXT + part, axis=0) for part in STATE),
     ]
-    return StepGraph(nodes, _constants(weights, layers, saved.vocabulary_size), state_shapes(layers, size))
+    return StepGraph(nodes, _constants(saved.arrays, layers, saved.vocabulary_size), architecture.state())
 
 
 def _input(weights: Arrays) -> list[onnx.NodeProto]:
-    """Tokens as vectors, (B,) -> (B, E) or, one-hot, (B, V)."""
+    """Return nodes that make vectors of tokens, (B,) -> (B, E) or, one-hot, (B, V)."""
     if "embedding.weight" in weights:
         return [node("Gather", ["embedding.weight", "ids"], "vectors")]
     return [node("OneHot", ["ids", "vocabulary_size", "off_and_on"], "vectors")]
 
 
 def _layer(layer: int, size: int) -> list[onnx.NodeProto]:
-    """A layer's part of the state before and after, (1, B, H) each; it reads the vectors, or the layer below."""
+    """Return a layer's nodes, from its part of the state, (1, B, H), to that after."""
     before = [f"{part}_before.{layer}" for part in STATE]
     own = [node("Gather", [part, NUMBER.format(layer)], name) for part, name in zip(STATE, before, strict=True)]
     given = f"hidden.{layer - 1}" if layer else "input"
@@ -65,14 +64,14 @@ def _constants(weights: Arrays, layers: int, vocabulary_size: int) -> Arrays:
     for layer in range(layers):
         constants[NUMBER.format(layer)] = np.array([layer], np.int64)
         for kind in KINDS:
-            constants[f"lstm.{layer}.{kind}"] = _in_order(weights[f"lstm.{layer}.{kind}"])
+            constants[f"lstm.{layer}.{kind}"] = _reorder(weights[f"lstm.{layer}.{kind}"])
         # ONNX has a bias for the input and one for the hidden state, one after the other.
         bias = constants[f"lstm.{layer}.bias"]
         constants[f"lstm.{layer}.bias"] = np.concatenate([bias, np.zeros_like(bias)], axis=1)
     return constants
 
 
-def _in_order(weights: Array) -> Array:
-    """Gates in ONNX's order, input, output, forget, cell, and an axis for the direction: (4H, ·) -> (1, 4H, ·)."""
+def _reorder(weights: Array) -> Array:
+    """Put gates in ONNX's order, input, output, forget, cell, and add an axis for directions: (4H, ·) -> (1, 4H, ·)."""
     input, forget, cell, output = np.split(weights, 4)
     return np.concatenate([input, output, forget, cell])[np.newaxis]

@@ -1,7 +1,8 @@
 """Writing a plugin to begin with: a distribution that installs, works, and passes its own tests.
 
 The templates are files of their own. In their texts ``$name`` is the component's name, ``$module`` the package,
-``$cls`` the class and ``$distribution`` the distribution; the folder ``package`` gets the package's name.
+``$cls`` the class, ``$distribution`` the distribution and ``$core`` that of textforge itself; the folder ``package``
+gets the package's name.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from string import Template
 
 from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
-from textforge.components.values import shown
-from textforge.errors import PluginError
-from textforge.plugins.kinds import KINDS
+from textforge.components.values import quote
+from textforge.errors import Advice, PluginError
+from textforge.plugins.entry_points import CORE
 
 PREFIX = "textforge-"
+KINDS = ("corpus", "encoder", "architecture", "sampler", "format", "report", "metric", "command")
+"""The kinds that there are templates for. A backend, which is rare and large, is begun by reading one."""
 _ENDING = ".template"
 
 
@@ -36,7 +39,8 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
     values = _values(kind, name)
     folder = Path(values["distribution"]) if folder is None else folder
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise PluginError(f"{folder} is there already: choose another folder with --output, or remove it")
+        another = Advice("folder", "folder", "--output")
+        raise PluginError(f"{folder} is there already: choose another folder with ", another, ", or remove it")
     written = []
     for path, text in _rendered(kind, values):
         target = folder / path
@@ -48,13 +52,15 @@ def write_plugin(kind: str, name: str, folder: Path | None = None) -> list[Path]
 
 def _values(kind: str, name: str) -> dict[str, str]:
     if kind not in KINDS:
-        raise PluginError(f"there is no kind of component {shown(kind)}; the kinds are {', '.join(KINDS)}")
+        raise PluginError(f"nothing to begin a {quote(kind)} with; the kinds are {', '.join(KINDS)}")
     if not NAME.fullmatch(name):
         raise PluginError(
-            f"a component's name is two characters or more of lower-case letters, digits and '-', got {shown(name)}"
+            f"a component's name is two characters or more of lower-case letters, digits and '-', got {quote(name)}"
         )
     if name.startswith(PREFIX):
         raise PluginError(f"the distribution is called {PREFIX}NAME by itself: write {name.removeprefix(PREFIX)}")
+    if PREFIX + name == CORE:
+        raise PluginError(f"{CORE} is the distribution of textforge itself: choose another name than {quote(name)}")
     return {
         "name": name,
         "kind": kind,
@@ -62,18 +68,19 @@ def _values(kind: str, name: str) -> dict[str, str]:
         "module": f"textforge_{name.replace('-', '_')}",
         "stem": name.replace("-", "_"),
         "cls": _class_name(kind, name),
+        "core": CORE,
         "version": __version__,
         "api": str(PLUGIN_API),
     }
 
 
 def _class_name(kind: str, name: str) -> str:
-    """``MinP`` for a sampler, ``CsvCorpus`` for a corpus; never beginning with a digit."""
+    """Return ``MinP`` for a sampler, ``CsvCorpus`` for a corpus; never beginning with a digit."""
     camel = "".join(part.capitalize() for part in name.split("-"))
     title = kind.capitalize()
     if camel[0].isdigit():
         return title + camel
-    return camel if kind == "sampler" or camel.endswith(title) else camel + title
+    return camel if kind in ("sampler", "architecture") or camel.endswith(title) else camel + title
 
 
 def _rendered(kind: str, values: dict[str, str]) -> list[tuple[str, str]]:

@@ -11,18 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from textforge.backends.numpy.ngram.counts import (
-    DISCOUNTS,
-    SMALLEST,
-    Floats,
-    Keys,
-    KneserNey,
-    Table,
-    low_bits,
-    summed_by_context,
-    table_of,
-    token_bits,
-)
+from textforge.architectures.ngram import DISCOUNTS, low_bits, token_bits
+from textforge.backends.numpy.ngram.counts import SMALLEST, Floats, Keys, KneserNey, Table, summed_by_context, table_of
 
 
 def ending_of(tokens: npt.NDArray[Any], order: int) -> Keys:

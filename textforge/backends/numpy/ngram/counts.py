@@ -17,37 +17,15 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from textforge.architectures.ngram import DISCOUNTS, KEY_BITS, PLAIN_DISCOUNT, low_bits, token_bits
+
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
 Floats = npt.NDArray[np.float64]
 
-KEY_BITS = 64
 CHUNK = 1 << 20
 """N-grams sorted together: bounds the memory that counting takes beside the tables."""
-DISCOUNTS = 3
-"""One for n-grams counted once, one for twice, one for all others."""
-PLAIN_DISCOUNT = 0.5
-"""Where a text is too small to estimate one."""
 SMALLEST = 1e-300
-
-
-def token_bits(vocabulary_size: int) -> int:
-    """The bits of a token in a key."""
-    return max(1, (vocabulary_size - 1).bit_length())
-
-
-def longest_order(vocabulary_size: int) -> int:
-    """The length of the longest n-grams that fit into a key.
-
-    >>> longest_order(65), longest_order(50_000)
-    (9, 4)
-    """
-    return KEY_BITS // token_bits(vocabulary_size)
-
-
-def low_bits(bits: int) -> np.uint64:
-    """A mask of so many bits."""
-    return np.uint64((1 << bits) - 1)
 
 
 @attrs.frozen(eq=False)
@@ -60,11 +38,6 @@ class Table:
     """(n,): how often each comes, or, but for the longest, after how many different tokens."""
     discounts: Floats
     """(3,): what is taken off a count of 1, of 2, and of 3 or more."""
-
-
-def empty_tables(order: int) -> tuple[Table, ...]:
-    """The tables of no text."""
-    return tuple(table_of(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for _ in range(order))
 
 
 def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> tuple[Table, ...]:

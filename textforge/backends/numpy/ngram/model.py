@@ -10,12 +10,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.backends.numpy.ngram.beginning import Beginnings
-from textforge.backends.numpy.ngram.counts import Keys, KneserNey, Table, low_bits, token_bits
-from textforge.backends.numpy.ngram.saved import saved_arrays
-from textforge.model import Array, Loss, Model, SavedModel
+from textforge.architectures.ngram import ENDING, Ngram, low_bits, table_names, token_bits
+from textforge.backends.numpy.ngram.beginning import Beginnings, ending_of
+from textforge.backends.numpy.ngram.counts import KneserNey, Table, count_tables
+from textforge.model import Array, Arrays, CountingModel, Loss, SavedModel
 
-ARCHITECTURE = "ngram"
 PIECE = 1 << 20
 """Probabilities computed at once."""
 
@@ -30,36 +29,43 @@ class NgramState:
     """How many tokens these are."""
 
 
-class NgramModel(Model):
-    """Predicts from the last `order` - 1 tokens, by counts; its logits are log-probabilities.
+class NgramModel(CountingModel):
+    """Counts of n-grams on NumPy, in ``float32`` or ``float64``; its logits are log-probabilities.
 
-    At the start of a text the context is as long as what was read so far, and the model one of that order.
+    Predicts from the last `order` - 1 tokens. At the start of a text the context is as long as what was read so far,
+    and the model one of that order.
+
+    >>> import numpy as np
+    >>> architecture = Ngram(order=3)
+    >>> model = NgramModel(architecture.create(vocabulary_size=4, seed=0), architecture)
+    >>> np.exp(model.step(np.array([2]), model.start(1)))
+    array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        tables: tuple[Table, ...],
-        ending: Keys,
-        vocabulary_size: int,
-        dtype: type[np.floating[Any]] = np.float32,
-    ) -> None:
-        self.vocabulary_size = vocabulary_size
-        self.tables = tables
-        self._ending = ending
-        self._dtype = dtype
-        self._bits = np.uint64(token_bits(vocabulary_size))
+    def __init__(self, saved: SavedModel, architecture: Ngram, precision: str = "float32") -> None:
+        self.vocabulary_size = saved.vocabulary_size
+        self.order: int = saved.options["order"]
+        self.tables = tuple(
+            Table(*(saved.arrays[name] for name in table_names(length))) for length in range(1, self.order + 1)
+        )
+        self._architecture = architecture
+        self._precision = precision
+        self._ending = saved.arrays[ENDING]
+        self._dtype = np.dtype(precision)
+        self._bits = np.uint64(token_bits(saved.vocabulary_size))
         self._mask = low_bits((self.order - 1) * int(self._bits))
-        self._smoothed = KneserNey(tables, vocabulary_size)
-
-    @property
-    def order(self) -> int:
-        """Tokens of the longest n-grams."""
-        return len(self.tables)
+        self._smoothed = KneserNey(self.tables, saved.vocabulary_size)
 
     @property
     def parameters(self) -> int:
-        """How many n-grams there are, of all lengths."""
+        """Number of n-grams, of all lengths."""
         return sum(len(table.keys) for table in self.tables)
+
+    def count(self, tokens: Array) -> NgramModel:
+        """Return the model of the n-grams of these tokens, (n,), and of nothing before."""
+        tables = count_tables(tokens, self.vocabulary_size, self.order)
+        saved = self._saved(tables, ending_of(tokens, self.order))
+        return NgramModel(saved, self._architecture, self._precision)
 
     def start(self, batch_size: int) -> NgramState:
         return NgramState(np.zeros(batch_size, dtype=np.uint64))
@@ -130,6 +136,20 @@ class NgramModel(Model):
     def select(self, state: NgramState, rows: Array) -> NgramState:
         return NgramState(state.histories[rows].copy(), state.length)
 
+    def state_arrays(self, state: NgramState) -> Arrays:
+        """Return the packed last tokens of each row, (B,), and how many they are, (B,)."""
+        return {"histories": state.histories.copy(), "length": np.full(len(state.histories), state.length)}
+
+    def make_state(self, arrays: Arrays) -> NgramState:
+        """Return the state that `state_arrays` gave."""
+        return NgramState(arrays["histories"].astype(np.uint64), int(arrays["length"].max(initial=0)))
+
     def save(self) -> SavedModel:
-        arrays = saved_arrays(self.tables, self._ending)
-        return SavedModel(ARCHITECTURE, {"order": self.order}, self.vocabulary_size, arrays)
+        saved = self._saved(self.tables, self._ending)
+        return attrs.evolve(saved, arrays={name: array.copy() for name, array in saved.arrays.items()})
+
+    def _saved(self, tables: tuple[Table, ...], ending: Array) -> SavedModel:
+        arrays: Arrays = {ENDING: ending}
+        for length, table in enumerate(tables, start=1):
+            arrays |= dict(zip(table_names(length), (table.keys, table.counts, table.discounts), strict=True))
+        return SavedModel(self._architecture.name, {"order": self.order}, self.vocabulary_size, arrays)

@@ -1,0 +1,29 @@
+"""The keyword arguments of `textforge.train`, for type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from textforge.samplers.base import Sampler
+
+
+class SettingsArguments(TypedDict, total=False):
+    """The options of `textforge.TrainingSettings`, as keyword arguments; a test holds the two equal."""
+
+    seed: int | None
+    epochs: int | None
+    minutes: float | None
+    batch_size: int
+    sequence_length: int
+    sequences: str
+    window: int
+    stride: int
+    optimizer: str
+    learning_rate: float | None
+    schedule: str
+    clip_norm: float | None
+    validation: float
+    patience: int | None
+    sample: str | Sampler | Sequence[str | Sampler | Sequence[str | Sampler]]
+    sample_every: int

@@ -1,0 +1,43 @@
+"""The evaluation of a trained model: what its bundle knows, beside what the text shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from textforge.bundle import BundleContents
+from textforge.corpora.base import Corpus
+from textforge.corpora.resolve import CorpusArgument, resolve_corpora
+from textforge.encoders.base import Encoder, Unknown
+from textforge.evaluation.evaluation import Evaluation, evaluate
+from textforge.evaluation.metric import Metric
+from textforge.model import Model
+
+if TYPE_CHECKING:
+    from textforge.plugins.registry import Plugins
+
+
+def evaluate_text(
+    model: Model,
+    encoder: Encoder,
+    corpus: CorpusArgument | Sequence[CorpusArgument],
+    metrics: str | Metric | Sequence[str | Metric],
+    unknown: Unknown,
+    plugins: Plugins,
+    contents: BundleContents | None,
+) -> Evaluation:
+    """Return how well a model predicts a text; `contents` is what is known of its training.
+
+    Raises what `textforge.evaluation.evaluation.evaluate` does, and `PluginError` for a metric that there isn't.
+    """
+    corpora: list[Corpus] = resolve_corpora(corpus, plugins)
+    several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
+    measures = [plugins.metric(metric) for metric in several]
+    hashes = {record.sha256 for record in contents.corpora} if contents else ()
+    result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes)
+    if not (contents and result.trained_on):
+        return result
+    losses = [epoch.validation_loss for epoch in contents.history if epoch.best]
+    return attrs.evolve(result, trained_validation_loss=losses[-1] if losses else None)
