@@ -9,9 +9,8 @@ HEAD_BYTES = 1 << 12
 """The bytes from a file's beginning that are looked at."""
 
 _PDF = re.compile(rb"%PDF-\d\.\d")
-_CONTROLS = re.compile(
-    rb"[\0-\x07\x10-\x19\x1c-\x1f\x7f]"
-)  # not what old texts have: BS, SO, SI, SUB (end of file), ESC
+# Old texts have backspaces, SO and SI, SUB (the end of the file) and ESC, which are no sign.
+_CONTROLS = re.compile(rb"[\0-\x07\x10-\x19\x1c-\x1f\x7f]")
 _WIDE_CONTROLS = re.compile("[\0-\x07\x10-\x19\x1c-\x1f\x7f-\x84\x86-\x9f]")
 
 # What begins a file of a kind. Only a file that has null bytes or the like is looked up here: "GIF8" may begin a text.
@@ -37,13 +36,13 @@ _SIGNATURES = (
 
 
 def describe_binary(head: bytes, *, nulls: bool = True, controls: bool = True) -> str | None:
-    """Return the kind of file that these first bytes begin, such as ``a PNG picture``; None for a text.
+    r"""Return the kind of file that these first bytes begin, such as ``a PNG picture``; None for a text.
 
     A PDF is known by its first line; any other file by null bytes where they aren't UTF-16's or UTF-32's (unless
     `nulls` is False), or by control characters, one byte in a hundred or more, in what is not UTF-8 (unless `controls`
     is).
 
-    >>> describe_binary(b"GIF8 is how such a file begins"), describe_binary(b"GIF89a\\x01\\0\\x01\\0\\xf0")
+    >>> describe_binary(b"GIF8 is how such a file begins"), describe_binary(b"GIF89a\x01\0\x01\0\xf0")
     (None, 'a GIF picture')
     """
     head = head[:HEAD_BYTES]

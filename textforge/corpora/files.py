@@ -91,7 +91,8 @@ class FilesCorpus(Corpus):
                 yield END_OF_TEXT
 
     def notes(self) -> Sequence[str]:
-        return self._findings.notes()
+        findings: Findings = vars(self)["_findings"]
+        return findings.notes()
 
     def _files_of(self, path: str, findings: Findings) -> list[str]:
         """The files that a path stands for; those of a folder without what is no text."""

@@ -13,25 +13,29 @@ _NAMED = 3
 class Findings:
     """The files that were not read as UTF-8, and those that were left out."""
 
-    _decoded: dict[str, list[str]] = attrs.field(factory=dict)
-    _left_out: list[str] = attrs.field(factory=list)
+    _encodings: dict[str, str] = attrs.field(factory=dict)
+    """By file, as each may be named more than once; so are the folders."""
+    _left_out: dict[str, str] = attrs.field(factory=dict)
 
     def add_decoded(self, file: str, encoding: str | None) -> None:
         """Note that a file was read in an encoding that was found; None and UTF-8 are nothing to tell."""
         if encoding not in (None, "utf-8"):
-            self._decoded.setdefault(str(encoding), []).append(file)
+            self._encodings[file] = str(encoding)
 
     def add_left_out(self, folder: str, kinds: dict[str, str], total: int) -> None:
         """Note the files of a folder that are no text, and what each is; `total` files are in the folder."""
         if kinds:
             verb = "is" if len(kinds) == 1 else "are"
-            self._left_out.append(
+            self._left_out[folder] = (
                 f"left out {len(kinds)} of the {total} files in {folder!r}, which {verb} no text: {list_kinds(kinds)}"
             )
 
     def notes(self) -> Sequence[str]:
         """Return what a user should know, a line each."""
-        return (*self._left_out, *(_describe(encoding, files) for encoding, files in self._decoded.items()))
+        decoded: dict[str, list[str]] = {}
+        for file, encoding in self._encodings.items():
+            decoded.setdefault(encoding, []).append(file)
+        return (*self._left_out.values(), *(_describe(encoding, files) for encoding, files in decoded.items()))
 
 
 def list_kinds(kinds: dict[str, str]) -> str:

@@ -32,6 +32,8 @@ class TokenFile:
     tokens: Tokens
     """(n,), read-only and memory-mapped: valid as long as the context of `token_file`."""
     corpora: tuple[CorpusRecord, ...]
+    notes: tuple[str, ...] = ()
+    """The lines that a user should read of the corpora, each once: what was left out of them, say."""
 
 
 @contextmanager
@@ -66,7 +68,15 @@ def token_file(
                 encoder = _fit(encoder, sources)
             _encode(sources, encoder, file, unknown if fitted else "error")
         records = tuple(source.record for source in sources if source.record)
-        yield TokenFile(encoder, file.mapped(_dtype(encoder)), records)
+        yield TokenFile(encoder, file.mapped(_dtype(encoder)), records, _collect_notes(corpora))
+
+
+def _collect_notes(corpora: Sequence[Corpus]) -> tuple[str, ...]:
+    notes: dict[str, None] = {}
+    for corpus in corpora:
+        with blame(corpus, "to say what it has read"):
+            notes |= dict.fromkeys(corpus.notes())
+    return tuple(notes)
 
 
 def _fit(encoder: Encoder, sources: Sequence[_Source]) -> Encoder:

@@ -23,7 +23,7 @@ _PUNCTUATION = "’‘“”«»–—…•·¡¿\u00a0"
 _FOREIGN = re.compile(
     "|".join(
         (
-            "[šžŠŽŸÿðýþÐÝÞ¤¦ˆ˜¸¨¯¬ƒ]",  # other letters there: Czech, Turkish, Baltic, Icelandic, Latin-9, Macintosh, DOS
+            "[šžŠŽŸÿðýþÐÝÞ¤¦ˆ˜¸¨¯¬ƒ]",  # letters elsewhere: Czech, Turkish, Baltic, Icelandic, Latin-9, Macintosh, DOS
             f"[{_LETTER}][^\0-\x7f{_ACCENTED}{_IN_WORDS}][{_LETTER}]",  # Polish, Latin-2, DOS: a symbol within a word
             f"(?<![0-9])[¹²³¼½¾ªº][{_LETTER}]",  # Polish: ³atwo
             f"[{_LETTER}][„‚]",  # DOS: caf‚
