@@ -14,6 +14,8 @@ BLOCK_BYTES = 1 << 18
 """The bytes that are looked at together; their number, not how the file is read, decides what is found."""
 _HINT_BYTES = 1 << 16
 _HINTS = 3
+_NO_HINTS = ["utf_7", "utf_8", *(f"utf_{bits}{order}" for bits in (16, 32) for order in ("", "_le", "_be"))]
+"""The encodings that a file was found not to be in before others are guessed."""
 _NOT_ASCII = bytes(range(0x80, 0x100))
 _CUT = "unexpected end of data"
 
@@ -57,19 +59,24 @@ class DetectingDecoder(codecs.IncrementalDecoder):
 
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
         """Return the text of all whole blocks so far, and at the end of the rest."""
-        return "".join(self._decode_block(block, final) for block in self._blocks(bytes(data), final))
+        return "".join(self._decode_block(block, last) for block, last in self._blocks(bytes(data), final))
 
-    def _blocks(self, data: bytes, final: bool) -> Iterator[bytes]:
-        self._held = self._held + data if self._held else data
-        while len(self._held) > BLOCK_BYTES:
-            block, self._held = self._held[:BLOCK_BYTES], self._held[BLOCK_BYTES:]
-            yield block
+    def _blocks(self, data: bytes, final: bool) -> Iterator[tuple[bytes, bool]]:
+        """Yield the whole blocks, each with whether it is the file's last; a block's bytes are copied only if need be.
+
+        A last block is known as such at the end alone, so a whole one is held until more bytes come.
+        """
+        while len(self._held) + len(data) > BLOCK_BYTES:
+            missing = BLOCK_BYTES - len(self._held)
+            block, data = self._held + data[:missing], data[missing:]
+            self._held = b""  # until `_put_back_cut` puts back some bytes of this block
+            yield block, False
+        self._held += data
         if final:
             block, self._held = self._held, b""
-            yield block
+            yield block, True
 
     def _decode_block(self, block: bytes, final: bool) -> str:
-        final = final and not self._held
         block = block if final else self._put_back_cut(block)
         encoding = self.encoding or self._detect(block, final)
         if encoding in (None, "utf-8", WESTERN):
@@ -151,6 +158,6 @@ def guess_encodings(data: bytes) -> tuple[str, ...]:
     """Return up to three encodings that bytes may be in, by charset-normalizer; good enough for advice only."""
     from charset_normalizer import from_bytes
 
-    matches = list(from_bytes(data[:_HINT_BYTES]))
+    matches = list(from_bytes(data[:_HINT_BYTES], cp_exclusion=_NO_HINTS))
     best = [(match.chaos, -match.coherence) for match in matches[:1]]
     return tuple(match.encoding for match in matches if (match.chaos, -match.coherence) in best)[:_HINTS]

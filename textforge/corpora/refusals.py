@@ -37,7 +37,7 @@ def refuse_undecided(corpus: Corpus, error: UndecidedError, path: str, file: str
 
 def _by_itself(corpus: Corpus, file: str, encodings: tuple[str, ...]) -> str:
     if not encodings:
-        return f"read it by itself in the encoding it is in: {write_spec(corpus, file, encoding='cp1252')}, say"
+        return f"read it by itself in the encoding it is in, as {write_spec(corpus, file, encoding='cp1250')}, say"
     others = f" (or {' or '.join(encodings[1:])})" if encodings[1:] else ""
     return f"read it by itself, perhaps as {write_spec(corpus, file, encoding=encodings[0])}{others}"
 

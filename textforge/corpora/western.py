@@ -16,23 +16,30 @@ ENCODING = "cp1252"
 _UPPER = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜ"
 _LOWER = "àáâãäåæçèéêëìíîïñòóôõöøœùúûüß"
 _ACCENTED = _UPPER + _LOWER
-_LETTER = f"A-Za-z{_ACCENTED}"
+_LETTER = f"[A-Za-z{_ACCENTED}]"
 _IN_WORDS = "’‘´–—…·\u00ad\u00a0"
 _PUNCTUATION = "’‘“”«»–—…•·¡¿\u00a0"
 
+# Each line is a place in which no Western text has what stands there, and the encodings that are seen by it.
 _FOREIGN = re.compile(
     "|".join(
         (
             "[šžŠŽŸÿðýþÐÝÞ¤¦ˆ˜¸¨¯¬ƒ]",  # letters elsewhere: Czech, Turkish, Baltic, Icelandic, Latin-9, Macintosh, DOS
-            f"[{_LETTER}][^\0-\x7f{_ACCENTED}{_IN_WORDS}][{_LETTER}]",  # Polish, Latin-2, DOS: a symbol within a word
-            f"(?<![0-9])[¹²³¼½¾ªº][{_LETTER}]",  # Polish: ³atwo
-            f"[{_LETTER}][„‚]",  # DOS: caf‚
-            f"[a-z{_LOWER}][{_UPPER}]",  # Macintosh: waitÉ
-            f"[{_UPPER}][A-Z][a-z]|[.,!?;:][{_UPPER}](?![{_LETTER}])",  # Macintosh: ÒHello!Ó
+            # symbols at letters
+            f"{_LETTER}[^\0-\x7f{_ACCENTED}{_IN_WORDS}]{_LETTER}",  # Polish, Latin-2, DOS: a symbol within a word
+            f"(?<![0-9])[¹²³¼½¾ªº£¢¥€†‡™®©]{_LETTER}",  # Polish: ³atwo; DOS: ™ffne; Macintosh: †ber
+            f"{_LETTER}[¹³¼½¾¢£¥€†‡©¿¡„‚](?<!m³)",  # Polish: s¹; DOS: mog©, caf‚
+            f"‚[^A-Za-z]|“[{_ACCENTED}][^A-Za-z ]",  # Japanese, DOS
+            # punctuation within words, which stands for letters on the Macintosh
+            f"{_LETTER}[–—](?!a)[a-z](?!{_LETTER})|[a-z]’[bcfgjpqwxz]|l’[dkmnr]",  # canci—n, espec’fico, l’nea
+            f"[a-z{_LOWER}][{_UPPER}]|[{_UPPER}][A-Z][a-z]|[.,!?;:][{_UPPER}](?!{_LETTER})",  # waitÉ, ÒHello!Ó
+            # letters beside letters
             "õ(?!e)|Õ(?!E)",  # Hungarian, Estonian; Portuguese has it before an e
-            f"ã(?=[{_LETTER}])[^oeis]",  # Romanian; Portuguese has it before these, or last
-            f"[{_ACCENTED}]{{3}}",  # Cyrillic, Greek, Hebrew, …
-            f"(?<![{_LETTER}’'])(?!çà|Çà)[{_ACCENTED}]{{2,}}(?![{_LETTER}])",  # the same, in a word of two letters
+            f"ã(?={_LETTER})[^oeis]",  # Romanian; Portuguese has it before these, or last
+            f"è[aeiouyáéíóúàâêîôû]|ì{_LETTER}|ç[b-df-hj-np-tv-z]",  # Czech and Baltic: èíslo, mìsto, izvçle
+            f"[aeiyó]æ|iê(?!{_LETTER})",  # Polish: byæ, siê
+            f"[{_ACCENTED}]{{3}}(?<![äöÄÖ]{{3}})",  # Cyrillic, Greek, Hebrew, …; Finnish has öää
+            f"(?<![A-Za-z{_ACCENTED}’'])(?!çà|Çà)[{_ACCENTED}]{{2,}}(?!{_LETTER})",  # … a word of two letters
             f"(?=[^\0-\x7f]{{4}})[{_PUNCTUATION}]{{0,3}}[^\0-\x7f{_PUNCTUATION}]",  # Chinese, Japanese, Korean
         )
     )
@@ -47,8 +54,9 @@ def is_western(data: bytes) -> bool:
     >>> is_western("“It’s déjà vu”".encode("cp1252")), is_western("Łódź".encode("cp1250")), is_western(b"\x81")
     (True, False, False)
     """
+    words = [word for word in set(data.split()) if not word.isascii()]  # few, even in a long text
     try:
-        text = data.decode(ENCODING)
+        text = b" ".join(words).decode(ENCODING)
     except UnicodeDecodeError:
         return False
     return _FOREIGN.search(text) is None
