@@ -16,7 +16,7 @@ PACKAGES = (ROOT / "textforge", *sorted((ROOT / "plugins").glob("*/textforge_*")
 UNFINISHED = (
     "plugins/textforge-keras/textforge_keras",
     "plugins/textforge-torch/textforge_torch",
-    *(f"textforge/{name}" for name in ("architectures", "backends", "corpora", "formats", "generation", "library")),
+    *(f"textforge/{name}" for name in ("architectures", "backends", "formats", "generation", "library")),
     *(f"textforge/{name}" for name in ("model.py", "plugins", "samplers", "testing")),
 )
 """Folders and files that are still to be put right."""

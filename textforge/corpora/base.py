@@ -41,5 +41,5 @@ class Corpus(Component):
 
     @property
     def rereadable(self) -> bool:
-        """Whether `read` gives the same text a second time; standard input does not."""
+        """True where `read` gives the same text a second time; standard input does not."""
         return True

@@ -17,7 +17,7 @@ AUTO = "auto"
 
 
 class TextDecoder:
-    """Decodes the bytes of one file, without a byte order mark.
+    """A decoder of one file's bytes, which leaves out a byte order mark.
 
     With the encoding `AUTO`, it is found by the bytes (`DetectingDecoder`), or UTF-8 where `errors` isn't ``strict``.
     Raises `UnicodeError` for bytes that are not in the encoding; `offset` says where.
@@ -32,7 +32,7 @@ class TextDecoder:
         self._read = 0
 
     def decode(self, data: bytes, final: bool = False) -> str:
-        """The text that is now certain and was not before."""
+        """Return the text that is now certain and was not before."""
         self._read += len(data)
         text: str = self._decoder.decode(data, final)
         if text and self._at_start:
@@ -46,7 +46,7 @@ class TextDecoder:
         return self._given.encoding if isinstance(self._given, DetectingDecoder) else None
 
     def offset(self, error: UnicodeDecodeError) -> int:
-        """The byte of the file, from 0, at which an error arose."""
+        """Return the byte of the file, from 0, at which an error arose."""
         return self._read - len(error.object) + error.start
 
 
@@ -72,9 +72,9 @@ class Lowercaser:
         self._in_word = False
 
     def push(self, text: str, final: bool = False) -> str:
-        """The lower case of the text up to what the next chunk may change."""
+        """Return the lower case of the text up to what the next chunk may change."""
         text = self._held + text
-        cut = len(text) if final else _decided(text)
+        cut = len(text) if final else _count_decided(text)
         self._held = text[cut:]
         lowered = self._lower(text[:cut])
         self._in_word = _ends_in_word(text[:cut], self._in_word)
@@ -88,8 +88,8 @@ class Lowercaser:
         return (before + text + after).lower()[len(before) : -1 if after else None]
 
 
-def _decided(text: str) -> int:
-    """Up to where no later text can change the lower case."""
+def _count_decided(text: str) -> int:
+    """Return the number of characters whose lower case no later text can change."""
     last = text.rfind(_CAPITAL_SIGMA)
     if last < 0:
         return len(text)
@@ -98,7 +98,7 @@ def _decided(text: str) -> int:
 
 
 def _ends_in_word(text: str, before: bool) -> bool:
-    """Whether a Σ behind the text would see a letter that has cases; `before`: whether it would without the text.
+    """Return whether a Σ behind the text would see a letter with cases; `before`: whether it would without the text.
 
     What Python passes over on the way (apostrophes, full stops, accents) is learnt from Python itself.
     """
@@ -126,5 +126,5 @@ def _similar(name: str) -> str:
 
 
 def has_null_bytes(encoding: str) -> bool:
-    """Whether ordinary text has null bytes in an encoding, as in UTF-16."""
+    """Return whether ordinary text has null bytes in an encoding, as in UTF-16."""
     return encoding != AUTO and b"\0" in "a".encode(encoding, "ignore")

@@ -20,7 +20,7 @@ from textforge.corpora.refusals import refuse_binary, refuse_encoding, refuse_un
 from textforge.errors import CorpusError, OptionError
 
 CHUNK_BYTES = 1 << 18
-"""How much is read at once."""
+"""Bytes read at once."""
 
 
 class FilesCorpus(Corpus):
@@ -75,7 +75,7 @@ class FilesCorpus(Corpus):
 
     @property
     def rereadable(self) -> bool:
-        """Whether every path is a regular file, a folder or a pattern, not a pipe or standard input."""
+        """True where every path is a regular file, a folder or a pattern, not a pipe or standard input."""
         return not any(is_stream(path) for path in self.paths)
 
     def read(self) -> Iterator[str]:
@@ -95,7 +95,7 @@ class FilesCorpus(Corpus):
         return findings.notes()
 
     def _files_of(self, path: str, findings: Findings) -> list[str]:
-        """The files that a path stands for; those of a folder without what is no text."""
+        """Return the files that a path stands for; those of a folder without what is no text."""
         files = files_of(path)
         if self.errors != "strict" or not is_folder(path):
             return files
@@ -110,9 +110,9 @@ class FilesCorpus(Corpus):
         return describe_binary(head, nulls=not has_null_bytes(self.encoding), controls=self.encoding == AUTO)
 
     def _read_file(self, path: str, file: str, findings: Findings) -> Iterator[str]:
-        """The text of one file, in chunks that are not empty; `path` is what it was given by."""
+        """Yield the text of one file, in chunks that are not empty; `path` is what it was given by."""
         decoder = TextDecoder(self.encoding, self.errors, self.newlines == "universal", self.lowercase)
-        with reading(file), _opened(file) as stream:
+        with reading(file), _open(file) as stream:
             head = data = stream.read(CHUNK_BYTES)
             if self.errors == "strict" and (kind := self._describe_binary(head)):
                 raise refuse_binary(kind, path, file)
@@ -149,7 +149,7 @@ def _read_head(file: str) -> bytes:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
+def _open(file: str) -> Iterator[BinaryIO]:
     if file != STANDARD_INPUT:
         with Path(file).open("rb") as stream:
             yield stream
