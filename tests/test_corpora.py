@@ -185,7 +185,11 @@ class TestStreams:
 
     def test_errors_call_it_by_its_name(self, stdin):
         stdin.buffer = io.BytesIO(b"caf\xe9")
-        assert error_of(lambda: text_of("-")).startswith("standard input is not in utf-8: byte 3 is 0xe9")
+        assert error_of(lambda: text_of("-", encoding="utf-8")).startswith(
+            "standard input is not in utf-8: byte 3 is 0xe9"
+        )
+        stdin.buffer = io.BytesIO("これは日本語です".encode("shift_jis"))
+        assert error_of(lambda: text_of("-")).startswith("standard input is not in utf-8, nor in another encoding")
 
     def test_twice(self):
         assert "only once" in error_of(lambda: FilesCorpus(["-", "-"]), OptionError)
@@ -286,10 +290,11 @@ class TestFileErrors:
 
     def test_binary(self, folder):
         (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
-        assert error_of(lambda: text_of("a.png")) == (
-            "'a.png' looks like a binary file (it has null bytes); give text files only"
+        assert error_of(lambda: text_of("a.png")) == "'a.png' is a PNG picture, not text; give text files only"
+        assert error_of(lambda: text_of("*.png")).endswith("name the text files by a pattern, such as books/**/*.txt")
+        assert error_of(lambda: text_of(".")) == (
+            "the folder '.' has no text: it has 'a.png' (a PNG picture); name another folder"
         )
-        assert error_of(lambda: text_of(".")).endswith("name its text files by a pattern, such as books/**/*.txt")
 
     @pytest.mark.parametrize(
         ("written", "hint"),
@@ -297,13 +302,15 @@ class TestFileErrors:
     )
     def test_utf_16_is_recognised(self, folder, written, hint):
         (folder / "a.txt").write_bytes("It is café.\n".encode(written))
-        message = error_of(lambda: text_of("a.txt"))
-        assert message == f"'a.txt' is not in utf-8; read it as files:paths=a.txt,encoding={hint}"
-        assert text_of("a.txt", encoding=hint) == "It is café.\n"
+        assert text_of("a.txt") == text_of("a.txt", encoding=hint) == "It is café.\n"
+        message = error_of(lambda: text_of("a.txt", encoding="utf-8"))
+        assert message.startswith("'a.txt' is not in utf-8: ")
+        assert message.endswith(f"; try files:paths=a.txt,encoding={hint}")
 
     def test_chinese_utf_16_is_recognised_too(self, folder):
         (folder / "a.txt").write_bytes("\ufeff漢字".encode("utf-16-le"))
-        assert "try files:paths=a.txt,encoding=utf-16" in error_of(lambda: text_of("a.txt"))
+        assert text_of("a.txt") == "漢字"
+        assert error_of(lambda: text_of("a.txt", encoding="utf-8")).endswith("try files:paths=a.txt,encoding=utf-16")
 
     def test_utf_16_without_a_mark(self, folder):
         (folder / "a.txt").write_bytes(b"a\0b\0")
@@ -315,19 +322,25 @@ class TestFileErrors:
     def test_wrong_encoding(self, folder, monkeypatch, size):
         monkeypatch.setattr(files, "CHUNK_BYTES", size)
         (folder / "a.txt").write_bytes("漢 caf".encode() + b"\xe9 noir")
+        assert error_of(lambda: text_of("a.txt", encoding="utf-8")) == (
+            "'a.txt' is not in utf-8: byte 7 is 0xe9, invalid continuation byte; try files:paths=a.txt"
+        )
         assert error_of(lambda: text_of("a.txt")) == (
-            "'a.txt' is not in utf-8: byte 7 is 0xe9, invalid continuation byte; try files:paths=a.txt,encoding=latin-1"
+            "'a.txt' is in utf-8, but byte 7 is 0xe9, invalid continuation byte; "
+            "mend it, or have such bytes replaced: files:paths=a.txt,errors=replace"
         )
         (folder / "a.txt").write_bytes(b"\xef\xbb\xbfabc\xe9")
         assert "byte 6 is 0xe9" in error_of(lambda: text_of("a.txt", encoding="utf-8-sig"))
 
     def test_the_spec_to_write_keeps_the_other_options(self, folder):
         (folder / "a b").mkdir()
-        (folder / "a b" / "x,y.txt").write_bytes(b"\xe9")
+        (folder / "a b" / "x,y.txt").write_bytes(b"\xc9")
         message = error_of(lambda: text_of("a b", lowercase=True))
-        assert message.endswith("try files:paths=a b,encoding=latin-1,lowercase=true")
-        spec = error_of(lambda: text_of("a b/x,y.txt")).split("; try ")[1]
+        assert message.endswith(",encoding=cp1252,lowercase=true")
+        spec = message.split(", perhaps as ")[1]
         assert "".join(parse_spec(spec).build(FilesCorpus).read()) == "é"
+        spec = error_of(lambda: text_of("a b", encoding="utf-16", lowercase=True)).split("; try ")[1]
+        assert spec == 'files:paths=["a b/x,y.txt"],lowercase=true'
 
     def test_other_encodings_than_the_usual_one(self, folder):
         (folder / "a.txt").write_bytes("é".encode())

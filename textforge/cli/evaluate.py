@@ -47,6 +47,8 @@ def command(
 
     generator = load(model, backend=backend, plugins=session.plugins())
     result = generator.evaluate(corpora, unknown=unknown, metrics=metrics)
+    for note in result.notes:
+        say(note)
     if result.trained_on:
         say(_warning(result))
     if as_json:

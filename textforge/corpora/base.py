@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textforge.components.component import Component
 from textforge.encoders.base import END_OF_TEXT
@@ -32,7 +32,14 @@ class Corpus(Component):
         found, read or decoded.
         """
 
+    def notes(self) -> Sequence[str]:
+        """Return what a user should know of the last reading, a line each: what was left out or guessed, say.
+
+        It is asked for once the text has been read to its end, and shown by `train` and `evaluate`.
+        """
+        return ()
+
     @property
     def rereadable(self) -> bool:
-        """Whether `read` gives the same text a second time; standard input does not."""
+        """True where `read` gives the same text a second time; standard input does not."""
         return True

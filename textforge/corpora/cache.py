@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the folder that `TEXTFORGE_CACHE` names, else the one the system has for caches."""
+    """Return the folder of downloads: the one that `TEXTFORGE_CACHE` names, else the one the system has for caches."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).absolute()
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def cached_file(url: str, sha256: str) -> Path:
-    """The file published at an address, from the cache, into which it is downloaded unless it is there already.
+    """Return the file published at an address, in the cache, into which it is downloaded unless it is there already.
 
     It appears there whole or not at all, also where several processes ask for it at once. It may also be put there by
     hand, under its own name: what is there is never replaced. Raises `CorpusError` where that has another sha256, and

@@ -6,29 +6,33 @@ import codecs
 import io
 from encodings.aliases import aliases
 
+from textforge.corpora.detecting import DetectingDecoder
 from textforge.errors import nearest
 
 BYTE_ORDER_MARK = "\ufeff"
 _CAPITAL_SIGMA, _FINAL_SIGMA = "Σ", "ς"
 _TAIL = 32
-_HEAD = 4096
+AUTO = "auto"
+"""The name that stands for no encoding in particular: it is found by each file itself."""
 
 
 class TextDecoder:
-    """Decodes the bytes of one file, without a byte order mark.
+    """A decoder of one file's bytes, which leaves out a byte order mark.
 
+    With the encoding `AUTO`, it is found by the bytes (`DetectingDecoder`), or UTF-8 where `errors` isn't ``strict``.
     Raises `UnicodeError` for bytes that are not in the encoding; `offset` says where.
     """
 
     def __init__(self, encoding: str, errors: str, universal_newlines: bool, lowercase: bool) -> None:
-        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        decoder = _make_decoder(encoding, errors)
+        self._given = decoder
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True) if universal_newlines else decoder
         self._lowercaser = Lowercaser() if lowercase else None
         self._at_start = True
         self._read = 0
 
     def decode(self, data: bytes, final: bool = False) -> str:
-        """The text that is now certain and was not before."""
+        """Return the text that is now certain and was not before."""
         self._read += len(data)
         text: str = self._decoder.decode(data, final)
         if text and self._at_start:
@@ -36,9 +40,20 @@ class TextDecoder:
             text = text.removeprefix(BYTE_ORDER_MARK)
         return self._lowercaser.push(text, final) if self._lowercaser else text
 
+    @property
+    def found_encoding(self) -> str | None:
+        """The encoding that was found; None where it was given, or everything was ASCII so far."""
+        return self._given.encoding if isinstance(self._given, DetectingDecoder) else None
+
     def offset(self, error: UnicodeDecodeError) -> int:
-        """The byte of the file, from 0, at which an error arose."""
+        """Return the byte of the file, from 0, at which an error arose."""
         return self._read - len(error.object) + error.start
+
+
+def _make_decoder(encoding: str, errors: str) -> codecs.IncrementalDecoder:
+    if encoding == AUTO and errors == "strict":
+        return DetectingDecoder()
+    return codecs.getincrementaldecoder("utf-8" if encoding == AUTO else encoding)(errors)
 
 
 class Lowercaser:
@@ -57,9 +72,9 @@ class Lowercaser:
         self._in_word = False
 
     def push(self, text: str, final: bool = False) -> str:
-        """The lower case of the text up to what the next chunk may change."""
+        """Return the lower case of the text up to what the next chunk may change."""
         text = self._held + text
-        cut = len(text) if final else _decided(text)
+        cut = len(text) if final else _count_decided(text)
         self._held = text[cut:]
         lowered = self._lower(text[:cut])
         self._in_word = _ends_in_word(text[:cut], self._in_word)
@@ -73,8 +88,8 @@ class Lowercaser:
         return (before + text + after).lower()[len(before) : -1 if after else None]
 
 
-def _decided(text: str) -> int:
-    """Up to where no later text can change the lower case."""
+def _count_decided(text: str) -> int:
+    """Return the number of characters whose lower case no later text can change."""
     last = text.rfind(_CAPITAL_SIGMA)
     if last < 0:
         return len(text)
@@ -83,7 +98,7 @@ def _decided(text: str) -> int:
 
 
 def _ends_in_word(text: str, before: bool) -> bool:
-    """Whether a Σ behind the text would see a letter that has cases; `before`: whether it would without the text.
+    """Return whether a Σ behind the text would see a letter with cases; `before`: whether it would without the text.
 
     What Python passes over on the way (apostrophes, full stops, accents) is learnt from Python itself.
     """
@@ -95,7 +110,9 @@ def _ends_in_word(text: str, before: bool) -> bool:
 
 
 def check_encoding(name: str) -> None:
-    """Raise `ValueError` unless text can be decoded by an encoding of that name."""
+    """Raise `ValueError` unless text can be decoded by an encoding of that name, or it is `AUTO`."""
+    if name == AUTO:
+        return
     try:
         b"a".decode(name, "ignore")
         codecs.getincrementaldecoder(name)
@@ -105,29 +122,9 @@ def check_encoding(name: str) -> None:
 
 def _similar(name: str) -> str:
     hint = nearest(name.lower(), [known.replace("_", "-") for known in (*aliases, *aliases.values())])
-    return hint or ", such as utf-8, latin-1, cp1252 or utf-16"
+    return hint or ", such as utf-8, cp1252, latin-1 or utf-16"
 
 
 def has_null_bytes(encoding: str) -> bool:
-    """Whether ordinary text has null bytes in an encoding, as in UTF-16."""
-    return b"\0" in "a".encode(encoding, "ignore")
-
-
-def likely_encoding(encoding: str, head: bytes) -> str | None:
-    """What a file that is not in `encoding` may be in, by its first bytes; None for no better guess."""
-    given = codecs.lookup(encoding).name
-    guess = wide_encoding(head) or ("latin-1" if given in ("utf-8", "utf-8-sig") else "utf-8")
-    return None if codecs.lookup(guess).name == given else guess
-
-
-def wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32, where the first bytes of a file speak for it."""
-    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        return "utf-32"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    head = head[:_HEAD]
-    even, odd = (4 * head[start::2].count(0) / max(len(head), 1) for start in (0, 1))
-    if min(even, odd) < 0.1 and max(even, odd) > 1:
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return None
+    """Return whether ordinary text has null bytes in an encoding, as in UTF-16."""
+    return encoding != AUTO and b"\0" in "a".encode(encoding, "ignore")

@@ -17,7 +17,7 @@ _NAMES_COMPARED = 10_000
 
 
 def files_of(path: str) -> list[str]:
-    """The files a path stands for, sorted: a file itself, a folder's files, or what a pattern matches.
+    """Return the files that a path stands for, sorted: a file itself, a folder's files, or what a pattern matches.
 
     Hidden files and folders are passed over unless the path names them. Raises `CorpusError` where there are none.
     """
@@ -32,12 +32,18 @@ def files_of(path: str) -> list[str]:
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path has the special characters of a pattern: ``*``, ``?`` or ``[``."""
+    """Return whether a path has the special characters of a pattern: ``*``, ``?`` or ``[``."""
     return glob.has_magic(path)
 
 
+def is_folder(path: str) -> bool:
+    """Return whether a path is a folder's, not one for standard input."""
+    status = None if path == STANDARD_INPUT else status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
 def status_of(path: str) -> os.stat_result | None:
-    """The status of a file or folder; None where there is none of that path."""
+    """Return the status of a file or folder; None where there is none of that path."""
     try:
         with reading(path):
             return Path(path).stat()
@@ -48,7 +54,7 @@ def status_of(path: str) -> os.stat_result | None:
 
 
 def is_stream(path: str) -> bool:
-    """Whether a path can be read only once: standard input, a pipe, a device."""
+    """Return whether a path can be read only once: standard input, a pipe, a device."""
     if path == STANDARD_INPUT:
         return True
     status = status_of(path)
@@ -67,12 +73,12 @@ def reading(path: str) -> Iterator[None]:
 
 
 def title(path: str) -> str:
-    """How messages call a path."""
+    """Return the name of a path in messages."""
     return "standard input" if path == STANDARD_INPUT else repr(path)
 
 
 def missing(path: str) -> CorpusError:
-    """The error for a path that isn't there, with the nearest name that is."""
+    """Return the error for a path that isn't there, with the nearest name that is."""
     absent = Path(path)
     while not _is_folder(absent.parent):
         absent = absent.parent

@@ -20,7 +20,7 @@ CorpusArgument = str | os.PathLike[str] | Corpus
 
 
 def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins) -> list[Corpus]:
-    """The corpora that arguments stand for; paths that follow one another become one corpus.
+    """Return the corpora that arguments stand for; paths that follow one another become one corpus.
 
     ``name:`` and what follows is a spec wherever such a corpus is installed. Otherwise what exists is a path.
     A `Path` is never a spec. Raises `CorpusError` for what is neither, or could be both.
@@ -31,10 +31,10 @@ def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugin
     """
     if isinstance(arguments, (str, os.PathLike, Corpus)):
         arguments = [arguments]
-    return list(_gathered(_resolve(argument, plugins) for argument in arguments))
+    return list(_join_paths(_resolve(argument, plugins) for argument in arguments))
 
 
-def _gathered(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
+def _join_paths(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
     paths: list[str] = []
     for corpus in found:
         if isinstance(corpus, str):
@@ -49,7 +49,7 @@ def _gathered(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
 
 
 def _resolve(argument: CorpusArgument, plugins: Plugins) -> Corpus | str:
-    """A corpus, or a path."""
+    """Return a corpus, or a path."""
     if isinstance(argument, Corpus):
         return argument
     if isinstance(argument, os.PathLike):
@@ -60,7 +60,7 @@ def _resolve(argument: CorpusArgument, plugins: Plugins) -> Corpus | str:
 
 
 def _path(path: str) -> str:
-    """A path that is one for certain, and there."""
+    """Return a path that is one for certain, once files are found there."""
     path = f"./{path}" if path == STANDARD_INPUT else path
     files_of(path)
     return path
@@ -71,7 +71,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     name = reference.partition("@")[0]  # the distribution that is meant may follow
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
-        return _named(text, plugins)
+        return _find_corpus(text, plugins)
     exists = status_of(text) is not None
     if installed and exists:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
@@ -81,10 +81,10 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
         return _path(text)
     if not NAME.fullmatch(name):
         raise CorpusError(f"{missing(text)} (read as a path; corpora: {list_names(plugins.names('corpus'))})")
-    return _named(text, plugins)
+    return _find_corpus(text, plugins)
 
 
-def _named(text: str, plugins: Plugins) -> Corpus:
+def _find_corpus(text: str, plugins: Plugins) -> Corpus:
     try:
         corpus: Corpus = plugins.corpus(text)
     except UnknownComponent as unknown:

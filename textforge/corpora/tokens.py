@@ -32,6 +32,8 @@ class TokenFile:
     tokens: Tokens
     """(n,), read-only and memory-mapped: valid as long as the context of `token_file`."""
     corpora: tuple[CorpusRecord, ...]
+    notes: tuple[str, ...] = ()
+    """The lines that a user should read of the corpora, each once: what was left out of them, say."""
 
 
 @contextmanager
@@ -66,11 +68,19 @@ def token_file(
                 encoder = _fit(encoder, sources)
             _encode(sources, encoder, file, unknown if fitted else "error")
         records = tuple(source.record for source in sources if source.record)
-        yield TokenFile(encoder, file.mapped(_dtype(encoder)), records)
+        yield TokenFile(encoder, file.map(_dtype(encoder)), records, _collect_notes(corpora))
+
+
+def _collect_notes(corpora: Sequence[Corpus]) -> tuple[str, ...]:
+    notes: dict[str, None] = {}
+    for corpus in corpora:
+        with blame(corpus, "to say what it has read"):
+            notes |= dict.fromkeys(corpus.notes())
+    return tuple(notes)
 
 
 def _fit(encoder: Encoder, sources: Sequence[_Source]) -> Encoder:
-    text = _joined(sources)
+    text = _join(sources)
     with blame(encoder, "to learn its vocabulary", passing=(OSError,)):  # a corpus is read meanwhile
         encoder = encoder.fit(text)
     _exhaust(text)  # an encoder may know enough before the end, but the records need all
@@ -81,7 +91,7 @@ def _fit(encoder: Encoder, sources: Sequence[_Source]) -> Encoder:
 
 def _encode(sources: Sequence[_Source], encoder: Encoder, file: _Scratch, unknown: Unknown) -> None:
     dtype = _dtype(encoder)
-    text = _joined(sources)
+    text = _join(sources)
     try:
         for piece in _cut(text, encoder):
             with blame(encoder, "to encode the corpus"):
@@ -100,7 +110,7 @@ def _exhaust(text: Iterable[str]) -> None:
 
 
 def _dtype(encoder: Encoder) -> np.dtype[Any]:
-    """The smallest unsigned type that holds every id."""
+    """Return the smallest unsigned type that holds every id."""
     return np.min_scalar_type(max(0, encoder.vocabulary_size - 1))
 
 
@@ -113,7 +123,7 @@ def _check_ids(ids: Ids, encoder: Encoder) -> None:
 
 
 def _cut(chunks: Iterable[str], encoder: Encoder) -> Iterator[str]:
-    """The text in pieces that encode as the whole does."""
+    """Yield the text in pieces that encode as the whole does."""
     parts: list[str] = []
     size, wanted = 0, PIECE
     for chunk in chunks:
@@ -132,8 +142,8 @@ def _cut(chunks: Iterable[str], encoder: Encoder) -> Iterator[str]:
         yield "".join(parts)
 
 
-def _joined(sources: Sequence[_Source]) -> Iterator[str]:
-    """The text of all sources; where there are several, each ends with `END_OF_TEXT`."""
+def _join(sources: Sequence[_Source]) -> Iterator[str]:
+    """Yield the text of all sources; where there are several, each ends with `END_OF_TEXT`."""
     for source in sources:
         piece = ""
         for piece in source.read():
@@ -151,7 +161,7 @@ class _Source:
     record: CorpusRecord | None = None
 
     def read(self) -> Iterator[str]:
-        """The text in pieces, none empty and none long."""
+        """Yield the text in pieces, none empty and none long."""
         digest, characters, documents, empty = hashlib.sha256(), 0, 0, True
         for piece in _pieces(self.corpus) if self.spool is None else self.spool.text():
             digest.update(_utf_8(piece))
@@ -208,7 +218,7 @@ class _Scratch:
             # unbuffered: a full disk shows when writing, not once more when closing
             self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".textforge-", buffering=0)  # noqa: SIM115
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._describe_failure(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -225,10 +235,10 @@ class _Scratch:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._describe_failure(error) from error
 
     def text(self) -> Iterator[str]:
-        """What was written, as UTF-8, from its beginning."""
+        """Yield the text that was written as UTF-8, from its beginning."""
         self._file.seek(0)
         rest = b""
         while data := self._file.read(PIECE):
@@ -240,13 +250,13 @@ class _Scratch:
         if rest:
             yield rest.decode("utf-8", "surrogatepass")
 
-    def mapped(self, dtype: np.dtype[Any]) -> Tokens:
-        """What was written, as an array of that type, read-only."""
+    def map(self, dtype: np.dtype[Any]) -> Tokens:
+        """Return what was written as an array of that type, read-only; raise `CorpusError` where nothing was."""
         if not self._file.tell():
             raise CorpusError("nothing of the corpus is in the vocabulary; give a text like the one trained on")
         return np.asarray(np.memmap(self._file, dtype=dtype, mode="r"))
 
-    def _failed(self, error: OSError) -> CorpusError:
+    def _describe_failure(self, error: OSError) -> CorpusError:
         return CorpusError(
             f"can't write the corpus's tokens into {str(self._folder)!r}: {error.strerror or error}; "
             "free some space, or choose another folder"
@@ -254,7 +264,7 @@ class _Scratch:
 
 
 def _last_character(data: bytes) -> int:
-    """Where the last character begins, in UTF-8; Python's own incremental decoder stumbles over cut surrogates."""
+    """Return where the last character begins in UTF-8; Python's incremental decoder stumbles over cut surrogates."""
     at = len(data) - 1
     while at > 0 and data[at] & 0xC0 == 0x80:
         at -= 1

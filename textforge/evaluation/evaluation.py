@@ -46,10 +46,13 @@ class Evaluation:
     """The model's best validation loss, in nats a token, where it was trained on one of the corpora."""
     metrics: tuple[Measured, ...] = ()
     """The figures of the metrics asked for, in their order."""
+    notes: tuple[str, ...] = ()
+    """The lines that a user should read of the text: a file that was left out or not read as UTF-8, say."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        lists = {"trained_on": list(self.trained_on), "metrics": [attrs.asdict(figure) for figure in self.metrics]}
+        metrics = [attrs.asdict(figure) for figure in self.metrics]
+        lists = {"trained_on": list(self.trained_on), "metrics": metrics, "notes": list(self.notes)}
         return attrs.asdict(self) | lists
 
 
@@ -79,7 +82,7 @@ def evaluate(
         result = evaluate_tokens(model, file.tokens, text.size, skipped, encoder)
         measured = tuple(measure(metric, model, encoder, file.tokens) for metric in metrics)
     seen = tuple(spec for spec, digest in text.hashes if digest in trained_on)
-    return attrs.evolve(result, trained_on=seen, metrics=measured)
+    return attrs.evolve(result, trained_on=seen, metrics=measured, notes=file.notes)
 
 
 def evaluate_tokens(

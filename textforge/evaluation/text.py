@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -62,6 +62,9 @@ class JoinedCorpus(Corpus):
     @property
     def rereadable(self) -> bool:
         return all(corpus.rereadable for corpus in self.corpora)
+
+    def notes(self) -> Sequence[str]:
+        return [note for corpus in self.corpora for note in corpus.notes()]
 
     def read(self) -> Iterator[str]:
         """Yield the texts; each ends with `END_OF_TEXT` where there are several, unless the model never saw one."""

@@ -193,6 +193,8 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
 
     folder = writer.path if writer else None
     with _tokens(run, folder) as tokens:
+        for note in tokens.notes:
+            report.message(note)
         for sampler in expand_presets(list(itertools.chain(*run.chains))):
             sampler.check(tokens.encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")

@@ -1,0 +1,55 @@
+"""The findings of one reading of files: encodings that were found, and files that are no text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+_NAMED = 3
+
+
+@attrs.define(eq=False)
+class Findings:
+    """The files that were not read as UTF-8, and those that were left out."""
+
+    _encodings: dict[str, str] = attrs.field(factory=dict)
+    """By file, as each may be named more than once; so are the folders."""
+    _left_out: dict[str, str] = attrs.field(factory=dict)
+
+    def add_decoded(self, file: str, encoding: str | None) -> None:
+        """Note that a file was read in an encoding that was found; None and UTF-8 are nothing to tell."""
+        if encoding not in (None, "utf-8"):
+            self._encodings[file] = str(encoding)
+
+    def add_left_out(self, folder: str, kinds: dict[str, str], total: int) -> None:
+        """Note the files of a folder that are no text, and what each is; `total` files are in the folder."""
+        if kinds:
+            verb = "is" if len(kinds) == 1 else "are"
+            self._left_out[folder] = (
+                f"left out {len(kinds)} of the {total} files in {folder!r}, which {verb} no text: {list_kinds(kinds)}"
+            )
+
+    def notes(self) -> Sequence[str]:
+        """Return what a user should know, a line each."""
+        decoded: dict[str, list[str]] = {}
+        for file, encoding in self._encodings.items():
+            decoded.setdefault(encoding, []).append(file)
+        return (*self._left_out.values(), *(_describe(encoding, files) for encoding, files in decoded.items()))
+
+
+def list_kinds(kinds: dict[str, str]) -> str:
+    """Return the first few files, each with what it is, and the number of the others."""
+    return _shorten([f"{file!r} ({kind})" for file, kind in kinds.items()])
+
+
+def _describe(encoding: str, files: list[str]) -> str:
+    names = _shorten([repr(file) for file in files])
+    if len(files) == 1:
+        return f"{names} is not in utf-8: it was read as {encoding}"
+    return f"{len(files)} files are not in utf-8: they were read as {encoding}: {names}"
+
+
+def _shorten(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_NAMED])} and {more} more"
