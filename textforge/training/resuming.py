@@ -43,8 +43,9 @@ def refuse_finished(position: Position, settings: TrainingSettings, epoch: float
 
 def _finished_error(name: str, done: float, asked: float) -> TrainingError:
     total = round(done + asked) if name == "epochs" else float(f"{done + asked:.3g}")
+    so_far = f"1 {name.removesuffix('s')} is" if done == 1 else f"{done:.4g} {name} are"
     return TrainingError(
-        f"nothing is left to learn: {done:.4g} {name} are done, and {name}, now {asked:.4g}, is the run's total; "
+        f"nothing is left to learn: {so_far} done, and {name}, now {asked:.4g}, is the run's total; "
         f"for {asked:.4g} more ask for ",
         advise(name, total),
     )
