@@ -1,48 +1,30 @@
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy_models import TOLERANCES, some_ids, steps
+from numpy_models import saved_model as make_saved_model
 from support import numpy_model
 
 from textforge.architectures.conv import Conv
 from textforge.backends.numpy import model as numpy_base
-from textforge.backends.numpy import weights as numpy_weights
 from textforge.backends.numpy.conv import NumpyConv
-from textforge.errors import BundleError
-from textforge.model import Model, SavedModel
+from textforge.model import SavedModel
 
-TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
+saved_model = functools.partial(make_saved_model, "conv")
 SHAPES = {
     "one-layer": {"num_layers": 1, "kernel_size": 2},
     "three-layers": {"num_layers": 3, "kernel_size": 2},
     "wide": {"num_layers": 2, "kernel_size": 4, "dilation_growth": 3},
     "no-growth": {"num_layers": 3, "kernel_size": 3, "dilation_growth": 1},
 }
-
-
-def saved_model(
-    vocabulary_size: int = 11, seed: int = 3, window: int | None = None, **options: int | None
-) -> SavedModel:
-    options = {"channels": 12, "num_layers": 3, "kernel_size": 2, **options}
-    made = Conv(**options).create(vocabulary_size, seed)
-    random = np.random.default_rng(seed)
-    biases = {
-        name: array + random.normal(0, 0.3, array.shape).astype(np.float32)
-        for name, array in made.arrays.items()
-        if name.endswith("bias")
-    }
-    return attrs.evolve(made, arrays=made.arrays | biases, window=window)
-
-
-def some_ids(rows: int, length: int, vocabulary_size: int = 11, seed: int = 5) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, vocabulary_size, (rows, length))
 
 
 def by_the_book(saved: SavedModel, ids: np.ndarray) -> np.ndarray:
@@ -62,11 +44,6 @@ def by_the_book(saved: SavedModel, ids: np.ndarray) -> np.ndarray:
         values, gates = np.split(total, 2, axis=2)
         x = x + values / (1 + np.exp(-gates))
     return x @ arrays["output.weight"].T + arrays["output.bias"]
-
-
-def steps(model: Model, ids: np.ndarray, state: object | None = None) -> np.ndarray:
-    state = model.start(len(ids)) if state is None else state
-    return np.stack([model.step(ids[:, t], state).copy() for t in range(ids.shape[1])], axis=1)
 
 
 @pytest.mark.parametrize("precision", TOLERANCES)
@@ -208,140 +185,3 @@ def test_a_text_is_forgotten_where_no_layer_looks_back_to_it():
     apart = np.abs(steps(model, ids) - steps(model, other))[0].max(axis=1)
     assert apart[:15].min() > 0, "2 + 4 + 8 positions and the token itself"
     assert not apart[15:].any()
-
-
-def test_forward_of_no_tokens_changes_nothing():
-    model = numpy_model(saved_model())
-    state, ids = model.start(2), some_ids(2, 5)
-    assert model.forward(ids[:, :0], state).shape == (2, 0, 11)
-    assert model.forward(ids[:, :0], state, last_only=True).shape == (2, 0, 11)
-    np.testing.assert_array_equal(steps(model, ids, state), steps(model, ids))
-
-
-def test_the_result_of_forward_stays_as_it_is():
-    model, ids = numpy_model(saved_model()), some_ids(1, 5)
-    state = model.start(1)
-    for last_only in (False, True):
-        logits = model.forward(ids, state, last_only)
-        before = logits.copy()
-        model.step(ids[:, 0], state)
-        np.testing.assert_array_equal(logits, before)
-
-
-@pytest.mark.parametrize("rows", [1, 3])
-def test_the_state_is_advanced_in_place_and_the_logits_are_a_buffer(rows):
-    model, ids = numpy_model(saved_model()), some_ids(rows, 2)
-    state = model.start(rows)
-    first = model.step(ids[:, 0], state)
-    before = first.copy()
-    second = model.step(ids[:, 0], state)
-    assert second.shape == (rows, 11)
-    assert np.shares_memory(first, second)
-    assert not np.array_equal(before, second), "the same token after another one gives other logits"
-
-
-def test_states_share_nothing():
-    model, ids = numpy_model(saved_model()), some_ids(1, 20)
-    one, other = model.start(1), model.start(1)
-    expected = steps(model, ids)
-    for t in range(20):
-        logits = model.step(ids[:, t], one)
-        model.step((ids[:, t] + 1) % 11, other)
-        np.testing.assert_array_equal(logits, expected[:, t])
-
-
-def test_one_model_serves_many_threads():
-    model = numpy_model(saved_model())
-    texts = [some_ids(1, 300, seed=seed) for seed in range(8)]
-    with ThreadPoolExecutor(4) as threads:
-        for ids, logits in zip(texts, threads.map(lambda ids: steps(model, ids), texts), strict=True):
-            np.testing.assert_array_equal(logits, steps(model, ids))
-
-
-@pytest.mark.parametrize("precision", TOLERANCES)
-def test_rows_are_independent(precision):
-    model, ids = numpy_model(saved_model(), precision), some_ids(5, 60)
-    together = steps(model, ids)
-    for row in range(5):
-        alone = steps(model, ids[row : row + 1])
-        np.testing.assert_allclose(together[row], alone[0], rtol=0, atol=TOLERANCES[precision] / 10)
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    rows=st.integers(1, 4),
-    chosen=st.lists(st.integers(0, 3), min_size=1, max_size=6),
-    read=st.integers(0, 20),
-    kernel_size=st.integers(2, 3),
-)
-def test_select_copies_rows_in_any_order(rows, chosen, read, kernel_size):
-    model, ids = numpy_model(saved_model(kernel_size=kernel_size), "float64"), some_ids(rows, 30)
-    chosen = np.array([row % rows for row in chosen])
-    state = model.start(rows)
-    model.forward(ids[:, :read], state)
-    selected = model.select(state, chosen)
-    expected = steps(model, ids[:, read:], state)[chosen]
-    np.testing.assert_allclose(steps(model, ids[chosen, read:], selected), expected, rtol=0, atol=1e-13)
-
-
-def test_a_selection_is_a_copy():
-    model, ids = numpy_model(saved_model()), some_ids(2, 4)
-    state, undisturbed = model.start(2), model.start(2)
-    for both in (state, undisturbed):
-        model.forward(ids, both)
-    selected = model.select(state, np.array([1, 0]))
-    model.step(ids[:, 0], selected)
-    np.testing.assert_array_equal(model.step(ids[:, 1], state), model.step(ids[:, 1], undisturbed))
-
-
-def test_no_rows_may_be_left():
-    model = numpy_model(saved_model())
-    none = model.select(model.start(2), np.array([], dtype=np.int64))
-    assert model.step(np.array([], dtype=np.int64), none).shape == (0, 11)
-    assert model.forward(np.zeros((0, 3), dtype=np.int64), none).shape == (0, 3, 11)
-
-
-@pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("embedding_size", [7, None])
-def test_a_table_too_large_is_not_made(rows, embedding_size, monkeypatch):
-    saved, ids = saved_model(embedding_size=embedding_size), some_ids(rows, 40)
-    monkeypatch.setattr(numpy_weights, "TABLE_BYTES", 0)
-    model = numpy_model(saved, "float64")
-    expected = by_the_book(saved, ids)
-    np.testing.assert_allclose(steps(model, ids), expected, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(model.forward(ids, model.start(rows)), expected, rtol=0, atol=1e-12)
-
-
-def test_a_token_the_vocabulary_lacks_is_refused():
-    model = numpy_model(saved_model())
-    with pytest.raises(IndexError):
-        model.step(np.array([11]), model.start(1))
-
-
-@pytest.mark.parametrize("precision", TOLERANCES)
-def test_what_was_loaded_is_saved_as_a_copy(precision):
-    saved = saved_model(window=60)
-    model = numpy_model(saved, precision)
-    steps(model, some_ids(1, 5))
-    model.save().arrays["output.bias"][:] = 7
-    again = model.save()
-    assert (again.architecture, again.options, again.vocabulary_size) == ("conv", saved.options, 11)
-    assert again.window == model.window == 60
-    assert again.arrays.keys() == saved.arrays.keys()
-    for name, array in again.arrays.items():
-        assert array.dtype == np.float32
-        assert array.flags.c_contiguous
-        np.testing.assert_array_equal(array, saved.arrays[name])
-
-
-def test_the_backend_numpy_runs_it():
-    for precision in TOLERANCES:
-        model = numpy_model(saved_model(), precision)
-        assert isinstance(model, NumpyConv)
-        assert model.step(np.array([1]), model.start(1)).dtype == precision
-
-
-def test_misshapen_weights_are_refused():
-    saved = saved_model()
-    with pytest.raises(BundleError, match=r"output\.bias have shape \(3,\), but the options say \(11,\)"):
-        numpy_model(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))
