@@ -48,7 +48,7 @@ class GivenGradients:
 
 def dropped(share, seed, step, values):
     dropout = SeededDropout(share, seed, on_cpu=True)
-    drop = dropout.within([tf.constant(mask) for mask in dropout.handed(step, [values.shape])])
+    drop = dropout.within([tf.constant(mask) for mask in dropout.hand_over(step, [values.shape])])
     return drop(tf.constant(values.transpose(1, 0, 2))).numpy().transpose(1, 0, 2)
 
 

@@ -124,7 +124,7 @@ class TestDropoutElsewhere:
             drop = dropout.within(handed)
             return [drop(tf.ones([20, 10, 500])) for _ in range(count)]
 
-        return [mask.numpy() for mask in within_a_step(tuple(map(tf.constant, dropout.handed(step, []))))]
+        return [mask.numpy() for mask in within_a_step(tuple(map(tf.constant, dropout.hand_over(step, []))))]
 
     def test_it_drops_its_share_and_keeps_the_mean(self):
         [mask] = self.masks()

@@ -60,5 +60,5 @@ def watch_shapes(seen: list[tuple[int, ...]]) -> Dropout:
 
 
 def _rows_first(mask: tf.Tensor) -> tf.Tensor:
-    """(T, B, ·) -> (B, T, ·)."""
+    """Return a mask with rows first, (T, B, ·) -> (B, T, ·)."""
     return tf.transpose(mask, (1, 0, 2))

@@ -75,7 +75,10 @@ class ConvNetwork(Network):
         return self.output(values[:, -1:] if last_only else values), after
 
     def _needed(self, last_only: bool) -> Sequence[int | None]:
-        """Return the number of last positions whose output each layer gives; None: all, or there are no more."""
+        """Return the number of last positions that each layer's output is needed of; None: all of them.
+
+        Where a layer has read fewer, it gives those that it has.
+        """
         if not last_only:
             return [None] * len(self.look_backs)
         return find_needed_lengths(self.look_backs, 1 + sum(self.look_backs))
@@ -89,7 +92,7 @@ class ConvNetwork(Network):
 
 
 def _gate(values: tf.Tensor) -> tf.Tensor:
-    """(B, T, 2C) -> (B, T, C): a gated linear unit."""
+    """Return the values times the sigmoid of their gates, (B, T, 2C) -> (B, T, C): a gated linear unit."""
     value, gate = tf.split(values, 2, axis=-1)
     return value * tf.sigmoid(gate)
 

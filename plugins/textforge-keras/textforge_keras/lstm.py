@@ -86,11 +86,11 @@ class LSTMNetwork(Network):
         return self.output(values), self._state(hidden, cell)
 
     def _input(self, ids: tf.Tensor) -> tf.Tensor:
-        """Embedded, (B, T) -> (B, T, E), or one-hot, (B, T, V)."""
+        """Return the first layer's input: embedded, (B, T) -> (B, T, E), or one-hot, (B, T, V)."""
         return one_hot(ids, self.vocabulary_size, self.dtype) if self.embedding is None else self.embedding(ids)
 
     def _state(self, hidden: list[tf.Tensor], cell: list[tf.Tensor]) -> State:
-        """Return the state of all layers, (L, B, H) twice, in the numbers it is kept in, also in mixed precision."""
+        """Return the state of all layers, (L, B, H) twice; mixed precision computes it in fewer bits than it is kept in."""
         return {"hidden": tf.cast(tf.stack(hidden), self.dtype), "cell": tf.cast(tf.stack(cell), self.dtype)}
 
 

@@ -39,7 +39,7 @@ class Weight:
         return np.array(np.transpose(value, self.axes), dtype=np.float32, order="C")
 
     def from_canonical(self, array: Array) -> Array:
-        """Return an array in canonical order as the variable has it."""
+        """Return an array in canonical order as one in the variable's own."""
         return np.ascontiguousarray(np.transpose(array, np.argsort(self.axes)))
 
 
@@ -82,7 +82,7 @@ class Network(ABC):
         """
 
     def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Do as a call does, for one token a row: (B,) -> (B, V)."""
+        """Return the logits after one token a row, (B,) -> (B, V), and the state after it: a call, unless overridden."""
         logits, after = self(ids[:, tf.newaxis], state, last_only=True)
         return logits[:, 0], after
 
@@ -97,7 +97,7 @@ class Network(ABC):
 
     @contextmanager
     def computing_in(self, policy: str) -> Iterator[None]:
-        """Let what is traced, while it is entered, compute by another dtype policy."""
+        """Make the layers compute by another dtype policy in what is traced within, such as ``mixed_bfloat16``."""
         layers = [part for layer in self.layers for part in (layer, getattr(layer, "cell", None)) if part is not None]
         before = [layer.dtype_policy for layer in layers]
         for layer in layers:

@@ -1,4 +1,4 @@
-"""Which device a model lives on."""
+"""The device that a model lives on."""
 
 from __future__ import annotations
 

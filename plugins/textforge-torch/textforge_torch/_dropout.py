@@ -22,7 +22,7 @@ class SeededDropout:
         self._generator = torch.Generator(device)
 
     def at_step(self, step: int) -> SeededDropout:
-        """Ready for the masks of a step."""
+        """Seed the masks of a step, and return itself."""
         if self._device.type == "cpu":
             self._masks = DropoutMasks(self._share, self._seed, step)
         else:

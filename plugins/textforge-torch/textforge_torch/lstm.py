@@ -62,7 +62,7 @@ class LSTMNetwork(Network):
         return self.output(values), {name: value.detach().to(state[name].dtype) for name, value in after.items()}
 
     def _input(self, ids: Tensor) -> Tensor:
-        """Embedded, (T, B) -> (T, B, E), or one-hot, (T, B, V)."""
+        """Return the first layer's input: embedded, (T, B) -> (T, B, E), or one-hot, (T, B, V)."""
         if self.embedding is None:
             return one_hot(ids, self.vocabulary_size, self.output.weight.dtype)
         embedded: Tensor = self.embedding(ids)
