@@ -90,7 +90,7 @@ class LSTMNetwork(Network):
         return one_hot(ids, self.vocabulary_size, self.dtype) if self.embedding is None else self.embedding(ids)
 
     def _state(self, hidden: list[tf.Tensor], cell: list[tf.Tensor]) -> State:
-        """Return the state of all layers, (L, B, H) twice; mixed precision computes it in fewer bits than it is kept in."""
+        """Return the state of all layers, (L, B, H) twice; mixed precision computes it in fewer bits."""
         return {"hidden": tf.cast(tf.stack(hidden), self.dtype), "cell": tf.cast(tf.stack(cell), self.dtype)}
 
 

@@ -82,7 +82,7 @@ class Network(ABC):
         """
 
     def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Return the logits after one token a row, (B,) -> (B, V), and the state after it: a call, unless overridden."""
+        """Return the logits after one token a row, (B,) -> (B, V), and the state after: a call, unless overridden."""
         logits, after = self(ids[:, tf.newaxis], state, last_only=True)
         return logits[:, 0], after
 
