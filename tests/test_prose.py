@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from textforge.plugins.scaffolding import KINDS, write_plugin
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "textforge", *sorted((ROOT / "plugins").glob("*/textforge_*")))
 
@@ -22,7 +24,7 @@ NOUNS = re.compile(
 )
 """The words that no sentence in the imperative begins with: articles, pronouns, participles, plurals."""
 THIRD_PERSON = re.compile(
-    "Applies|Builds|Carries|Changes|Checks|Collects|Computes|Continues|Converts|Copies|Decides|Decodes|Encodes|Erases|"
+    "Adds|Applies|Builds|Carries|Changes|Checks|Collects|Computes|Continues|Converts|Copies|Decides|Decodes|Encodes|Erases|"
     "Finds|Gives|Goes|Has|Holds|Imports|Is|Keeps|Learns|Lists|Loads|Makes|Prints|Reads|Receives|Reshapes|Returns|Runs|"
     "Saves|Says|Sends|Shows|Splits|Stores|Takes|Tells|Trains|Turns|Watches|Writes"
 )
@@ -117,6 +119,17 @@ def test_docstrings_say_what_a_function_does_and_what_a_class_is(breaks_rule: Ca
 def test_functions_are_named_by_verbs() -> None:
     found = [f"{path}:{node.lineno}: {node.name}" for path, tree in TREES.items() for node in find_participles(tree)]
     assert not found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plugin_to_begin_with_keeps_the_rules(kind: str, tmp_path: Path) -> None:
+    files = write_plugin(kind, "my-own", tmp_path / "plugin")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files if path.suffix == ".py"]
+    found = [docstring for tree in trees for docstring in find_docstrings(tree)]
+    assert len(found) >= 4
+    rules = (opens_as_riddle, opens_function_as_noun, opens_class_as_verb)
+    assert not [docstring.text for docstring in found if any(breaks_rule(docstring) for breaks_rule in rules)]
+    assert not [node.name for tree in trees for node in find_participles(tree)]
 
 
 def test_every_module_and_public_class_is_described() -> None:
