@@ -36,7 +36,7 @@ OPTIONS = {
 
 def names() -> list[str]:
     """The name of every sampler that comes with textforge."""
-    return list(Plugins(["textforge.samplers"], sources=()).names("sampler"))
+    return list(Plugins(disabled="all").names("sampler"))
 
 
 def spec(name: str) -> str:
@@ -45,7 +45,7 @@ def spec(name: str) -> str:
 
 @functools.cache
 def sampler(spec: str) -> Sampler:
-    return Plugins(["textforge.samplers"], sources=()).sampler(spec)
+    return Plugins(disabled="all").sampler(spec)
 
 
 def encoder(size: int) -> PieceEncoder:
@@ -94,7 +94,7 @@ def after(spec, probabilities, history=(0,), encoder=None):
         logits = np.log(np.array([probabilities]))
     where = context(history, size=len(probabilities))
     where.encoder = encoder or where.encoder
-    chain = Plugins(["textforge.samplers"], sources=()).chain(spec)
+    chain = Plugins(disabled="all").chain(spec)
     for part in expand_presets(chain):
         logits = part(logits, where)
     return softmax(logits)[0]

@@ -121,6 +121,14 @@ def test_the_errors_need_nothing() -> None:
     assert not imported_by("import textforge; textforge.TextforgeError") & HEAVY
 
 
+def test_a_look_up_imports_what_is_asked_for_and_no_other_component() -> None:
+    found = imported_by("import textforge; textforge.Plugins().sampler('top-k:3')")
+    rooms = ("corpora", "encoders", "architectures", "backends", "formats", "samplers")
+    beside = {name for name in found if name.startswith(tuple(f"textforge.{room}." for room in rooms))}
+    assert beside == {"textforge.samplers.base", "textforge.samplers.top_k"}
+    assert not [name for name in found if name.startswith(("textforge_torch.", "textforge_keras."))]
+
+
 def test_making_a_registry_loads_no_plugin() -> None:
     found = imported_by("import textforge; textforge.Plugins()")
     assert not found & (FRAMEWORKS | {"numpy"})

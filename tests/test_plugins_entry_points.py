@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from plugin_texts import HALVE, HEAD, other
 
 from textforge.errors import PluginError, UnknownComponent
-from textforge.plugins.kinds import KINDS
+from textforge.plugins.kinds import KINDS, base_class
 from textforge.plugins.registry import Plugins
 
 NAMED = "[textforge.samplers]\nhalve = fake_halve:Halve\n"
@@ -144,3 +146,17 @@ def test_each_plugin_says_how_long_it_took_to_load(install: Any) -> None:
     seconds = {plugin.source.title: plugin.seconds for plugin in Plugins().found}
     assert 0.05 <= seconds["textforge-halve (halve)"] < 5
     assert 0.05 <= seconds["textforge-slow (slow)"] < 5
+
+
+@pytest.mark.parametrize("kind", ["corpus", "encoder", "architecture", "sampler"])
+def test_every_component_of_a_room_has_an_entry_point(kind: str) -> None:
+    base = base_class(kind)
+    room = base.__module__.rpartition(".")[0]
+    for module in pkgutil.iter_modules(importlib.import_module(room).__path__):
+        importlib.import_module(f"{room}.{module.name}")
+    classes = [base]
+    for cls in classes:
+        classes += cls.__subclasses__()
+    written = {cls.name for cls in classes if cls.__module__.startswith(room) and "name" in vars(cls)}
+    assert written
+    assert written <= set(Plugins(disabled="all").names(kind))

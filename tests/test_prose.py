@@ -24,8 +24,8 @@ NOUNS = re.compile(
 )
 """The words that no sentence in the imperative begins with: articles, pronouns, participles, plurals."""
 THIRD_PERSON = re.compile(
-    "Adds|Applies|Builds|Carries|Changes|Checks|Collects|Computes|Continues|Converts|Copies|Decides|Decodes|Encodes|Erases|"
-    "Finds|Gives|Goes|Has|Holds|Imports|Is|Keeps|Learns|Lists|Loads|Makes|Prints|Reads|Receives|Reshapes|Returns|Runs|"
+    "Adds|Applies|Builds|Carries|Changes|Checks|Collects|Computes|Continues|Converts|Copies|Decides|Decodes|Encodes|"
+    "Erases|Finds|Gives|Goes|Has|Holds|Imports|Is|Keeps|Learns|Lists|Loads|Makes|Prints|Reads|Receives|Reshapes|Returns|Runs|"
     "Saves|Says|Sends|Shows|Splits|Stores|Takes|Tells|Trains|Turns|Watches|Writes"
 )
 """The words by which a class would say what it does, not what it is."""

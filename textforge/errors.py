@@ -26,7 +26,6 @@ which a report ends a run.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -179,6 +178,8 @@ def list_names(names: Iterable[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'top-k'?`` where a known name is the same but for its writing, or near; else nothing."""
+    import difflib  # 2 ms, which a command that goes well does without
+
     known = list(known)
     close = same_name(name, known) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
     return f"; did you mean {close!r}?" if close not in (None, name) else ""

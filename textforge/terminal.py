@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-_HIDDEN = re.compile(
+_HIDDEN = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, but for the tab and the newline
     "\u2028-\u202e\u2066-\u2069"  # those that end a line, or turn the direction of all that follows
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"  # what is no character, and can't be written
@@ -29,7 +29,7 @@ def make_visible(text: str) -> str:
     >>> make_visible("a\x1b[1mb")
     'a⟨U+001B⟩[1mb'
     """
-    return _HIDDEN.sub(_write_code, text)
+    return re.sub(_HIDDEN, _write_code, text)  # compiled at its first use: a help text in a pipe has none
 
 
 def _write_code(match: re.Match[str]) -> str:

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textforge.plugins.hookspecs import hookimpl
 
-if TYPE_CHECKING:
-    from textforge.backends.base import Backend
-
 _NUMPY = "textforge.backends.numpy"
-
-
-@hookimpl
-def register_backends(register: Callable[[type[Backend]], None]) -> None:
-    """Register the backend that comes with textforge."""
-    from textforge.backends.numpy.backend import NumpyBackend
-
-    register(NumpyBackend)
 
 
 @hookimpl

@@ -6,10 +6,10 @@ import re
 
 import click
 
-_ESCAPE = re.compile(r"\\(?:([nt\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\\")
+_ESCAPE = r"\\(?:([nt\\])|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\\"
 _PLAIN = {"n": "\n", "t": "\t", "\\": "\\"}
-_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_PAIR = "[\ud800-\udbff][\udc00-\udfff]"
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def unescape(text: str) -> str:
@@ -20,9 +20,9 @@ def unescape(text: str) -> str:
     >>> unescape(r"a\tb\u00e9"), unescape(r"\ud83d\ude00") == unescape(r"\U0001f600")
     ('a\tbé', True)
     """
-    read = _ESCAPE.sub(_read, text)
-    whole = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), read)
-    half = _SURROGATE.search(whole)
+    read = re.sub(_ESCAPE, _read, text)
+    whole = re.sub(_PAIR, lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), read)
+    half = re.search(_SURROGATE, whole)
     if half:
         code = f"\\u{ord(half[0]):04x}"
         raise click.BadParameter(f"{code} is half a character: write both halves, or the whole as \\UXXXXXXXX")

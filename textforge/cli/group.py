@@ -153,12 +153,14 @@ class CommandGroup(click.Group):
             raise click.UsageError(end_sentence(f"There is no command {args[0]!r}{hint}"), ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from textforge.errors import TextforgeError
-
         try:
             foreign = ctx.ensure_object(Session).list_foreign()
-        except TextforgeError as error:  # of a plugin that `--plugin` names
-            raise OneLineError(error) from error
+        except Exception as error:
+            from textforge.errors import TextforgeError
+
+            if isinstance(error, TextforgeError):  # of a plugin that `--plugin` names
+                raise OneLineError(error) from error
+            raise
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items(), *foreign])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -83,6 +82,8 @@ def read_request(**given: Unpack[RequestParameters]) -> Request:
     read = unescape if given["escapes"] else str
     prompt = _read_prompt(given["prompt"], given["prompt_file"], read)
     stop = [read(text) for text in given["stop"]]
+    import secrets
+
     from textforge.generation.request import Request  # imports NumPy, which no usage error needs
 
     seed = secrets.randbits(32) if given["seed"] is None else given["seed"]

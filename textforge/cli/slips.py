@@ -16,7 +16,7 @@ SHORT = ("temperature", "top-k", "top-p", "min-p")
 """Samplers that may be given as options of their own names."""
 CHAIN_OPTIONS = ("--sampler", "--chain", "--sample")
 """The options that take a chain; a command has one of them."""
-_ESCAPE = re.compile(r"\\(n|t|u[0-9A-Fa-f]{4})")
+_ESCAPE = r"\\(n|t|u[0-9A-Fa-f]{4})"
 
 
 class SamplingCommand(click.Command):
@@ -39,7 +39,7 @@ class SamplingCommand(click.Command):
 
 
 def _notice_escape(prompt: Any) -> None:
-    found = _ESCAPE.search(prompt) if isinstance(prompt, str) else None
+    found = re.search(_ESCAPE, prompt) if isinstance(prompt, str) else None
     if found:
         say(f"{found[0]} in --prompt is read as {len(found[0])} characters: with --escapes, it is read as one")
 

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textforge.plugins.hookspecs import hookimpl
 
-if TYPE_CHECKING:
-    from textforge.formats.base import Format
-
 _ONNX = "textforge.formats.onnx"
-
-
-@hookimpl
-def register_formats(register: Callable[[type[Format]], None]) -> None:
-    """Register the format that comes with textforge."""
-    from textforge.formats.onnx.format import OnnxFormat
-
-    register(OnnxFormat)
 
 
 @hookimpl

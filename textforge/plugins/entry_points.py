@@ -12,10 +12,12 @@ A distribution brings textforge something by an entry point of one of these grou
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import importlib.metadata
 
 CORE = "textforge-lm"
 """The distribution of textforge itself."""
@@ -44,11 +46,15 @@ class Point(NamedTuple):
 
     def load(self) -> Any:
         """Import what it names."""
+        import importlib.metadata
+
         return importlib.metadata.EntryPoint(self.name, self.value, self.group).load()
 
 
 def read_points(groups: Iterable[str]) -> list[Point]:
     """Return the entry points of these groups, of every installed distribution."""
+    import importlib.metadata  # 15 ms, which the help of our own commands does without
+
     groups = tuple(groups)
     titles: dict[int, tuple[str | None, str | None]] = {}
     try:

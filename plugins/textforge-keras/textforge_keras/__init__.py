@@ -10,25 +10,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import textforge
-from textforge_keras.backend import KerasBackend
-from textforge_keras.format import KerasFormat
 
 if TYPE_CHECKING:
+    from textforge_keras.backend import KerasBackend
+    from textforge_keras.format import KerasFormat
     from textforge_keras.network import Dropout, Network, State, Weight, one_hot
 
 __all__ = ["Dropout", "KerasBackend", "KerasFormat", "Network", "State", "Weight", "one_hot"]
 
-
-@textforge.hookimpl
-def register_backends(register: Callable[[type[KerasBackend]], None]) -> None:
-    """Register the backend ``keras``."""
-    register(KerasBackend)
-
-
-@textforge.hookimpl
-def register_formats(register: Callable[[type[KerasFormat]], None]) -> None:
-    """Register the format ``keras``."""
-    register(KerasFormat)
+_MODULES = {"KerasBackend": "backend", "KerasFormat": "format"}
+"""Where the names are that are not in ``network``; nothing is imported until it is asked for."""
 
 
 @textforge.hookimpl
@@ -43,4 +34,5 @@ def register_implementations(register: Callable[..., None]) -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'textforge_keras' has no attribute {name!r}")
-    return getattr(importlib.import_module("textforge_keras.network"), name)
+    module = _MODULES.get(name, "network")
+    return getattr(importlib.import_module(f"textforge_keras.{module}"), name)

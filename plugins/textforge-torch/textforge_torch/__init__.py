@@ -10,26 +10,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import textforge
-from textforge_torch.backend import TorchBackend
-from textforge_torch.format import TorchFormat
 
 if TYPE_CHECKING:
     from textforge_torch._export import PlainModule
+    from textforge_torch.backend import TorchBackend
+    from textforge_torch.format import TorchFormat
     from textforge_torch.network import Dropout, Network, State, one_hot
 
 __all__ = ["Dropout", "Network", "PlainModule", "State", "TorchBackend", "TorchFormat", "one_hot"]
 
-
-@textforge.hookimpl
-def register_backends(register: Callable[[type[TorchBackend]], None]) -> None:
-    """Register the backend ``torch``."""
-    register(TorchBackend)
-
-
-@textforge.hookimpl
-def register_formats(register: Callable[[type[TorchFormat]], None]) -> None:
-    """Register the format ``torch``."""
-    register(TorchFormat)
+_MODULES = {"PlainModule": "_export", "TorchBackend": "backend", "TorchFormat": "format"}
+"""Where the names are that are not in ``network``; nothing is imported until it is asked for."""
 
 
 @textforge.hookimpl
@@ -44,5 +35,5 @@ def register_implementations(register: Callable[..., None]) -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'textforge_torch' has no attribute {name!r}")
-    module = "_export" if name == "PlainModule" else "network"
+    module = _MODULES.get(name, "network")
     return getattr(importlib.import_module(f"textforge_torch.{module}"), name)
