@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import textforge
 from textforge.cli import main
 from textforge.components.spec import parse_spec
-from textforge.corpora import detecting
+from textforge.corpora import detecting, files
 from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.detecting import DetectingDecoder, UndecidedError
 from textforge.corpora.files import FilesCorpus
@@ -83,6 +83,13 @@ class TestOneAmongOthers:
             "5 files are not in utf-8: they were read as cp1252: 'books/u00.txt', 'books/u01.txt', 'books/u02.txt' "
             "and 2 more"
         )
+
+    @pytest.mark.parametrize("size", [1, 3, 1 << 20])
+    def test_how_a_file_is_read_decides_nothing(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+        monkeypatch.setattr(files, "CHUNK_BYTES", size)
+        monkeypatch.setattr(detecting, "BLOCK_BYTES", 16)
+        Path("a.txt").write_bytes(WINDOWS * 20)
+        assert read("a.txt")[0] == "It’s naïve.\n" * 20
 
     def test_notes_are_of_the_last_reading(self) -> None:
         Path("a.txt").write_bytes(WINDOWS)

@@ -116,6 +116,20 @@ class Dicing(GoodCorpus):
         return super().read()
 
 
+class Telling(GoodCorpus):
+    """Says what a user should know as one text, which would be shown letter by letter."""
+
+    def notes(self) -> str:
+        return "a.txt was left out"
+
+
+class Rambling(GoodCorpus):
+    """Says two things in one note."""
+
+    def notes(self) -> list[str]:
+        return ["a.txt was left out\nb.txt too"]
+
+
 class Taken(GoodCorpus):
     """Has the name of another one."""
 
@@ -132,6 +146,8 @@ BROKEN = [
     (OneReader(), "chunking"),
     (OneReading(), "reading twice", "chunking"),
     (Silent(), "use"),
+    (Telling(), "notes"),
+    (Rambling(), "notes"),
     (Announcing(), "silent"),
     (Dicing(), "global generators"),
     (Taken(), "name"),

@@ -96,6 +96,20 @@ def check_chunking(case: CorpusCase) -> None:
         )
 
 
+def check_notes(case: CorpusCase) -> None:
+    """Check that what it says of a reading is lines: a sequence of texts, none of them empty or with a line's end."""
+    for _ in case.component.read():
+        pass
+    notes = case.component.notes()
+    if isinstance(notes, str) or not isinstance(notes, Sequence):
+        fail(
+            "a sequence of lines from notes()", quote(notes), "give a tuple or a list of texts, () where there are none"
+        )
+    for note in notes:
+        if not isinstance(note, str) or len(note.splitlines()) != 1:
+            fail("lines from notes()", quote(note), "give a text of one line for each thing to say")
+
+
 def _refuse_empty(read: Sequence[str]) -> None:
     """Raise `NotApplicable` where nothing was read: nothing would be found wrong with it."""
     if not read:
@@ -113,5 +127,6 @@ CHECKS = (
     check_documents,
     check_reading_twice,
     check_chunking,
+    check_notes,
     *component_checks.CHECKS,
 )
