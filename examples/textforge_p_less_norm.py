@@ -8,7 +8,7 @@ from textforge.samplers.rows import rule_out, softmax
 
 
 class PLessNorm(textforge.Sampler):
-    """Keep the tokens at least as likely as two draws are to agree, less what chance alone makes them agree."""
+    """A cut to the tokens at least as likely as two draws are to agree, less what chance alone makes them agree."""
 
     name = "p-less-norm"
 

@@ -570,7 +570,7 @@ from textforge.samplers.base import Logits
 
 
 class MinP(textforge.Sampler):
-    """Keep the tokens at least `p` times as likely as the likeliest one."""
+    """A cut to the tokens at least `p` times as likely as the likeliest one."""
 
     name = "min-p"
     p: float = textforge.option(default=0.05, gt=0, le=1, help="Floor, relative to the likeliest token.")

@@ -102,9 +102,7 @@ def check_notes(case: CorpusCase) -> None:
         pass
     notes = case.component.notes()
     if isinstance(notes, str) or not isinstance(notes, Sequence):
-        fail(
-            "a sequence of lines from notes()", quote(notes), "give a tuple or a list of texts, () where there are none"
-        )
+        fail("a sequence of lines from notes()", quote(notes), "give a tuple or a list of texts")
     for note in notes:
         if not isinstance(note, str) or len(note.splitlines()) != 1:
             fail("lines from notes()", quote(note), "give a text of one line for each thing to say")
