@@ -36,6 +36,7 @@ class Eta(Sampler):
         """Return the reshaped logits, (B, V)."""
         if self.epsilon == 0:
             return logits
-        logs = log_softmax(logits)
+        logs = log_softmax(logits)  # (B, V)
+        # Each row's own floor, (B, 1): a flat row has no token of much probability, and needs a lower one.
         floor = np.minimum(self.epsilon, math.sqrt(self.epsilon) * np.exp(-entropy(logs)))
         return rule_out(logits, (np.exp(logs) < loosen_probability(floor)) & (logits < find_best(logits)))

@@ -39,9 +39,9 @@ class Quadratic(Sampler):
         """Return the reshaped logits, (B, V)."""
         if self.factor == 0:
             return logits
-        best = find_best(logits)
+        best = find_best(logits)  # (B, 1)
         with np.errstate(over="ignore"):
-            below = np.minimum(best - logits, _FAR)
+            below = np.minimum(best - logits, _FAR)  # (B, V), 0 for the best; infinite where a token is ruled out
             squared, cubed = (3 - self.curve) / 2, (self.curve - 1) / 2
             changed = best - self.factor * (below * below * (squared + cubed * below))
         return clip_to_finite(np.where(logits > -np.inf, changed, -np.inf), logits)
