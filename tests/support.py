@@ -16,10 +16,17 @@ from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import EncodingError
 from textforge.model import Model, SavedModel
+from textforge.plugins.entry_points import is_core
 from textforge.plugins.registry import Plugins
+from textforge.plugins.sources import installed_sources
 from textforge.training.fit import fit
 
 LETTERS = "\n abcdefg"
+
+
+def builtin_plugins() -> Plugins:
+    """The plugins there are where nothing but textforge itself is installed."""
+    return Plugins(sources=[source for source in installed_sources() if is_core(source.distribution)])
 
 
 class PieceEncoder(Encoder):

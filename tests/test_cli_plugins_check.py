@@ -318,4 +318,4 @@ class TestFiles(CorpusTests):
         return FilesCorpus((str(tmp_path / "a.txt"),))
 """,
     )
-    assert "11 passed" in shown
+    assert "12 passed" in shown

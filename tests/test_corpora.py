@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import builtin_plugins
 
-import textforge.corpora
 from textforge.components.spec import parse_spec
 from textforge.corpora import decoding, files, paths
 from textforge.corpora.base import END_OF_TEXT, Corpus
@@ -22,7 +22,6 @@ from textforge.corpora.files import FilesCorpus
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
-from textforge.plugins.entry_points import CORE
 from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -391,7 +390,7 @@ class Rhyme(Corpus):
 class TestResolve:
     @pytest.fixture
     def plugins(self):
-        return Plugins(sources=[Source("builtin", CORE, "1", lambda: textforge.corpora)])
+        return builtin_plugins()
 
     @pytest.fixture
     def resolve(self, plugins):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from support import ScriptedModel, hashed_logits, letters
 
-import textforge.samplers
 from textforge.errors import GenerationError, PluginError
 from textforge.generation.applying import apply_samplers
 from textforge.generation.function import FunctionSampler
@@ -31,7 +30,7 @@ def raise_it(logits, context):
 def writer():
     encoder = letters()
     model = ScriptedModel(encoder.vocabulary_size, hashed_logits(encoder.vocabulary_size))
-    return TextGenerator(model, encoder, plugins=Plugins([textforge.samplers], sources=()))
+    return TextGenerator(model, encoder, plugins=Plugins(disabled="all"))
 
 
 def test_a_function_reshapes_logits_as_a_sampler_does(writer):

@@ -5,7 +5,6 @@ import pytest
 from support import PieceEncoder, ScriptedModel, hashed_logits, letters, reciting
 
 import textforge
-import textforge.samplers
 from textforge.corpora.base import END_OF_TEXT
 from textforge.errors import EncodingError, GenerationError, OptionError, PluginError, UnknownComponent
 from textforge.library.generator import GeneratedText, TextGenerator
@@ -39,7 +38,7 @@ class Picky(Sampler):
 def generator(encoder=None, logits=None, **changes):
     encoder = encoder or letters()
     model = ScriptedModel(encoder.vocabulary_size, logits or hashed_logits(encoder.vocabulary_size))
-    return TextGenerator(model, encoder, plugins=Plugins([textforge.samplers], sources=()), **changes)
+    return TextGenerator(model, encoder, plugins=Plugins(disabled="all"), **changes)
 
 
 def test_generate_complete_and_stream_agree():

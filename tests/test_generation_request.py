@@ -12,7 +12,6 @@ import pytest
 from support import ScriptedModel, hashed_logits, letters
 
 import textforge
-import textforge.samplers
 from textforge.errors import GenerationError
 from textforge.generation import request as module
 from textforge.generation.defaults import DEFAULT_CHAIN, DEFAULT_MAX_TOKENS
@@ -46,7 +45,7 @@ def check(generator: textforge.TextGenerator) -> None:
 def writer() -> TextGenerator:
     encoder = letters()
     model = ScriptedModel(encoder.vocabulary_size, hashed_logits(encoder.vocabulary_size))
-    return TextGenerator(model, encoder, plugins=Plugins([textforge.samplers], sources=()))
+    return TextGenerator(model, encoder, plugins=Plugins(disabled="all"))
 
 
 def test_a_type_checker_sees_every_option_of_train_and_generate(tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ class Plugins:
     def notes(self) -> list[str]:
         """Return why something may not be there: plugins that failed to load, or were left out."""
         notes = [f"{plugin.source.title} failed to load: {plugin.error}" for plugin in self.failures]
-        return notes + [f"{source.title} is left out by {DISABLE_VARIABLE}" for source in self.disabled]
+        titles = dict.fromkeys(source.title for source in self.disabled)
+        return notes + [f"{title} is left out by {DISABLE_VARIABLE}" for title in titles]
 
     def corpus(self, spec: Any) -> Any:
         """Return the corpus a spec names; an object of the kind stands for itself."""
