@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import bigram_plugin
 import pytest
 
-from textforge.backends.choose import choose_runner, choose_trained
-from textforge.errors import BackendError, OptionError, UnknownComponent
+from textforge.backends.choose import choose_runner, choose_trained, load_model
+from textforge.errors import BackendError, BundleError, OptionError, UnknownComponent
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
 
@@ -80,3 +82,26 @@ def test_a_model_that_nothing_installed_runs(registry: Plugins) -> None:
     message = r"^no installed backend runs a model of the architecture 'attention' of the plugin 'textforge-attention'"
     with pytest.raises(BackendError, match=message):
         choose_runner(registry, foreign, None, "textforge-attention")
+
+
+class Careless(bigram_plugin.BigramBackend):
+    def load(self, saved: SavedModel, architecture: Any, implementation: Any) -> Any:
+        return saved.arrays["lats"]
+
+
+def test_what_fails_to_load_a_sound_model_is_named(registry: Plugins) -> None:
+    message = (
+        r"^the implementation of bigram on bigram \(bigram_plugin:BigramModel\), of bigram_plugin, can't load the "
+        r"model \(KeyError: 'lats'\): if it is damaged, copy it again, or train it again$"
+    )
+    with pytest.raises(BundleError, match=message):
+        load_model(registry, Careless(), saved())
+
+
+def test_an_architecture_that_fails_to_read_its_weights_is_named(
+    registry: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bigram_plugin.Bigram, "check", lambda self, saved: saved.arrays["lats"])
+    message = r"^the architecture bigram \(bigram_plugin:Bigram\) can't load the model \(KeyError: 'lats'\): "
+    with pytest.raises(BundleError, match=message):
+        load_model(registry, bigram_plugin.BigramBackend(), saved())

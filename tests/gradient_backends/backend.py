@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from support import ModelMaker
@@ -9,8 +11,8 @@ from support import ModelMaker
 from gradient_backends.framework import Suite, both
 from gradient_backends.textbook import textbook_logits
 from textforge.architectures.lstm import LSTM
-from textforge.errors import BundleError, OptionError
-from textforge.model import SavedModel
+from textforge.errors import BackendError, BundleError, OptionError
+from textforge.model import Optimizer, SavedModel
 
 MODELS = {
     "default": ("lstm", {}),
@@ -225,3 +227,51 @@ class BackendSuite(Suite):
         for arrays, what in ((missing, f"lacks the weights {name}"), (misshapen, "have shape")):
             with pytest.raises(BundleError, match=what):
                 self.backend(architecture).load(SavedModel(saved.architecture, saved.options, 11, arrays))
+
+    def load_by_network(self, method, change):
+        """A small LSTM, by a network of which one method's result is changed."""
+        maker = self.backend("lstm", hidden_size=4, embedding_size=3)
+        saved = maker.initial(11)
+        own = type(maker.load(saved).network)
+
+        def changed(network, *arguments, **keywords):
+            return change(getattr(super(other, network), method)(*arguments, **keywords))
+
+        other = type("OtherNetwork", (own,), {method: changed})
+        return maker.backend.load(saved, maker.architecture, other)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda found: {k: v for k, v in found.items() if k != "lstm.0.bias"}, "lacks weights .*: lstm.0.bias$"),
+            (lambda found: found | {"lstm.1.bias": found["lstm.0.bias"]}, "declares none of: lstm.1.bias$"),
+            (
+                lambda found: found | {"output.bias": found["lstm.0.bias"]},
+                r"output.bias in the shape \(16,\), but the architecture lstm declares \(11,\)$",
+            ),
+        ],
+        ids=["missing", "unknown", "of another shape"],
+    )
+    def test_a_network_of_other_weights_than_declared_is_refused(self, change, message):
+        with pytest.raises(BackendError, match=rf"^{self.framework.name}: the network .*:OtherNetwork .*{message}"):
+            self.load_by_network(self.framework.weights, change)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda state: {"hidden": state["hidden"]}, "a state of hidden (1, "),
+            (lambda state: {}, "no state"),
+            (lambda state: state | {"cell": state["cell"][0]}, "a state of hidden (1, "),
+            (lambda state: state | {"cell": state["cell"][..., :2]}, "a state of hidden (1, "),
+        ],
+        ids=["lacking", "none", "fewer axes", "other sizes"],
+    )
+    def test_a_network_of_another_state_than_declared_is_refused(self, change, message):
+        model = self.load_by_network(self.framework.read, lambda read: (read[0], change(read[1])))
+        expected = f"returns {re.escape(message)}.*, but the architecture lstm declares a state of "
+        ids = some_ids(2, 3)
+        with pytest.raises(BackendError, match=expected + re.escape("hidden (1, rows, 4), cell (1, rows, 4)") + "$"):
+            model.forward(ids, model.start(2))
+        model.begin(Optimizer(), 0)
+        with pytest.raises(BackendError, match=expected):
+            model.train_step(ids, ids, model.start(2), learning_rate=0.1, step=0)

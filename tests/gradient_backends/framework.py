@@ -50,6 +50,10 @@ class Framework:
     """From now on, drop nothing, and list the shapes of what would have been dropped from, (T, B, ·)."""
     random_numbers_after: Callable[[Callable[[], None]], bytes]
     """Seed the framework's own random numbers, call that, and say where they stand."""
+    weights: str
+    """The method of its networks that gives the weights by canonical name."""
+    read: str
+    """The method of its networks that gives logits and the state after."""
 
 
 class Suite:

@@ -6,7 +6,8 @@ They follow from what architectures and backends declare of themselves (`priorit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -23,9 +24,10 @@ from textforge.errors import (
     UnknownComponent,
     advise,
     list_names,
+    state_error,
 )
 from textforge.model import Model, SavedModel
-from textforge.plugins.blame import blame
+from textforge.plugins.blame import blame, describe
 from textforge.plugins.registry import Implementation, Plugins
 
 UNFORESEEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -252,20 +254,27 @@ def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
     """Return a saved model, checked by its architecture and run by a backend.
 
     Raises `BundleError` for weights or options that aren't the architecture's, and for errors of a damaged or edited
-    model that neither architecture nor backend foresaw.
+    model that neither architecture nor implementation foresaw.
     """
-    try:
-        architecture = restore_architecture(plugins, saved)
+    architecture = restore_architecture(plugins, saved)
+    with _telling_damage(architecture):
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
-        implementation = plugins.implementation(backend.name, saved.architecture)
-        backend.require()
-        loaded = implementation.load()
-        with blame(implementation, "to load the model", passing=UNFORESEEN):
-            return backend.load(checked, architecture, loaded)
+    implementation = plugins.implementation(backend.name, saved.architecture)
+    backend.require()
+    loaded = implementation.load()
+    with _telling_damage(implementation), blame(implementation, "to load the model", passing=UNFORESEEN):
+        return backend.load(checked, architecture, loaded)
+
+
+@contextmanager
+def _telling_damage(reader: Architecture | Implementation) -> Iterator[None]:
+    """Raise a `BundleError` that names the reader of a saved model for an error that it didn't foresee."""
+    try:
+        yield
     except UNFORESEEN as error:
         if isinstance(error, TextforgeError):
             raise
         raise BundleError(
-            f"the backend {backend.name} can't load the model ({type(error).__name__}: {error}): copy it again, or "
-            f"train it again"
+            f"{describe(reader)} can't load the model ({state_error(error)}): if it is damaged, copy it again, or "
+            "train it again"
         ) from error

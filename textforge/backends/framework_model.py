@@ -1,12 +1,14 @@
-"""The base of models in a framework: saving, and checks before training."""
+"""The base of models in a framework: saving, and checks of networks, before training, and of ids."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from textforge.architectures.base import Architecture
-from textforge.errors import BackendError
+from textforge.errors import BackendError, list_names
 from textforge.model import Array, Arrays, GradientModel, SavedModel, StateShape
+from textforge.plugins.blame import path_of
 
 STATE = "state/"
 """The prefix of the names of a carried state's arrays in a checkpoint."""
@@ -17,6 +19,14 @@ class SavedNetwork(Protocol):
 
     def save(self) -> Arrays:
         """Return a float32 copy of the weights."""
+
+
+class Shaped(Protocol):
+    """A tensor of any framework."""
+
+    @property
+    def shape(self) -> Sequence[int | None]:
+        """The sizes of its axes."""
 
 
 class FrameworkModel(GradientModel):
@@ -37,6 +47,7 @@ class FrameworkModel(GradientModel):
         self.state_shapes: dict[str, StateShape] = dict(architecture.state())
         self.row_axes = {name: shape.index(None) for name, shape in self.state_shapes.items()}
         self._options = dict(saved.options)
+        self._state_is_checked = False
 
     @property
     def dropout(self) -> float:
@@ -46,6 +57,44 @@ class FrameworkModel(GradientModel):
     def save(self) -> SavedModel:
         options = dict(self._options)
         return SavedModel(self.architecture.name, options, self.vocabulary_size, self.network.save(), self.window)
+
+    def check_weights(self, network: object, shapes: Mapping[str, tuple[int, ...]], arrays: Arrays) -> None:
+        """Raise `BackendError` unless a network's weights have the names and the shapes of `arrays`.
+
+        `shapes` are those of the network's weights, in canonical order, by the name that the network gives them.
+        """
+        declared = f"the architecture {self.architecture.name} declares"
+        if missing := sorted(arrays.keys() - shapes.keys()):
+            raise self._make_unfit_error(network, f"lacks weights that {declared}: {list_names(missing)}")
+        if unknown := sorted(shapes.keys() - arrays.keys()):
+            raise self._make_unfit_error(network, f"has weights that {declared} none of: {list_names(unknown)}")
+        for name, array in arrays.items():
+            if shapes[name] != array.shape:
+                raise self._make_unfit_error(
+                    network, f"has the weights {name} in the shape {shapes[name]}, but {declared} {array.shape}"
+                )
+
+    def check_state(self, network: object, state: Mapping[str, Shaped]) -> None:
+        """Raise `BackendError` unless the first state that a network returns has the declared names and shapes.
+
+        A size of None in a tensor's shape, which is not yet known, is as good as any.
+        """
+        if self._state_is_checked:
+            return
+        shapes = {name: tuple(value.shape) for name, value in state.items()}
+        fits = shapes.keys() == self.state_shapes.keys() and all(
+            _fits(shapes[name], declared) for name, declared in self.state_shapes.items()
+        )
+        if not fits:
+            raise self._make_unfit_error(
+                network,
+                f"returns {_describe_state(shapes)}, but the architecture {self.architecture.name} declares "
+                f"{_describe_state(self.state_shapes)}",
+            )
+        self._state_is_checked = True
+
+    def _make_unfit_error(self, network: object, problem: str) -> BackendError:
+        return BackendError(f"{self.framework}: the network {path_of(type(network))} {problem}")
 
     def check_precision(self) -> None:
         """Raise `BackendError` for float64, in which weights that are kept in float32 can't be trained."""
@@ -65,3 +114,24 @@ class FrameworkModel(GradientModel):
         """Raise `IndexError` for ids beyond the vocabulary, which a device may read as anything."""
         if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < self.vocabulary_size:
             raise IndexError(f"ids must be from 0 to {self.vocabulary_size - 1}, got {ids.min()} to {ids.max()}")
+
+
+def _fits(shape: Sequence[int | None], declared: StateShape) -> bool:
+    return len(shape) == len(declared) and all(
+        None in (size, wanted) or size == wanted for size, wanted in zip(shape, declared, strict=True)
+    )
+
+
+def _describe_state(shapes: Mapping[str, Sequence[int | None]]) -> str:
+    """Return a state's arrays as a message has them.
+
+    >>> _describe_state({"hidden": (1, None, 8)})
+    'a state of hidden (1, rows, 8)'
+    """
+    if not shapes:
+        return "no state"
+    described = (
+        f"{name} ({', '.join('rows' if size is None else str(size) for size in shape)})"
+        for name, shape in shapes.items()
+    )
+    return f"a state of {', '.join(described)}"

@@ -66,7 +66,7 @@ class GRUNetwork(Network):
         values, after = self.embedding(ids), []
         for layer, hidden in zip(self.grus, tf.unstack(state["hidden"], len(self.grus)), strict=True):
             values = layer(values, hidden)
-            after.append(tf.cast(values[:, -1], self.dtype))
+            after.append(values[:, -1])
         if last_only:
             values = values[:, -1:]
         if dropout is not None:

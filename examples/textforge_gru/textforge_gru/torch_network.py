@@ -35,5 +35,4 @@ class GRUNetwork(Network):
             values = values[-1:]
         if dropout is not None:
             values = dropout(values)
-        # Mixed precision gives the state in fewer bits than it is kept in.
-        return self.output(values), {"hidden": hidden.detach().to(state["hidden"].dtype)}
+        return self.output(values), {"hidden": hidden}

@@ -85,4 +85,6 @@ def framework():
         dropped=dropped,
         watch_dropout=watch_dropout,
         random_numbers_after=random_numbers_after,
+        weights="weights",
+        read="__call__",
     )

@@ -56,6 +56,7 @@ class KerasModel(FrameworkModel):
         dtype = "float64" if self.precision == "float64" else "float32"
         with tf.device(self._device):
             self.network = self._made_by(self.architecture, self.vocabulary_size, dtype, self._cudnn)
+            self.check_weights(self.network, {name: own.shape for name, own in self.network.weights().items()}, arrays)
             self.network.load(arrays)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
@@ -192,7 +193,7 @@ class KerasModel(FrameworkModel):
     def _mean_loss(self, inputs: tf.Tensor, targets: tf.Tensor, state: State, dropout: Any) -> tuple[tf.Tensor, State]:
         """Return the mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = len(targets.shape) == 1
-        logits, after = self.network(inputs, state, last_only, dropout)
+        logits, after = self._with_state(self.network(inputs, state, last_only, dropout))
         expected = targets[:, tf.newaxis] if last_only else targets
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(expected, tf.cast(logits, self.network.dtype))
         return tf.reduce_mean(losses), after
@@ -214,9 +215,16 @@ class KerasModel(FrameworkModel):
 
     def _reader(self, function: Compiled, ids: tf.TensorSpec) -> Compiled:
         def compute(ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            return function(ids, state)  # type: ignore[no-any-return]
+            return self._with_state(function(ids, state))
 
         return _compile(compute, (ids, self._state_spec()))
+
+    def _with_state(self, read: tuple[tf.Tensor, State]) -> tuple[tf.Tensor, State]:
+        """Return what a network gives, logits and state, the state checked and in the type it is kept in."""
+        logits, after = read
+        self.check_state(self.network, after)
+        # Mixed precision computes the state in fewer bits than it is kept in.
+        return logits, {name: tf.cast(after[name], self.network.dtype) for name in self.state_shapes}
 
     def _state_spec(self) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec(shape, self.network.dtype) for name, shape in self.state_shapes.items()}

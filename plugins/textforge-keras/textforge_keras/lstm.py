@@ -73,7 +73,7 @@ class LSTMNetwork(Network):
                 values = dropout(values)
             hidden.append(last_hidden)
             cell.append(last_cell)
-        return self.output(values), self._state(hidden, cell)
+        return self.output(values), {"hidden": tf.stack(hidden), "cell": tf.stack(cell)}
 
     def step(self, ids: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
         values = self._input(ids)
@@ -83,15 +83,11 @@ class LSTMNetwork(Network):
             values, after = layer.cell(values, [state["hidden"][number], state["cell"][number]])
             hidden.append(after[0])
             cell.append(after[1])
-        return self.output(values), self._state(hidden, cell)
+        return self.output(values), {"hidden": tf.stack(hidden), "cell": tf.stack(cell)}
 
     def _input(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the first layer's input: embedded, (B, T) -> (B, T, E), or one-hot, (B, T, V)."""
         return one_hot(ids, self.vocabulary_size, self.dtype) if self.embedding is None else self.embedding(ids)
-
-    def _state(self, hidden: list[tf.Tensor], cell: list[tf.Tensor]) -> State:
-        """Return the state of all layers, (L, B, H) twice; mixed precision computes it in fewer bits."""
-        return {"hidden": tf.cast(tf.stack(hidden), self.dtype), "cell": tf.cast(tf.stack(cell), self.dtype)}
 
 
 def _lstm_layer(hidden_size: int, input_size: int, dtype: str, cudnn: bool) -> keras.layers.LSTM:

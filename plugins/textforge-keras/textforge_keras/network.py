@@ -76,7 +76,8 @@ class Network(ABC):
     ) -> tuple[tf.Tensor, State]:
         """Return the logits after each token, or after the last one only, and the state after that.
 
-        `ids` (B, T) -> (B, T, V), or (B, 1, V). Each tensor of the state has the shape that the architecture declares.
+        `ids` (B, T) -> (B, T, V), or (B, 1, V). Each tensor of the state has the shape that the architecture declares;
+        its type in mixed precision is the model's affair.
         `dropout`, unless None, is called for each value to be dropped from, (B, T, ·), in the same order in every
         framework.
         """

@@ -67,4 +67,6 @@ def framework():
         dropped=dropped,
         watch_dropout=watch_dropout,
         random_numbers_after=random_numbers_after,
+        weights="canonical_parameters",
+        read="forward",
     )

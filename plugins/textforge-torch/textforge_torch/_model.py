@@ -41,7 +41,10 @@ class TorchModel(FrameworkModel):
         super().__init__(saved, architecture, precision)
         self._device = device
         self._dtype = torch.float64 if precision == "float64" else torch.float32
-        self.network = make_network(network, architecture, saved.vocabulary_size, saved.arrays, device, self._dtype)
+        self.network = make_network(network, architecture, saved.vocabulary_size, device, self._dtype)
+        shapes = {name: tuple(weight.shape) for name, weight in self.network.canonical_parameters().items()}
+        self.check_weights(self.network, shapes, saved.arrays)
+        self.network.load(saved.arrays)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
 
@@ -58,7 +61,7 @@ class TorchModel(FrameworkModel):
 
     @torch.no_grad()
     def forward(self, ids: Array, state: State, last_only: bool = False) -> Array:
-        logits, after = self.network(self._on_device(ids), state, last_only)
+        logits, after = self._read(self._on_device(ids), state, last_only)
         state.update(after)
         rows_first: Array = logits.transpose(0, 1).contiguous().cpu().numpy()
         return rows_first
@@ -113,9 +116,18 @@ class TorchModel(FrameworkModel):
     def _loss(self, inputs: Array, targets: Array, state: State, dropout: SeededDropout | None) -> tuple[Tensor, State]:
         """Return the mean loss of (B, T) inputs with (B, T) or (B,) targets, and the state after."""
         last_only = targets.ndim == 1
-        logits, after = self.network(self._on_device(inputs), state, last_only, dropout)
+        logits, after = self._read(self._on_device(inputs), state, last_only, dropout)
         expected = self._on_device(targets)  # (T, B) or (B,)
         return functional.cross_entropy(logits.flatten(0, 1), expected.flatten()), after
+
+    def _read(
+        self, ids: Tensor, state: State, last_only: bool, dropout: SeededDropout | None = None
+    ) -> tuple[Tensor, State]:
+        """Return the logits of (T, B) ids, time first, and the state after, detached and in the type it is kept in."""
+        logits, after = self.network(ids, state, last_only, dropout)
+        self.check_state(self.network, after)
+        # Mixed precision gives the state in fewer bits than it is kept in.
+        return logits, {name: after[name].detach().to(self._dtype) for name in self.state_shapes}
 
     def _on_device(self, ids: Array) -> Tensor:
         """Return ids as a tensor, time first: (B, T) -> (T, B); (B,) stays."""

@@ -48,7 +48,7 @@ class ConvNetwork(Network):
         lengths = find_needed_lengths(self.look_backs, len(ids)) if last_only else [len(ids)] * len(self.layers)
         for name, layer, length in zip(self.state_names, self.layers, lengths, strict=True):
             read = torch.cat([state[name].transpose(0, 1), values])
-            after[name] = read[len(values) :].detach().transpose(0, 1).contiguous()
+            after[name] = read[len(values) :].transpose(0, 1).contiguous()
             added = functional.glu(convolve(layer, read, length), -1)
             if dropout is not None:
                 added = dropout(added)

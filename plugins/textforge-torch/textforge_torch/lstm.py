@@ -57,9 +57,7 @@ class LSTMNetwork(Network):
                 values = dropout(values)
             hidden.append(last_hidden)
             cell.append(last_cell)
-        after = {"hidden": torch.cat(hidden), "cell": torch.cat(cell)}
-        # Mixed precision gives the state in fewer bits than it is kept in.
-        return self.output(values), {name: value.detach().to(state[name].dtype) for name, value in after.items()}
+        return self.output(values), {"hidden": torch.cat(hidden), "cell": torch.cat(cell)}
 
     def _input(self, ids: Tensor) -> Tensor:
         """Return the first layer's input: embedded, (T, B) -> (T, B, E), or one-hot, (T, B, V)."""

@@ -42,9 +42,10 @@ class Network(nn.Module, ABC):
     def forward(
         self, ids: Tensor, state: State, last_only: bool = False, dropout: Dropout | None = None
     ) -> tuple[Tensor, State]:
-        """Return the logits after each token, or after the last one only, and the state after that, detached.
+        """Return the logits after each token, or after the last one only, and the state after that.
 
-        `ids` (T, B) -> (T, B, V), or (1, B, V). Each tensor of the state has the shape that the architecture declares.
+        `ids` (T, B) -> (T, B, V), or (1, B, V). Each tensor of the state has the shape that the architecture declares;
+        its gradient and, in mixed precision, its type are the model's affair.
         `dropout`, unless None, is called for each value to be dropped from, in the same order in every framework.
         """
 
@@ -69,19 +70,11 @@ class Network(nn.Module, ABC):
 
 
 def make_network(
-    network: type[Network],
-    architecture: Any,
-    vocabulary_size: int,
-    arrays: Arrays,
-    device: torch.device,
-    dtype: torch.dtype,
+    network: type[Network], architecture: Any, vocabulary_size: int, device: torch.device, dtype: torch.dtype
 ) -> Network:
-    """Return a network with these weights on a device; PyTorch's global random numbers stay where they were."""
+    """Return a network of any weights on a device; PyTorch's global random numbers stay where they were."""
     with torch.random.fork_rng(devices=[]):
-        made = network(architecture, vocabulary_size)
-    made = made.to(device=device, dtype=dtype)
-    made.load(arrays)
-    return made
+        return network(architecture, vocabulary_size).to(device=device, dtype=dtype)
 
 
 def one_hot(ids: Tensor, vocabulary_size: int, dtype: torch.dtype) -> Tensor:
