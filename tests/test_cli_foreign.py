@@ -139,10 +139,10 @@ def test_one_that_is_left_out_is_no_command(hello: None, monkeypatch: pytest.Mon
 
 
 def entries(status: int = 0) -> dict[str, dict[str, Any]]:
-    """What ``textforge plugins --json`` says, by title."""
+    """What ``textforge plugins --json`` says, by distribution."""
     result = run("plugins", "--json")
     assert result.exit_code == status
-    return {f"{entry['distribution']} {entry['entry_point']}": entry for entry in json.loads(result.stdout)}
+    return {entry["distribution"]: entry for entry in json.loads(result.stdout)}
 
 
 def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: None, install: Any) -> None:
@@ -154,17 +154,18 @@ def test_plugins_lists_what_entry_points_name_under_their_distribution(hello: No
     shown = run("plugins")
     assert shown.exit_code == 0, shown.stdout
     assert re.search(
-        r"^textforge-halve 1\.0\n    sampler      halve, third\n    implements   gru on numpy, gru as table\n"
+        r"^textforge-halve 1\.0\n    sampler      ab, halve, third\n    implements   gru on numpy, gru as table\n"
         r"    loaded in    \d+ ms\n",
         shown.stdout,
         re.M,
     )
     assert "textforge-hello 1.0\n    command      crash, hello, refuse\n" in shown.stdout
-    entry = entries()["textforge-halve None"]
-    assert entry["components"] == {"sampler": ["halve", "third"]}
+    entry = entries()["textforge-halve"]
+    assert entry["components"] == {"sampler": ["ab", "halve", "third"]}
     assert entry["implementations"] == ["gru on numpy", "gru as table"]
+    assert entry["entry_points"] == ["halve", "hooks", "numpy.gru", "table.gru", "third"]
     assert 0 < entry["seconds"] < 60
-    assert entries()["textforge-hello None"]["commands"] == ["crash", "hello", "refuse"]
+    assert entries()["textforge-hello"]["commands"] == ["crash", "hello", "refuse"]
 
 
 def test_plugins_ends_with_1_where_something_failed(install: Any) -> None:
@@ -175,7 +176,7 @@ def test_plugins_ends_with_1_where_something_failed(install: Any) -> None:
     assert shown.exit_code == 1
     error = "third: AttributeError: module 'fake_halve' has no attribute 'Third'"
     assert f"textforge-halve 1.0\n    sampler      halve\n    failed       {error}\n" in shown.stdout
-    assert entries(status=1)["textforge-halve None"]["error"] == error
+    assert entries(status=1)["textforge-halve"]["error"] == error
 
 
 def test_plugins_ends_with_1_where_a_command_cant_be_imported(install: Any) -> None:

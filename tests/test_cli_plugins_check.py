@@ -202,11 +202,104 @@ def test_a_distribution_of_which_nothing_can_be_made(install: Any) -> None:
     install("textforge-needy", {"n": "fake_n"}, fake_n=BROKEN.replace("    register(Loud2)\n", ""))
     result = check("textforge-needy", "--kind", "corpus")
     assert result.exit_code == 1
-    assert "Error: nothing of textforge-needy was checked: write a component with the options it" in result.stderr
+    assert result.stderr == "Error: needy: path is needed: write needy:path=…\n"
+    assert result.stdout == ""
     install("textforge-broken", {"b": "fake_b"}, fake_b="1 / 0")
     result = check("textforge-broken")
     assert result.exit_code == 1
     assert "Error: textforge-broken (b) failed to load: ZeroDivisionError: division by zero" in result.stderr
+
+
+UNCHECKED = """
+import textforge
+from fake_loud import Loud, Needy
+
+class Watch(textforge.Report):
+    "Watches."
+    name = "watch"
+
+class Count(textforge.Metric):
+    "Counts."
+    name = "count"
+    unit = "tokens"
+
+    def measure(self, model, encoder, tokens):
+        return len(tokens)
+
+class Echo(textforge.Architecture):
+    "Has no weights."
+    name = "echo"
+
+    def weights(self, vocabulary_size):
+        return {}
+
+@textforge.hookimpl
+def register_reports(register):
+    register(Watch)
+
+@textforge.hookimpl
+def register_metrics(register):
+    register(Count)
+
+@textforge.hookimpl
+def register_commands(register):
+    register("shout", by="fake_watch:shout")
+"""
+
+
+def test_what_there_are_no_checks_of_is_told(install: Any) -> None:
+    install("textforge-watch", {"w": "fake_watch"}, fake_watch=UNCHECKED, fake_loud=BROKEN)
+    result = check("textforge-watch")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: nothing of textforge-watch was checked: see why above\n"
+    assert re.findall(r"^\S.*$", result.stdout, re.M) == ["report watch", "metric count", "command shout"]
+    for name, reason in (
+        ("watch", "a report, of which there are no checks: see it at work, `textforge train … --report watch`"),
+        ("count", "a metric, of which there are no checks: see it at work, `textforge evaluate … --metric count`"),
+        ("shout", "a command, of which there are no checks: run it, `textforge shout`"),
+    ):
+        assert f"    not checked: {name} is {reason}\n" in result.stdout
+        alone = check(name)
+        assert (alone.exit_code, alone.stderr) == (1, f"Error: {name} is {reason}\n")
+    result = check("textforge-watch", "--kind", "sampler")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: textforge-watch brings nothing that could be checked of the kind sampler\n"
+
+
+def test_what_a_hook_and_an_entry_point_both_name_is_checked_once(install: Any) -> None:
+    points = "[textforge]\nloud = fake_loud\n[textforge.samplers]\nloud = fake_loud:Loud\n"
+    install("textforge-loud", points, fake_loud=BROKEN)
+    result = check("textforge-loud", "--kind", "sampler")
+    assert re.findall(r"^\S.*$", result.stdout, re.M) == ["sampler loud:2.0"]
+
+
+def test_an_implementation_for_a_backend_that_is_not_installed_is_told_and_the_rest_checked(install: Any) -> None:
+    text = (
+        UNCHECKED
+        + """
+@textforge.hookimpl
+def register_architectures(register):
+    register(Echo)
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(backend="paper", architecture="echo", by="fake_echo:Network")
+"""
+    )
+    install("textforge-echo", {"echo": "fake_echo"}, fake_echo=text, fake_loud=BROKEN)
+    result = check("textforge-echo")
+    assert "implementation echo on paper\n    not checked: there is no backend 'paper'; installed: " in result.stdout
+    assert "architecture echo\n    use " in result.stdout
+
+
+def test_an_architecture_points_to_the_checks_of_what_computes_it(install: Any) -> None:
+    result = check("conv:channels=4,num_layers=2")
+    assert result.exit_code == 0
+    assert re.search(r"^    to check what computes it: .*--backend numpy", result.stdout.splitlines()[-1])
+    assert "to check what computes it" not in check("conv:channels=4,num_layers=2", "--backend", "numpy").stdout
+    text = UNCHECKED + "@textforge.hookimpl\ndef register_architectures(register):\n    register(Echo)\n"
+    install("textforge-echo", {"echo": "fake_echo"}, fake_echo=text, fake_loud=BROKEN)
+    assert check("echo").stdout.endswith("    no installed plugin computes it on any backend\n")
 
 
 def test_a_file_that_is_not_installed(tmp_path: Path) -> None:

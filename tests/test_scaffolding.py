@@ -44,7 +44,7 @@ def written(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
 def test_they_show_up_at_once(environment: Environment, written: Path) -> None:
     shown = environment.run("textforge plugins", written)
     for kind in KINDS:
-        assert f"textforge-my-{kind} (my-{kind}) 0.1.0\n    {kind:<12} my-{kind}\n" in shown
+        assert f"textforge-my-{kind} 0.1.0\n    {kind:<12} my-{kind}\n" in shown
     assert "implements   my-architecture on torch, my-architecture on numpy" in shown
 
 

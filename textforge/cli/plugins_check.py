@@ -13,6 +13,7 @@ from textforge.cli.messages import one_line
 from textforge.cli.output import show
 
 if TYPE_CHECKING:
+    from textforge.plugins.registry import Plugins
     from textforge.testing.cases import Case
     from textforge.testing.checks import CheckResult
 
@@ -63,9 +64,8 @@ def command(
 
     Exit status 1: a check failed, or most of them didn't apply, so that little is known of the component.
     """
-    from textforge.errors import OptionError
     from textforge.testing.checks import reasons_by_kind
-    from textforge.testing.subjects import Fittings, refuse_idle, subjects
+    from textforge.testing.subjects import OBSTACLES, Fittings, refuse_idle, subjects
 
     plugins = context.ensure_object(Session).plugins()
     found = subjects(plugins, name, kind, backend)
@@ -77,15 +77,29 @@ def command(
     for subject in found:
         try:
             case = subject.make(**fittings.details(subject.kind))
-        except OptionError as error:
+        except OBSTACLES as error:
+            if len(found) == 1:
+                raise
             show(f"{subject.kind} {subject.name}\n    not checked: {one_line(error)}")
             continue
         checked += 1
         passed += _tell(_check(case, reasons[case.kind]))
     if not checked:
-        raise click.ClickException(f"nothing of {name} was checked: write a component with the options it needs")
+        raise click.ClickException(f"nothing of {name} was checked: see why above")
+    if [subject.kind for subject in found] == ["architecture"]:
+        _point_to_backends(plugins, found[0].name)
     if passed < checked:
         context.exit(1)
+
+
+def _point_to_backends(plugins: Plugins, architecture: str) -> None:
+    """Show what checks what computes an architecture."""
+    name = architecture.partition("@")[0]
+    able = [one.backend for one in plugins.implementations() if one.architecture == name]
+    if able:
+        show("    to check what computes it: " + ", ".join(f"--backend {backend}" for backend in dict.fromkeys(able)))
+    else:
+        show("    no installed plugin computes it on any backend")
 
 
 def _check(case: Case, reasons: Mapping[str, str]) -> list[CheckResult]:

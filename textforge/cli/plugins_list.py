@@ -20,7 +20,7 @@ IMPLEMENTS = "implements"
 
 @attrs.frozen
 class Entry:
-    """A plugin as it is shown; all that a distribution's entry points name is one."""
+    """A plugin as it is shown; all that a distribution's entry points bring is one."""
 
     source: Source
     brought: dict[str, list[str]]
@@ -30,11 +30,14 @@ class Entry:
     errors: list[str] = attrs.field(factory=list)
     seconds: float = 0.0
     left_out: bool = False
+    entry_points: list[str] = attrs.field(factory=list)
+    """The names of the entry points; of a plugin named by hand, the file or module."""
 
     @property
     def title(self) -> str:
         """The line above what is shown of the plugin."""
-        named = self.source.provides and self.source.distribution
+        by_name = self.source.provides is None and self.left_out  # others of the distribution may be there
+        named = None if by_name else self.source.distribution
         return " ".join(filter(None, [named or self.source.title, self.source.version]))
 
 
@@ -57,7 +60,7 @@ def show_plugins(session: Session, as_json: bool) -> bool:
 
 def _make_entry(plugins: Plugins, plugin: Plugin) -> Entry:
     errors = [plugin.error] if plugin.error else [*filter(None, map(_try_command, plugin.commands))]
-    if plugin.source.provides:
+    if plugin.source.distribution:
         errors = [f"{plugin.source.name}: {error}" for error in errors]
     return Entry(plugin.source, _names(plugin), list(_notes(plugins, plugin)), errors, plugin.seconds)
 
@@ -66,13 +69,14 @@ def _merge(entries: list[Entry]) -> Entry:
     brought: dict[str, list[str]] = {}
     for kind in (*KINDS, IMPLEMENTS, "command"):
         if names := [name for entry in entries for name in entry.brought.get(kind, [])]:
-            brought[kind] = names
+            brought[kind] = sorted(names) if kind in KINDS else names
     return attrs.evolve(
         entries[0],
         brought=brought,
         notes=[note for entry in entries for note in entry.notes],
         errors=[error for entry in entries for error in entry.errors],
         seconds=sum(entry.seconds for entry in entries),
+        entry_points=[entry.source.name for entry in entries],
     )
 
 
@@ -128,7 +132,7 @@ def _to_json(entry: Entry) -> dict[str, Any]:
     return {
         "distribution": entry.source.distribution,
         "version": entry.source.version,
-        "entry_point": None if entry.source.provides else entry.source.name,
+        "entry_points": entry.entry_points,
         "components": {kind: names for kind, names in entry.brought.items() if kind in KINDS},
         "implementations": entry.brought.get(IMPLEMENTS, []),
         "commands": entry.brought.get("command", []),

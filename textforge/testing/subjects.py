@@ -15,7 +15,7 @@ from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders.base import Encoder
-from textforge.errors import PluginError, SpecError, UnknownComponent, advise, list_names, nearest
+from textforge.errors import OptionError, PluginError, SpecError, UnknownComponent, advise, list_names, nearest
 from textforge.formats.base import Format
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugin, Plugins
@@ -27,9 +27,23 @@ from textforge.testing.texts import HARD_TEXTS, PLAIN_TEXT
 CHECKED = tuple(case.kind for case in CASES.values())
 """The kinds of component that are checked."""
 IMPLEMENTATION = ImplementationCase.kind
+UNCHECKED = {
+    "report": "see it at work, `textforge train … --report {name}`",
+    "metric": "see it at work, `textforge evaluate … --metric {name}`",
+    "command": "run it, `textforge {name}`",
+}
+"""The kinds that there are no checks of, and what shows more of a component of each."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class NoChecks(PluginError):
+    """The error that there are no checks of something."""
+
+
+OBSTACLES = (NoChecks, OptionError, UnknownComponent)
+"""The errors of making a case that say why something can't be checked, and are no fault of it."""
 
 
 @attrs.frozen
@@ -39,8 +53,8 @@ class Subject:
     kind: str
     name: str
     make: Callable[..., Case]
-    """Makes its case, from what the case's class takes beside the component; raises `OptionError` where an option is
-    needed."""
+    """Makes its case, from what the case's class takes beside the component; raises one of `OBSTACLES` where there are
+    no checks of its kind, an option is needed, or a backend that it is for isn't installed."""
 
 
 @attrs.frozen
@@ -115,9 +129,23 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
     for plugin in brought:
         if plugin.error:
             raise PluginError(f"{plugin.source.title} failed to load: {plugin.error}")
+    if not brought and bare and (unchecked := _find_unchecked(plugins, bare)):
+        _refuse_unchecked(unchecked, bare)
     if not brought:
         raise UnknownComponent(_describe_unknown(plugins, spec.name if spec else name, kind))
-    return _of(plugins, brought, kind)
+    if found := _of(plugins, brought, kind):
+        return found
+    raise NoChecks(f"{name} brings nothing that could be checked{f' of the kind {kind}' if kind else ''}")
+
+
+def _find_unchecked(plugins: Plugins, name: str) -> str | None:
+    """Return the kind of what has the name, of those that there are no checks of."""
+    kinds = [kind for kind in UNCHECKED if kind != "command" and name in plugins.names(kind)]
+    return next(iter(kinds), "command" if name in [each.name for each in plugins.commands()] else None)
+
+
+def _refuse_unchecked(kind: str, name: str, **details: Any) -> Any:
+    raise NoChecks(f"{name} is a {kind}, of which there are no checks: {UNCHECKED[kind].format(name=name)}")
 
 
 def _make_case(plugins: Plugins, make: Callable[[], Component], **details: Any) -> Case:
@@ -143,17 +171,27 @@ def _is_called(plugin: Plugin, name: str) -> bool:
 
 
 def _of(plugins: Plugins, brought: Sequence[Plugin], kind: str | None) -> list[Subject]:
-    found = []
+    """Return what plugins bring, each once: a hook and an entry point may both name it."""
+    found: dict[tuple[str, str], Subject] = {}
+
+    def add(kind_found: str, name: str, make: Callable[..., Case]) -> None:
+        if kind in (None, kind_found):
+            found.setdefault((kind_found, name), Subject(kind_found, name, make))
+
     for plugin in brought:
         for each in plugin.components:
-            if each.kind in CHECKED and kind in (None, each.kind):
-                make = functools.partial(Spec(each.name).build, each.cls)
-                found.append(Subject(each.kind, each.name, functools.partial(_make_case, plugins, make)))
+            if each.kind in CHECKED:
+                build = functools.partial(Spec(each.name).build, each.cls)
+                add(each.kind, each.name, functools.partial(_make_case, plugins, build))
+            else:
+                add(each.kind, each.name, functools.partial(_refuse_unchecked, each.kind, each.name))
         for one in plugin.implementations:
-            if one.kind == "backend" and kind in (None, IMPLEMENTATION):
-                make_case = functools.partial(ImplementationCase.of, plugins, one.backend, one.architecture)
-                found.append(Subject(IMPLEMENTATION, f"{one.architecture} on {one.backend}", make_case))
-    return found
+            if one.kind == "backend":
+                make = functools.partial(ImplementationCase.of, plugins, one.backend, one.architecture)
+                add(IMPLEMENTATION, f"{one.architecture} on {one.backend}", make)
+        for command in plugin.commands:
+            add("command", command.name, functools.partial(_refuse_unchecked, "command", command.name))
+    return list(found.values())
 
 
 def _describe_unknown(plugins: Plugins, name: str, kind: str | None) -> str:
