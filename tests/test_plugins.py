@@ -227,6 +227,10 @@ BROKEN = {
         implementing("register(backend='numpy', architecture='gru', by=print)"),
         "needs an import path, by='package.module:Name', for gru on numpy, got <built-in function print>",
     ),
+    "an implementation by a class of the file": (
+        implementing("register(backend='numpy', architecture='gru', by=Halve)") + "\nclass Halve:\n    pass\n",
+        """Halve'>: write by=f"{__name__}:Halve" for what stands in the same file""",
+    ),
     "an implementation for no backend": (
         implementing("register(backend=None, architecture='gru', by='a:B')"),
         "register_implementations needs the backend's name as a text, got None",
@@ -510,6 +514,20 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
         (plugin,) = self.named(self.write(tmp_path / "halve.py", text)).found
         assert plugin.error is None
 
+    def test_it_finds_the_modules_beside_it_from_any_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.write(tmp_path / "far" / "fake_factor.py", "FACTOR = 2\nclass Network:\n    pass\n")
+        register = "register(backend='numpy', architecture='gru', by='fake_factor:Network')"
+        self.write(tmp_path / "far" / "halve.py", "from fake_factor import FACTOR\n" + implementing(register))
+        monkeypatch.chdir(self.write(tmp_path / "elsewhere" / "text.txt").parent)
+        path = list(sys.path)
+        plugins = self.named(Path("..") / "far" / "halve.py")
+        implementation = plugins.implementation("numpy", "gru")
+        del sys.modules["fake_factor"]
+        assert implementation.load().__name__ == "Network"
+        assert sys.path == path
+
     def test_beside_what_is_installed(self, install: Any, tmp_path: Path) -> None:
         install("textforge-halve", {"halve": "fake_halve"}, fake_halve=HALVE)
         file = self.write(tmp_path / "halve.py")
@@ -523,6 +541,10 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
             ("missing.py", "can't load the plugin missing.py: there is no file missing.py"),
             ("./missing", "can't load the plugin ./missing: there is no file missing"),
             ("./folder", "can't load the plugin ./folder: folder is a folder: name a file in it"),
+            (
+                "./fake_package",
+                "fake_package is a package: name it fake_package, without a path, from the folder that holds it",
+            ),
             ("./notes.txt", "can't load the plugin ./notes.txt: notes.txt is no Python file: its name must end in .py"),
             ("fake_absent", "there is no module fake_absent; a file is named with its ending, ./fake_absent.py"),
             ("fake_absent.inner", "there is no module fake_absent.inner"),
@@ -543,6 +565,7 @@ assert pickle.loads(pickle.dumps(Halve(3))) == Halve(3)
         monkeypatch.chdir(tmp_path)
         self.write(tmp_path / "folder" / "notes.txt")
         self.write(tmp_path / "notes.txt")
+        self.write(tmp_path / "fake_package" / "__init__.py")
         self.write(tmp_path / "broken.py", "1 / 0")
         self.write(tmp_path / "needy.py", "import fake_missing")
         self.write(tmp_path / "fake_needy.py", "import fake_missing")

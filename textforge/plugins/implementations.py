@@ -68,7 +68,7 @@ def make_implementation(
     if not isinstance(by, str) or not PATH.fullmatch(by):
         raise PluginError(
             f"register_implementations needs an import path, by='package.module:Name', for {architecture} on "
-            f"{backend}, got {quote(by)}"
+            f"{backend}, got {_tell_given(by)}"
         )
     if trains is not None and not isinstance(trains, bool):
         raise PluginError(f"register_implementations needs trains=True, False or None, got {quote(trains)}")
@@ -84,8 +84,16 @@ def make_command(source: Source, name: Any, by: Any, summary: Any) -> Command:
         )
     if not isinstance(by, str) or not PATH.fullmatch(by):
         raise PluginError(
-            f"register_commands needs an import path, by='package.module:command', for {name}, got {quote(by)}"
+            f"register_commands needs an import path, by='package.module:command', for {name}, got {_tell_given(by)}"
         )
     if summary is not None and not isinstance(summary, str):
         raise PluginError(f"the summary of the command {name} must be a text, got {quote(summary)}")
     return Command(name, by, summary, source)
+
+
+def _tell_given(by: Any) -> str:
+    """Return what was given for an import path, and of an object how its path is written."""
+    name = getattr(by, "__qualname__", None)
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        return quote(by)
+    return f'{quote(by)}: write by=f"{{__name__}}:{name}" for what stands in the same file'

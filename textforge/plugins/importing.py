@@ -10,7 +10,7 @@ import re
 import sys
 import types
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 """An import path: ``package.module:Name``."""
 
 
-def import_path(by: str, beside: bool = False) -> Any:
-    """Import the object at a path, package.module:Name, looked for in the working folder too if `beside`."""
+def import_path(by: str, folders: Sequence[str] = ()) -> Any:
+    """Import the object at a path, package.module:Name, looked for in these folders first."""
     module, _, names = by.partition(":")
-    with working_folder_on_path(beside):
+    with folders_on_path(folders):
         return functools.reduce(getattr, names.split(".") if names else (), importlib.import_module(module))
 
 
@@ -44,16 +44,27 @@ def identify(name: PluginName) -> object:
     return Path(text).resolve() if _is_file(text) else text
 
 
+def folders_beside(name: str) -> list[str]:
+    """Return the folders in which a plugin named by hand finds its other modules: the file's own, and the working one.
+
+    >>> folders_beside("counts") == [str(Path.cwd())]
+    True
+    """
+    here = str(Path.cwd())
+    return list(dict.fromkeys([str(Path(name).resolve().parent), here])) if _is_file(name) else [here]
+
+
 def import_file_or_module(name: str) -> types.ModuleType:
     """Import a plugin from ``path/to/file.py``, or from a module's dotted name, looked for in the working folder too.
 
     Raises `PluginError` where there is neither, and whatever the plugin raises.
     """
     if _is_file(name):
-        return _import_file(Path(name))
+        with folders_on_path(folders_beside(name)):
+            return _import_file(Path(name))
     if not all(part.isidentifier() for part in name.split(".")):
         raise PluginError(f"{quote(name)} is neither a file that ends in .py nor a module's name")
-    with working_folder_on_path():
+    with folders_on_path(folders_beside(name)):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -63,23 +74,25 @@ def import_file_or_module(name: str) -> types.ModuleType:
 
 
 @contextmanager
-def working_folder_on_path(wanted: bool = True) -> Iterator[None]:
-    """Look for modules in the working folder first, unless that is not wanted."""
-    if not wanted:
-        yield
-        return
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
+def folders_on_path(folders: Sequence[str]) -> Iterator[None]:
+    """Look for modules in these folders first."""
+    sys.path[:0] = folders
     try:
         yield
     finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
+        for folder in folders:
+            if folder in sys.path:
+                sys.path.remove(folder)
 
 
 def _import_file(path: Path) -> types.ModuleType:
+    if path.is_dir():
+        package = path.resolve().name
+        if (path / "__init__.py").is_file() and package.isidentifier():
+            raise PluginError(f"{path} is a package: name it {package}, without a path, from the folder that holds it")
+        raise PluginError(f"{path} is a folder: name a file in it")
     if not path.is_file():
-        raise PluginError(f"{path} is a folder: name a file in it" if path.is_dir() else f"there is no file {path}")
+        raise PluginError(f"there is no file {path}")
     name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

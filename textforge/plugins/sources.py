@@ -15,7 +15,13 @@ from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.errors import PluginError, TextforgeError, state_error
 from textforge.plugins.entry_points import COMMANDS, MODULES, Point, is_core, normalize, read_points
-from textforge.plugins.importing import PluginName, identify, import_file_or_module, import_path
+from textforge.plugins.importing import (
+    PluginName,
+    folders_beside,
+    identify,
+    import_file_or_module,
+    import_path,
+)
 from textforge.plugins.kinds import GROUPS
 
 IMPLEMENTATIONS = {
@@ -128,7 +134,7 @@ def load_path(by: str, source: Source, what: str) -> Any:
     missing framework's, passes.
     """
     try:
-        return import_path(by, beside=source.distribution is None)
+        return import_path(by, folders_beside(source.name) if source.distribution is None else ())
     except TextforgeError:
         raise
     except (Exception, SystemExit) as error:
