@@ -109,6 +109,8 @@ def test_what_is_printed_is_what_was_written_and_what_to_do_next(
         "    textforge plugins check no-digits",
         "    pytest textforge-no-digits",
     ]
+    # What computes an architecture is checked with it.
+    assert "    textforge plugins check textforge-tide\n" in new("architecture", "tide").stdout
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from textforge.cli.group import Session
 from textforge.cli.output import quote_command, show
-from textforge.plugins.scaffolding import KINDS, write_plugin
+from textforge.plugins.scaffolding import KINDS, PREFIX, write_plugin
 
 ARGUMENTS = {"corpus": ":README.md"}
 """The arguments that a new component needs to be checked."""
@@ -31,11 +31,13 @@ def command(session: Session, kind: str, name: str, output: Path | None) -> None
     if kind != "command" and name in session.plugins().names(kind):
         raise PluginError(f"there is a {kind} {name!r} already: choose another name")
     written = write_plugin(kind, name, output)
-    folder = output or Path(f"textforge-{name}")
+    folder = output or Path(f"{PREFIX}{name}")
     for path in written:
         show(str(path))
     show("\nTo install it, see it and try it:\n")
     spec = f"{name}{ARGUMENTS.get(kind, '')}"
+    if kind == "architecture":
+        spec = f"{PREFIX}{name}"  # what computes it is checked too
     check = ("textforge", "plugins", "check", spec.replace("README.md", str(folder / "README.md")))
     install, see, test = ("pip", "install", "-e", folder), ("textforge", "plugins"), ("pytest", folder)
     for words in (install, see, test) if kind in UNCHECKED else (install, see, check, test):

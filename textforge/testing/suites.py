@@ -15,6 +15,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import PluginError
 from textforge.formats.base import Format
 from textforge.model import SavedModel
+from textforge.plugins.importing import PluginName
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.testing.cases import Case, CorpusCase, EncoderCase, SamplerCase
@@ -34,6 +35,12 @@ from textforge.testing.model_cases import ArchitectureCase, BackendCase, Impleme
 from textforge.testing.texts import HARD_TEXTS, UNKNOWN
 
 S = TypeVar("S", bound="type[ComponentTests]")
+Given = Plugins | PluginName | Sequence[PluginName] | None
+"""The plugins of a suite: what is installed, and files and modules beside it; or a registry."""
+
+
+def _read_plugins(given: Given) -> Plugins:
+    return given if isinstance(given, Plugins) else Plugins(() if given is None else given)
 
 
 def _test(check: Check) -> Callable[..., None]:
@@ -181,7 +188,8 @@ class ArchitectureTests(ComponentTests):
 class ImplementationTests(ComponentTests):
     """Tests of architectures on a backend: `backend` is its spec, `components` are the architectures.
 
-    `plugins` are those among which both are looked up: all that is installed, unless given. `saved` is a model to run,
+    `plugins` names files and modules in which both are looked up beside what is installed: ``__name__`` for a plugin
+    that is one file with its tests. `saved` is a model to run,
     for an implementation that can't train and whose first values say nothing; `tolerance` how far apart logits may lie
     that should agree; `settings` how the tiny corpus is trained on.
 
@@ -192,7 +200,7 @@ class ImplementationTests(ComponentTests):
 
     backend: ClassVar[str | Backend] = ""
     components: ClassVar[Sequence[str | Architecture]] = ()
-    plugins: ClassVar[Plugins | None] = None
+    plugins: ClassVar[Given] = None
     saved: ClassVar[SavedModel | None] = None
     tolerance: ClassVar[float] = 1e-5
     settings: ClassVar[Mapping[str, Any]] = MappingProxyType({})
@@ -209,7 +217,7 @@ class ImplementationTests(ComponentTests):
         """
         if not self.backend:
             raise PluginError(f'{type(self).__name__} names no backend: write `backend = "numpy"`, say, in its body')
-        return ImplementationCase.of(self.plugins or Plugins(), self.backend, component, **self.details())
+        return ImplementationCase.of(_read_plugins(self.plugins), self.backend, component, **self.details())
 
     def details(self) -> dict[str, Any]:
         """Return what the checks are given beside the component."""
@@ -221,11 +229,11 @@ class BackendTests(ComponentTests):
     """Tests of backends by themselves; their models are tested with `ImplementationTests`."""
 
     components: ClassVar[Sequence[Backend]] = ()
-    plugins: ClassVar[Plugins | None] = None
+    plugins: ClassVar[Given] = None
 
     def case(self, component: Backend) -> BackendCase:
         """Return the backend with the plugins among which its implementations are looked up."""
-        return BackendCase(component, self.plugins or Plugins())
+        return BackendCase(component, _read_plugins(self.plugins))
 
 
 @_with_checks(FormatCase)
@@ -234,8 +242,8 @@ class FormatTests(ComponentTests):
 
     components: ClassVar[Sequence[Format]] = ()
     architecture: ClassVar[str | Architecture | None] = None
-    plugins: ClassVar[Plugins | None] = None
+    plugins: ClassVar[Given] = None
 
     def case(self, component: Format) -> FormatCase:
         """Return the format with the architecture."""
-        return FormatCase(component, self.plugins or Plugins(), architecture=self.architecture)
+        return FormatCase(component, _read_plugins(self.plugins), architecture=self.architecture)
