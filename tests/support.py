@@ -29,6 +29,22 @@ def builtin_plugins() -> Plugins:
     return Plugins(sources=[source for source in installed_sources() if is_core(source.distribution)])
 
 
+class LettersEncoder(Encoder):
+    """The letters a to e; any text that is encoded has no others."""
+
+    name = "letters"
+    vocabulary_size = 5
+
+    def fit(self, chunks: Any) -> LettersEncoder:
+        return self
+
+    def encode(self, text: str, *, unknown: Any = "error") -> Any:
+        return np.array([ord(c) - 97 for c in text])
+
+    def decode(self, ids: Any) -> str:
+        return "".join(chr(97 + i) for i in ids)
+
+
 class PieceEncoder(Encoder):
     """Each piece of a list is a token; text is cut into the longest pieces that fit, from the left.
 

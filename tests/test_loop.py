@@ -13,6 +13,7 @@ import pytest
 from bigram_plugin import BigramModel, make_bigram
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import LettersEncoder
 
 import textforge
 from textforge.errors import StopTraining, TrainingError
@@ -50,20 +51,6 @@ class Recorder(textforge.Report):
 
     def finish(self) -> None:
         self.finished += 1
-
-
-class LettersEncoder(textforge.Encoder):
-    name = "letters"
-    vocabulary_size = 5
-
-    def fit(self, chunks: Any) -> LettersEncoder:
-        return self
-
-    def encode(self, text: str, *, unknown: Any = "error") -> Any:
-        return np.array([ord(c) - 97 for c in text])
-
-    def decode(self, ids: Any) -> str:
-        return "".join(chr(97 + i) for i in ids)
 
 
 def make_data(count: int = 1200, validation: float = 0.1) -> TrainingData:

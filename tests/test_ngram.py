@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ModelMaker
+from support import LettersEncoder, ModelMaker
 
 import textforge
 from textforge.architectures.ngram import Ngram, count_token_bits, find_longest_order
@@ -26,20 +26,6 @@ from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.data import TrainingData
 from textforge.training.events import EpochResult, RunStart
 from textforge.training.settings import TrainingSettings
-
-
-class LettersEncoder(textforge.Encoder):
-    name = "letters"
-    vocabulary_size = 5
-
-    def fit(self, chunks: Any) -> LettersEncoder:
-        return self
-
-    def encode(self, text: str, *, unknown: Any = "error") -> Any:
-        return np.array([ord(c) - 97 for c in text])
-
-    def decode(self, ids: Any) -> str:
-        return "".join(chr(97 + i) for i in ids)
 
 
 class Recorder(textforge.Report):

@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from numpy_models import ARCHITECTURES, TOLERANCES, saved_model, some_ids, steps
 from support import numpy_model
 
+from textforge.backends.numpy import model as numpy_base
 from textforge.backends.numpy import weights as numpy_weights
 from textforge.errors import BundleError
 
 pytestmark = pytest.mark.parametrize("architecture", ARCHITECTURES)
+SMALL = {
+    "lstm": {"num_layers": (1, 3), "hidden_size": (1, 9)},
+    "conv": {"num_layers": (1, 3), "channels": (1, 9), "kernel_size": (2, 4), "dilation_growth": (1, 3)},
+}
+"""The least and the most of each size that is drawn."""
 
 
 def test_forward_of_no_tokens_changes_nothing(architecture):
@@ -151,3 +157,38 @@ def test_misshapen_weights_are_refused(architecture):
     saved = saved_model(architecture)
     with pytest.raises(BundleError, match=r"output\.bias have shape \(3,\), but the options say \(11,\)"):
         numpy_model(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.zeros(3, np.float32)}))
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_any_mixture_of_calls_reads_the_same_text(architecture, data):
+    rows, length = data.draw(st.integers(1, 4), label="rows"), 40
+    options = {name: data.draw(st.integers(*bounds), label=name) for name, bounds in SMALL[architecture].items()}
+    model = numpy_model(saved_model(architecture, **options), "float64")
+    state, ids, at = model.start(rows), some_ids(rows, length), 0
+    expected = steps(model, ids)
+    while at < length:
+        size = data.draw(st.integers(1, length - at), label="size")
+        how = data.draw(st.sampled_from(["step", "forward", "last"]), label="how")
+        piece = ids[:, at : at + size]
+        logits = steps(model, piece, state) if how == "step" else model.forward(piece, state, how == "last")
+        at += size
+        np.testing.assert_allclose(logits, expected[:, at - logits.shape[1] : at], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("last_only", [False, True])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_long_texts_are_read_in_pieces(architecture, rows, last_only, monkeypatch):
+    model, ids = numpy_model(saved_model(architecture, num_layers=2), "float64"), some_ids(rows, 50)
+    whole = model.forward(ids, model.start(rows), last_only)
+    lengths, read = [], type(model).read
+    monkeypatch.setattr(numpy_base, "PIECE_BYTES", 7 * model.bytes_per_token(rows))
+    monkeypatch.setattr(
+        type(model), "read", lambda self, ids, *rest: lengths.append(ids.shape[1]) or read(self, ids, *rest)
+    )
+    state = model.start(rows)
+    np.testing.assert_allclose(model.forward(ids, state, last_only), whole, rtol=0, atol=1e-13)
+    assert lengths == [7] * 7 + [1]
+    np.testing.assert_allclose(
+        model.step(ids[:, 0], state), steps(model, np.c_[ids, ids[:, 0]])[:, -1], rtol=0, atol=1e-13
+    )

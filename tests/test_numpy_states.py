@@ -111,3 +111,12 @@ def test_what_is_no_state_of_the_model_is_refused(change: dict[str, Any], messag
     arrays = dict.fromkeys(("hidden", "cell"), np.zeros((1, 2, 128))) | change
     with pytest.raises(BackendError, match=message):
         lstm().make_state({name: array for name, array in arrays.items() if array is not None})
+
+
+def test_a_text_is_forgotten_where_no_layer_looks_back_to_it():
+    model = ModelMaker("numpy", "conv", channels=12, num_layers=3, kernel_size=3, precision="float64").create(11, 3)
+    ids = some_ids(1, 40)
+    other = np.c_[(ids[:, :1] + 1) % 11, ids[:, 1:]]
+    apart = np.abs(model.forward(ids, model.start(1)) - model.forward(other, model.start(1)))[0].max(axis=1)
+    assert apart[:15].min() > 0, "2 + 4 + 8 positions and the token itself"
+    assert not apart[15:].any()

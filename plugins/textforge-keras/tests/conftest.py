@@ -88,3 +88,13 @@ def framework():
         weights="weights",
         read="__call__",
     )
+
+
+@pytest.fixture
+def other_settings():
+    """What a user's keras.json may say."""
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")

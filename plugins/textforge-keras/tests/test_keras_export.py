@@ -206,18 +206,6 @@ def test_a_name_that_keras_would_not_load_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture
-def other_settings():
-    """What a user's keras.json may say."""
-    import keras
-
-    keras.config.set_image_data_format("channels_first")
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_dtype_policy("float32")
-
-
 @pytest.mark.parametrize("options", [{}, {"embedding_size": None}])
 @pytest.mark.parametrize("make", [saved_lstm, saved_conv])
 def test_keras_s_own_settings_change_nothing(make, options, tmp_path, other_settings):

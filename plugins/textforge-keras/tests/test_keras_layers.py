@@ -68,16 +68,6 @@ def test_layers_are_keras_s_own(architecture, kinds):
     assert [type(layer) for layer in layers] == [getattr(keras.layers, kind) for kind in kinds]
 
 
-@pytest.fixture
-def other_settings():
-    """What a user's keras.json may say."""
-    keras.config.set_image_data_format("channels_first")
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_dtype_policy("float32")
-
-
 @both
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_keras_s_own_settings_change_nothing(architecture, request):
