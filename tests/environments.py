@@ -47,7 +47,7 @@ class Environment:
             text=True,
             encoding="utf-8",
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == status, f"{command}\n{done.stdout}"
         return done.stdout

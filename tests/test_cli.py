@@ -36,7 +36,7 @@ def run_process(*arguments: Any, **keywords: Any) -> subprocess.CompletedProcess
         [sys.executable, "-m", "textforge", *map(str, arguments)],
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         **{"capture_output": True, **keywords},
     )
 
@@ -443,7 +443,7 @@ def test_unknown_characters_can_be_skipped(model: Path) -> None:
 
 def test_a_closed_pipe_ends_quietly(model: Path) -> None:
     command = f"{sys.executable} -m textforge generate {model} --max-tokens 200000 --seed 1 | head -c 10"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=600)
     assert (len(done.stdout), done.stderr) == (10, "")
 
 
@@ -451,7 +451,7 @@ def in_shell(line: str, **names: Any) -> subprocess.CompletedProcess[str]:
     """Run a line of shell, in which $textforge is the command."""
     names = {"textforge": f"{sys.executable} -m textforge", **{name: str(value) for name, value in names.items()}}
     environment = {**os.environ, **names}
-    return subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(line, shell=True, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX shell")

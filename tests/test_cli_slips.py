@@ -129,6 +129,7 @@ OURS = [
     ("generate", "--n-predict 9", "did you mean '--max-tokens'?"),
     ("generate", "--length 9", "did you mean '--max-tokens'?"),
     ("generate", "--num_return_sequences 9", "did you mean '--count'?"),
+    ("generate", "--tempreture 0.5", "did you mean '--temperature'?"),
     ("generate", "--promt x", "did you mean '--prompt'?"),
     ("generate", "--model x", "MODEL stands without one: textforge generate x"),
     ("compare", "--temperature 0.5", "--chain temperature:0.5"),
@@ -170,7 +171,9 @@ def test_far_names_are_not_proposed(typed: str, model: Path) -> None:
 
 
 def test_a_plugin_that_fails_spoils_no_hint(model: Path) -> None:
-    assert error_of("generate", model, "--temp", 1, "--plugin", "missing.py") == "There is no option --temp."
+    assert error_of("generate", model, "--typical-p", 1, "--plugin", "missing.py") == "There is no option --typical-p."
+    found = error_of("generate", model, "--temp", 1, "--plugin", "missing.py")
+    assert found == "There is no option --temp; did you mean '--temperature'?"
 
 
 def test_our_names_are_names_of_ours() -> None:

@@ -29,7 +29,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = "emma\nolivia\nava\nisabella\nsophia\nmia\namelia\ncharlotte\nevelyn\nharper\nluna\nella\n" * 5
 
 
-def run_process(*arguments: object, timeout: float = 60, **environment: object) -> subprocess.CompletedProcess[str]:
+def run_process(*arguments: object, timeout: float = 600, **environment: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
@@ -40,7 +40,7 @@ def run_process(*arguments: object, timeout: float = 60, **environment: object) 
     )
 
 
-def run(*arguments: object, timeout: float = 60, **environment: object) -> str:
+def run(*arguments: object, timeout: float = 600, **environment: object) -> str:
     done = run_process(*arguments, timeout=timeout, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout

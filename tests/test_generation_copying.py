@@ -65,7 +65,7 @@ def test_generators_write_in_other_processes() -> None:
     generators = [load(kind) for kind in KINDS]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         texts = [pool.submit(generator.generate, REQUEST) for generator in generators]
-        assert [text.result(timeout=120) for text in texts] == [generator.generate(REQUEST) for generator in generators]
+        assert [text.result(timeout=600) for text in texts] == [generator.generate(REQUEST) for generator in generators]
 
 
 def test_a_registry_names_its_modules_for_another_process() -> None:

@@ -97,7 +97,7 @@ def test_another_name_is_an_attribute_error() -> None:
 def imported_by(code: str) -> set[str]:
     """The top-level modules, and those of textforge, that a fresh interpreter has after running `code`."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600)
     names = json.loads(run.stdout.splitlines()[-1])
     return {name if name.startswith("textforge") else name.split(".")[0] for name in names}
 

@@ -150,7 +150,7 @@ class TestDownloading:
 
     def test_a_single_line_says_so(self, folder: Path, server: Server) -> None:
         script = f"from textforge.corpora.cache import *; [cached_file({server.url!r}, {DIGEST!r}) for _ in range(2)]"
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600)
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1
         assert server.url in done.stderr

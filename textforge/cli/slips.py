@@ -109,6 +109,8 @@ def _remedy(command: click.Command, name: str, words: Sequence[str], plugins: Ca
                 return found
     if plain_name(name) in _ARGUMENTS and (argument := _argument(command)):
         return f"; {argument} stands without one: textforge {command.name} {value or argument}"
+    if "sampler" in bare:
+        bare |= {short: f"--{short}" for short in SHORT}
     return nearest(name, bare.values()) if nearest(plain_name(name), bare) else ""
 
 
