@@ -471,8 +471,19 @@ class TestResolve:
         assert error_of(lambda: resolve("*.pdf")).startswith("no file matches '*.pdf'")
         assert error_of(lambda: resolve(Path("*.pdf"))).startswith("no file matches '*.pdf'")
 
-    def test_a_text_given_for_a_path(self, folder, resolve):
-        assert error_of(lambda: resolve("It is a truth.\n" * 500)).startswith("there is no file or folder 'It is")
+    @pytest.mark.parametrize("text", ["It is a truth.\n" * 500, "It is a truth. " * 500, "a: b? " * 1250, "é" * 7500])
+    def test_a_text_given_for_a_path_is_told_in_short(self, folder, resolve, text):
+        with pytest.raises(CorpusError) as caught:
+            resolve(text)
+        for message in (str(caught.value), caught.value.command_line):
+            assert message.startswith(f"a corpus is a path or a spec, and '{text[:5]}")
+            assert len(message) < 250
+        assert "characters, is a text; give it as text=… to train" in str(caught.value)
+        assert caught.value.command_line.endswith(" is a text; give it as standard input, with - in its place")
+
+    @pytest.mark.parametrize("path", ["deep/" * 300 + "x.txt", Path("y" * 300), "*" * 300 + "/" + "z/" * 300])
+    def test_a_long_path_is_told_in_short(self, folder, resolve, path):
+        assert len(error_of(lambda: resolve(path))) < 400
 
     def test_a_path_is_never_standard_input(self, folder, resolve):
         (folder / "-").write_text("a file")

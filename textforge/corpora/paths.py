@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from textforge.components.values import quote
 from textforge.errors import CorpusError, nearest
 
 STANDARD_INPUT = "-"
 _NAMES_COMPARED = 10_000
+_LONGEST_NAME = 255
+"""The bytes of the longest name that file systems have."""
+_LONGEST_SHOWN = 400
 
 
 def files_of(path: str) -> list[str]:
@@ -34,6 +38,11 @@ def files_of(path: str) -> list[str]:
 def is_pattern(path: str) -> bool:
     """Return whether a path has the special characters of a pattern: ``*``, ``?`` or ``[``."""
     return glob.has_magic(path)
+
+
+def is_text(path: str) -> bool:
+    """Return whether what stands for a path is rather a text: it has lines, or names longer than a file's can be."""
+    return "\n" in path or any(len(name.encode("utf-8", "replace")) > _LONGEST_NAME for name in path.split("/"))
 
 
 def is_folder(path: str) -> bool:
@@ -73,8 +82,10 @@ def reading(path: str) -> Iterator[None]:
 
 
 def title(path: str) -> str:
-    """Return the name of a path in messages."""
-    return "standard input" if path == STANDARD_INPUT else repr(path)
+    """Return the name of a path in messages, not longer than a path may be."""
+    if path == STANDARD_INPUT:
+        return "standard input"
+    return repr(path) if len(path) <= _LONGEST_SHOWN else quote(path)
 
 
 def missing(path: str) -> CorpusError:
@@ -82,9 +93,9 @@ def missing(path: str) -> CorpusError:
     absent = Path(path)
     while not _is_folder(absent.parent):
         absent = absent.parent
-    folder = "" if absent == Path(path) else f": there is no folder {str(absent)!r}"
+    folder = "" if absent == Path(path) else f": there is no folder {title(str(absent))}"
     hint = nearest(absent.name, _names_in(absent.parent)) or "; check the path"
-    return CorpusError(f"there is no file or folder {path!r}{folder}{hint}")
+    return CorpusError(f"there is no file or folder {title(path)}{folder}{hint}")
 
 
 def _is_folder(path: Path) -> bool:
@@ -122,5 +133,7 @@ def _matches(pattern: str) -> list[str]:
     found = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207
     files = sorted((path for path in found if path.is_file()), key=lambda path: path.parts)
     if not files:
-        raise CorpusError(f"no file matches {pattern!r}; check the pattern ('**' stands for folders within folders)")
+        raise CorpusError(
+            f"no file matches {title(pattern)}; check the pattern ('**' stands for folders within folders)"
+        )
     return [str(path) for path in files]

@@ -7,16 +7,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from textforge.components.spec import NAME
+from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
-from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, missing, status_of
-from textforge.errors import CorpusError, UnknownComponent, list_names
+from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, is_text, missing, status_of
+from textforge.errors import Advice, CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Plugins
 
 CorpusArgument = str | os.PathLike[str] | Corpus
 """A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
+_AS_TEXT = Advice(
+    "text", "text=… to train, or as textforge.corpora.text.TextCorpus(…)", "standard input, with - in its place"
+)
 
 
 def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins) -> list[Corpus]:
@@ -77,6 +81,11 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
     if exists:
         return text
+    if is_text(text):
+        raise CorpusError(
+            f"a corpus is a path or a spec, and {quote(text)}, {len(text):,} characters, is a text; give it as ",
+            _AS_TEXT,
+        )
     if is_pattern(text):
         return _path(text)
     if not NAME.fullmatch(name):
