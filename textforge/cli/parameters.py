@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -14,6 +14,8 @@ from textforge.components.component import Declared, Option
 
 F = TypeVar("F", bound=Callable[..., Any])
 if TYPE_CHECKING:
+    from textforge.library.arguments import SettingsArguments
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # generic for type checkers, but not at run time in every click
@@ -80,8 +82,9 @@ def _help(declared: Option) -> str:
     return f"{declared.help}  [default: {declared.write(declared.default)}]"
 
 
-def select_given(settings: dict[str, Any]) -> dict[str, Any]:
+def select_given(settings: SettingsArguments) -> SettingsArguments:
     """Return the settings that were written on the command line, ``none`` among them."""
     context = click.get_current_context()
     written = click.core.ParameterSource.COMMANDLINE
-    return {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}
+    given = {name: value for name, value in settings.items() if context.get_parameter_source(name) is written}
+    return cast("SettingsArguments", given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -11,6 +11,9 @@ from textforge.cli.group import Session
 from textforge.cli.output import quote_command, say
 from textforge.cli.parameters import declared_options, select_given
 from textforge.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from textforge.library.arguments import SettingsArguments
 
 
 @click.command("train")
@@ -46,7 +49,7 @@ def command(
     reports: tuple[str, ...],
     resume: bool,
     overwrite: bool,
-    **settings: Any,
+    **settings: Unpack[SettingsArguments],
 ) -> None:
     """Learn a model from a text.
 

@@ -93,7 +93,7 @@ class ConsoleReport(Report):
         )
         self._say_limits(run)
         if run.epoch:
-            self.message(f"going on after epoch {run.epoch:.4g}")
+            self.message(f"going on after epoch {count_epochs(run.epoch)}")
         self._minutes = run.minutes
         if self._console.is_terminal and not is_plain():
             self._bar = ProgressBar(self._console, "starting")
@@ -127,10 +127,10 @@ class ConsoleReport(Report):
             self._minutes = None
             if self._measuring:
                 epochs = progress.total_steps * progress.epoch / max(1, progress.step)
-                self.message(f"{progress.total_steps:,} steps fit, {epochs:.1f} epochs")
+                self.message(f"{progress.total_steps:,} steps fit, {count_epochs(round(epochs, 1) or epochs)} epochs")
 
     def epoch(self, result: EpochResult, model: Model) -> None:
-        parts = [f"epoch {result.epoch:<5.4g} training {result.train_loss:.4f}"]
+        parts = [f"epoch {count_epochs(result.epoch):<5} training {result.train_loss:.4f}"]
         if result.validation_loss is not None:
             bits = result.validation_loss / math.log(2)
             parts.append(f"validation {result.validation_loss:.4f} ({bits:.3f} bits)")
@@ -152,6 +152,15 @@ class ConsoleReport(Report):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def count_epochs(epochs: float) -> str:
+    """Return a number of epochs, or of a part of one, as a person writes it.
+
+    >>> count_epochs(3.0), count_epochs(18.9512), count_epochs(6.915e-05)
+    ('3', '18.95', '0.00007')
+    """
+    return f"{epochs:.4g}" if epochs == 0 or epochs >= 1e-3 else f"{epochs:.5f}"
 
 
 def duration(seconds: float) -> str:
