@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 import textforge
 from textforge.cli import main
 from textforge.cli.group import COMMANDS
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 PLUGIN = str(Path(bigram_plugin.__file__))

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from plugin_texts import HEAD, other
 
 from textforge.cli import current_plugins, main
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 
 COMMAND = """
 import click, textforge
@@ -87,6 +87,8 @@ def test_a_hooks_command_of_a_file_is_listed_with_its_summary(tmp_path: Path) ->
     file.write_text(COMMAND + HOOK)
     assert re.search(r"^  hello +Say hello to all samplers\.$", run("--plugin", file, "--help").stdout, re.M)
     assert run("--plugin", file, "hello").stdout.startswith("hello ")
+    assert run("hello", "--plugin", file).stdout.startswith("hello ")
+    assert run("hello", "corpus", f"--plugin={file}").stdout.startswith("hello files, ")
     result = run("--plugin", tmp_path / "absent.py", "--help")
     assert result.exit_code == 1
     assert re.search(r"^Error: can't load the plugin .*absent\.py: there is no file", result.stderr, re.M)
@@ -209,3 +211,12 @@ def test_a_clash_is_warned_of_in_one_line(install: Any) -> None:
         "write top-k@textforge-one to use it\n"
     )
     assert run("options", "sampler", "top-k@textforge-one").stdout.startswith("sampler top-k: Halve the logits.")
+
+
+def test_what_a_plugin_prints_as_it_is_imported_is_no_result(install: Any, tmp_path: Path) -> None:
+    install("textforge-loud", {"loud": "fake_loud"}, fake_loud='print("a banner")\n' + other("halve-it"))
+    file = tmp_path / "banner.py"
+    file.write_text('print("another")\n' + other("quiet-one"), encoding="utf-8")
+    result = run("plugins", "--json", "--plugin", file)
+    assert json.loads(result.stdout)
+    assert {"a banner", "another"} <= set(result.stderr.splitlines())

@@ -183,7 +183,7 @@ def test_a_distribution_stands_for_all_it_brings(loud: None) -> None:
         (["loud", "--kind", "sampler", "--model", "nowhere"], "there is no folder nowhere"),
         (["loud", "--kind", "sampler", "--expect-failure", "row-dropped"], "did you mean 'rows dropped'?"),
         (["loud"], "'loud' is the name of corpus and sampler: say which one with --kind"),
-        (["lout"], "there is no component or distribution 'lout'; components: adaptive-p, char"),
+        (["lout"], "there is no component or distribution 'lout'; components: adaptive-p, byte"),
         (["lout"], "did you mean 'loud'?"),
         (["needy"], "needy: path is needed: write needy:path=…"),
         (["loud:0", "--kind", "sampler"], "loud: by must be > 0, got 0"),
@@ -307,6 +307,15 @@ def test_a_file_that_is_not_installed(tmp_path: Path) -> None:
     path.write_text(BROKEN, encoding="utf-8")
     assert check("loud", "--kind", "corpus", "--plugin", path).exit_code == 0
     assert check("loud", "--kind", "sampler", "--plugin", path).exit_code == 1
+
+
+def test_a_component_whose_name_is_taken_is_checked_by_its_distribution(tmp_path: Path) -> None:
+    path = tmp_path / "taken.py"
+    path.write_text(BROKEN.replace('"loud"', '"top-k"'), encoding="utf-8")
+    result = check("top-k@taken.py:by=3", "--kind", "sampler", "--plugin", path)
+    assert result.exit_code == 1
+    assert "    dtype                  FAILED: " in result.stdout
+    assert check("top-k:3", "--kind", "sampler", "--plugin", path).exit_code == 0
 
 
 def test_pytest_is_not_needed() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_loop import LettersEncoder, Recorder, make_data
+from support import LettersEncoder
+from test_loop import Recorder, make_data
 
 import textforge
 from textforge.errors import StopTraining, TrainingError

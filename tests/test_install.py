@@ -18,7 +18,7 @@ import pytest
 from followed import Block, blocks
 
 import textforge
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -349,3 +349,45 @@ def test_a_chain_of_objects_is_not_read_back_from_its_text(book: Path, registry:
         book, backend="bigram", epochs=1, seed=1, plugins=registry, sample=[[Unnamed()], "greedy"], report=Samples()
     )
     assert [sample.chain for sample in written] == ["unnamed", "greedy"]
+
+
+WINDOWED = """
+import attrs
+import numpy as np
+import textforge
+
+class Counts(textforge.Architecture):
+    "Frequencies of tokens, four of which it says that it looks back on."
+    name = "counts"
+    window = 4
+
+    def weights(self, vocabulary_size):
+        return {"counts": textforge.Weight((vocabulary_size,), textforge.zeros(), 0)}
+
+class Counting(textforge.NumpyModel, textforge.CountingModel):
+    def step(self, ids, state):
+        return np.tile(np.log1p(self.weights["counts"]), (len(ids), 1))
+
+    def count(self, tokens):
+        counts = np.bincount(tokens, minlength=self.vocabulary_size).astype(np.float32)
+        saved = attrs.evolve(self.save(), arrays={"counts": counts})
+        return type(self)(saved, self.architecture)
+
+    def save(self):
+        return attrs.evolve(super().save(), window=None)
+
+@textforge.hookimpl
+def register_architectures(register):
+    register(Counts)
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(backend="numpy", architecture="counts", by=f"{__name__}:Counting", trains=True)
+"""
+
+
+def test_a_window_that_a_model_loses_in_saving_is_the_architecture_s(tmp_path: Path) -> None:
+    (tmp_path / "counts.py").write_text(WINDOWED, encoding="utf-8")
+    plugins = textforge.Plugins([tmp_path / "counts.py"])
+    textforge.train(text="abcab" * 100, architecture="counts", seed=1, output=tmp_path / "model", plugins=plugins)
+    assert textforge.load(tmp_path / "model", plugins=plugins).model.window == 4

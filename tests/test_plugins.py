@@ -15,7 +15,7 @@ from plugin_texts import HALVE, HEAD, implementing, other, source
 
 import textforge
 from textforge.errors import AmbiguousComponent, BackendError, PluginError, SpecError, UnknownComponent
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 from textforge.plugins.registry import Plugin, Plugins, Source
 from textforge.samplers.top_k import TopK
 

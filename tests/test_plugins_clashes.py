@@ -10,11 +10,13 @@ import pytest
 from plugin_texts import HALVE, implementing, other, source
 
 import textforge
+from textforge.backends.choose import choose_trained, load_model
 from textforge.components.spec import parse_spec, write_chain
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import AmbiguousComponent, PluginWarning, SpecError, UnknownComponent
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 from textforge.plugins.registry import Plugins, Source
+from textforge.plugins.sources import installed_sources
 from textforge.samplers.top_k import TopK
 
 HIDDEN = (
@@ -204,3 +206,57 @@ def test_our_implementation_wins_and_strangers_of_one_are_refused() -> None:
     assert told == ["the implementation of 'gru' on 'numpy' of textforge-gru (it) is hidden by textforge's own"]
     with pytest.raises(AmbiguousComponent, match=r"textforge-gru \(it\) and textforge-gru2 \(it\)"):
         Plugins(sources=[both[0], implementing_from("textforge-gru2", "c:C")]).implementation("numpy", "gru")
+
+
+OTHER_LSTM = """
+import textforge
+
+class LSTM(textforge.Architecture):
+    "Tables of what follows each token."
+    name = "lstm"
+    width: int = textforge.option(default=2, ge=1, help="Means nothing.")
+
+    def weights(self, vocabulary_size):
+        return {"table": textforge.Weight((vocabulary_size, vocabulary_size), textforge.normal(1.0), 0)}
+
+class Table(textforge.NumpyModel):
+    def step(self, ids, state):
+        return self.weights["table"][ids]
+
+@textforge.hookimpl
+def register_architectures(register):
+    register(LSTM)
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(backend="numpy", architecture="lstm", by=f"{__name__}:Table")
+"""
+
+
+def test_each_architecture_of_a_name_keeps_its_own_implementations(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OTHER_LSTM, encoding="utf-8")
+    told: list[str] = []
+    registry = Plugins([file], warn=told.append)
+    ours, theirs = registry.find("architecture", "lstm"), registry.find("architecture", "lstm@mine.py")
+    assert registry.implementation("numpy", ours).by == "textforge.backends.numpy.lstm:NumpyLSTM"
+    assert registry.implementation("numpy", theirs).by.endswith(":Table")
+    assert {each.backend for each in registry.implementations(of=theirs)} == {"numpy"}
+    assert {"numpy", "torch"} <= {each.backend for each in registry.implementations(of=ours)}
+    assert choose_trained(registry, "lstm", None)[0] == ours()
+    made = load_model(registry, registry.backend("numpy"), ours(hidden_size=3).create(5, 0))
+    assert type(made).__name__ == "NumpyLSTM"
+    model = load_model(registry, registry.backend("numpy"), theirs().create(5, 0), theirs())
+    assert type(model).__name__ == "Table"
+    assert any("the architecture 'lstm' of " in line for line in told)
+
+
+def test_a_stranger_s_implementation_of_ours_takes_none_away() -> None:
+    told: list[str] = []
+    text = implementing("register(backend='torch', architecture='lstm', by='b:B')")
+    both = [*installed_sources(), source(text, "it", "textforge-faster")]
+    registry = Plugins(sources=both, warn=told.append)
+    assert registry.implementation("torch", "lstm").source.distribution == "textforge-torch"
+    assert told == [
+        "the implementation of 'lstm' on 'torch' of textforge-faster (it) is hidden by that of textforge-torch (torch)"
+    ]

@@ -126,7 +126,7 @@ def test_a_plugin_to_begin_with_keeps_the_rules(kind: str, tmp_path: Path) -> No
     files = write_plugin(kind, "my-own", tmp_path / "plugin")
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files if path.suffix == ".py"]
     found = [docstring for tree in trees for docstring in find_docstrings(tree)]
-    assert len(found) >= 4
+    assert len(found) >= 3
     rules = (opens_as_riddle, opens_function_as_noun, opens_class_as_verb)
     assert not [docstring.text for docstring in found if any(breaks_rule(docstring) for breaks_rule in rules)]
     assert not [node.name for tree in trees for node in find_participles(tree)]

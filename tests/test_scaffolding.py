@@ -75,6 +75,7 @@ def test_they_work_together(environment: Environment, written: Path) -> None:
     assert "% of tokens" in environment.run("textforge evaluate model my-corpus:book.txt --metric my-metric", written)
     environment.run("textforge export model model.npz --format my-format", written)
     assert re.fullmatch(r"\d+ \w+\n", environment.run("textforge my-command model", written))
+    assert "  my-command  From the plugin textforge-my-command." in environment.run("textforge --help", written)
     text = environment.run(
         "textforge generate model --sampler 'my-sampler:0.9 | temperature:0.5' --seed 1 --max-tokens 40", written
     )

@@ -147,7 +147,9 @@ class Optimizer:
     """An optimizer and its settings, by PyTorch's definitions in every backend.
 
     ``adam``: betas 0.9 and 0.999, epsilon 1e-8. ``rmsprop``: alpha 0.99, epsilon 1e-8. ``sgd``: momentum 0.9.
-    Gradients are first scaled down to a joint norm of `clip_norm`, as in `torch.nn.utils.clip_grad_norm_`.
+    Gradients are first scaled down to a joint norm of `clip_norm`, as in `torch.nn.utils.clip_grad_norm_`. With any of
+    them, a step first takes learning rate times `weight_decay` of each weight off it, as `torch.optim.AdamW` does
+    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019).
     """
 
     name: str = "adam"
@@ -156,3 +158,4 @@ class Optimizer:
     alpha: float = 0.99
     momentum: float = 0.9
     epsilon: float = 1e-8
+    weight_decay: float = 0.0

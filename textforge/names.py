@@ -1,12 +1,15 @@
-"""Names that other programs give to what we have too, so that who comes from them is answered with ours.
+"""Names: of textforge's distribution, and those that other programs give to what we have too.
 
-They are those of transformers, llama.cpp, Ollama, the OpenAI API, Keras, nanoGPT, char-rnn and textgenrnn. All are
-written as `plain_name` gives them.
+Who comes from those is answered with ours. They are those of transformers, llama.cpp, Ollama, the OpenAI API, Keras,
+nanoGPT, char-rnn and textgenrnn. All are written as `plain_name` gives them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+CORE = "textforge-lm"
+"""The distribution of textforge itself."""
 
 _OTHERS = {
     # samplers
@@ -38,6 +41,7 @@ _OTHERS = {
     "batch-size": "batch train-batch-size per-device-train-batch-size mini-batch-size",
     "sequence-length": "seq-length seq-len bptt block-size context-length maxlen unroll-length",
     "clip-norm": "grad-clip clip gradient-clip gradient-clipping max-grad-norm max-norm clipnorm",
+    "weight-decay": "decay wd l2",
     "optimizer": "optim",
     "schedule": "lr-scheduler lr-scheduler-type scheduler lr-schedule",
     "validation": "val-frac validation-split val-split valid-fraction validation-fraction test-size",

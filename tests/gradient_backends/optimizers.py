@@ -55,21 +55,22 @@ class OptimizersSuite(Suite):
     def updates(self, weights, **settings):
         return self.framework.given_gradients(Optimizer(**settings), weights)
 
-    @pytest.mark.parametrize("clip_norm", [None, 1.0, 1000.0])
+    @pytest.mark.parametrize(("clip_norm", "weight_decay"), [(None, 0.0), (1.0, 0.0), (1000.0, 0.0), (1.0, 0.3)])
     @pytest.mark.parametrize("name", FORMULAS)
-    def test_weights_and_moments_follow_the_formulas(self, name, clip_norm):
+    def test_weights_and_moments_follow_the_formulas(self, name, clip_norm, weight_decay):
         random = np.random.default_rng(1)
         weights = random_arrays(random)
         gradients = [random_arrays(random) for _ in range(STEPS)]
         rates = [0.1, 0.03, 0.2, 0.0, 0.05]
-        updates = self.updates(weights, name=name, clip_norm=clip_norm)
+        updates = self.updates(weights, name=name, clip_norm=clip_norm, weight_decay=weight_decay)
         take_steps(updates, gradients, rates)
 
         moments = {weight: {} for weight in weights}
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
             gradient = clipped(gradient, clip_norm)
             for weight in weights:
-                weights[weight] = FORMULAS[name](weights[weight], gradient[weight], moments[weight], step, rate)
+                decayed = weights[weight] * (1 - rate * weight_decay)
+                weights[weight] = FORMULAS[name](decayed, gradient[weight], moments[weight], step, rate)
 
         arrays = updates.arrays()
         expected = {f"{moment}/{weight}": value for weight in moments for moment, value in moments[weight].items()}

@@ -47,9 +47,9 @@ def choose_trained(
     if chosen is None:
         chosen = _choose_default_architecture(plugins, computing)
     if computing is None:
-        computing = plugins.backend(_choose_default_trainer(plugins, chosen.name))
-    elif not any(found.backend == computing.name for found in find_trainers(plugins, chosen.name)):
-        raise _make_refusal(plugins, computing.name, chosen.name)
+        computing = plugins.backend(_choose_default_trainer(plugins, type(chosen)))
+    elif not any(found.backend == computing.name for found in find_trainers(plugins, type(chosen))):
+        raise _make_refusal(plugins, computing.name, type(chosen))
     return chosen, computing
 
 
@@ -68,6 +68,11 @@ def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architectur
         name, cls = misplaced
         spec = f"{cls.name}:{name}={parsed.pairs[name]}"
         raise OptionError(f"{name} belongs to the backend: ", advise("backend", spec)) from error
+    except UnknownComponent as error:
+        name = parse_spec(spec).name if isinstance(spec, str) else ""
+        if name in plugins.names("backend"):
+            raise UnknownComponent(f"{name} is a backend, not an architecture: ", advise("backend", name)) from error
+        raise
     return architecture
 
 
@@ -122,15 +127,15 @@ def _list_classes(plugins: Plugins, kind: str) -> list[Any]:
     return [component.cls for component in plugins.components(kind)]
 
 
-def find_runners(plugins: Plugins, architecture: str) -> list[Implementation]:
+def find_runners(plugins: Plugins, architecture: type[Architecture]) -> list[Implementation]:
     """Return the implementations of an architecture whose backend is installed, by falling running priority."""
     installed = plugins.names("backend")
-    found = [each for each in plugins.implementations() if each.architecture == architecture]
+    found = plugins.implementations(of=architecture)
     ranked = {each.backend: each for each in found if each.backend in installed}
     return sorted(ranked.values(), key=lambda each: -plugins.find("backend", each.backend).running_priority)
 
 
-def find_trainers(plugins: Plugins, architecture: str) -> list[Implementation]:
+def find_trainers(plugins: Plugins, architecture: type[Architecture]) -> list[Implementation]:
     """Return the implementations of an architecture that can be trained, by falling training priority."""
     able = [each for each in find_runners(plugins, architecture) if _trains(plugins, each)]
     return sorted(able, key=lambda each: -plugins.find("backend", each.backend).training_priority)
@@ -144,18 +149,20 @@ def _trains(plugins: Plugins, implementation: Implementation) -> bool:
 
 
 def _choose_default_architecture(plugins: Plugins, backend: Backend | None) -> Architecture:
-    for cls in sorted(_list_classes(plugins, "architecture"), key=lambda cls: -cls.priority):
-        able = [each.backend for each in find_trainers(plugins, cls.name)]
+    found = plugins.components("architecture")
+    classes: list[Any] = [each.cls for each in found if plugins.note_clash("architecture", each.name, each) is None]
+    for cls in sorted(classes, key=lambda cls: -cls.priority):
+        able = [each.backend for each in find_trainers(plugins, cls)]
         if cls.priority > 0 and (able if backend is None else backend.name in able):
-            architecture: Architecture = plugins.architecture(cls.name)
+            architecture: Architecture = cls()
             return architecture
     if backend is None:
         raise BackendError("no installed backend trains any architecture; `textforge plugins` says what is installed")
-    named = [each.architecture for each in plugins.implementations() if each.backend == backend.name]
-    trained = [name for name in named if backend.name in [each.backend for each in find_trainers(plugins, name)]]
-    if len(trained) == 1:
-        only: Architecture = plugins.architecture(trained[0])
-        return only
+    only = [cls for cls in classes if backend.name in [each.backend for each in find_trainers(plugins, cls)]]
+    trained = [cls.name for cls in only]
+    if len(only) == 1:
+        single: Architecture = only[0]()
+        return single
     if trained:
         raise BackendError(
             f"the backend {backend.name} trains {list_names(trained)}, none of them by default: name one, ",
@@ -164,20 +171,20 @@ def _choose_default_architecture(plugins: Plugins, backend: Backend | None) -> A
     raise BackendError(f"the backend {backend.name} runs trained models but trains none of the installed architectures")
 
 
-def _choose_default_trainer(plugins: Plugins, architecture: str) -> str:
+def _choose_default_trainer(plugins: Plugins, architecture: type[Architecture]) -> str:
     if able := find_trainers(plugins, architecture):
         return able[0].backend
     notes = plugins.notes()
-    message = f"no installed backend trains the architecture {architecture!r}: install the plugin of one that does"
+    message = f"no installed backend trains the architecture {architecture.name!r}: install the plugin of one that does"
     raise BackendError(f"{message} ({'; '.join(notes)})" if notes else message)
 
 
-def _make_refusal(plugins: Plugins, backend: str, architecture: str) -> BackendError:
+def _make_refusal(plugins: Plugins, backend: str, architecture: type[Architecture]) -> BackendError:
     """Return the error of a backend that can't train an architecture, which names those that can."""
     runs = any(each.backend == backend for each in find_runners(plugins, architecture))
     problem = "only runs trained models of" if runs else "has no implementation of"
     able = [each.backend for each in find_trainers(plugins, architecture)]
-    message = f"the backend {backend} {problem} the architecture {architecture!r}; "
+    message = f"the backend {backend} {problem} the architecture {architecture.name!r}; "
     if not able:
         return BackendError(f"{message}no installed backend trains it")
     return BackendError(f"{message}train with ", advise("backend", able[0]), *(f" or {name}" for name in able[1:]))
@@ -197,7 +204,7 @@ def choose_runner(
     if parsed is not None:
         _refuse_model_options(plugins, saved, parsed)
     backend = find_backend(plugins, spec)
-    able = [each.backend for each in find_runners(plugins, saved.architecture)]
+    able = _list_runners(plugins, saved.architecture, plugin)
     if backend.name not in able:
         raise BackendError(
             f"the backend {backend.name} doesn't implement the architecture {saved.architecture!r}; "
@@ -221,8 +228,8 @@ def choose_default_runner(plugins: Plugins, architecture: str, plugin: str | Non
 
     Raises `BackendError` where none does.
     """
-    if able := find_runners(plugins, architecture):
-        return able[0].backend
+    if able := _list_runners(plugins, architecture, plugin):
+        return able[0]
     source = f" of the plugin {plugin!r}" if plugin else ""
     implemented = sorted({each.backend for each in plugins.implementations() if each.architecture == architecture})
     message = f"no installed backend runs a model of the architecture {architecture!r}{source}"
@@ -233,13 +240,22 @@ def choose_default_runner(plugins: Plugins, architecture: str, plugin: str | Non
     raise BackendError(f"{message}: install the plugin that brings it, or ", NAME_PLUGIN)
 
 
+def _list_runners(plugins: Plugins, architecture: str, plugin: str | None) -> list[str]:
+    """Return the backends that run an architecture, by falling priority; `plugin` is the plugin that brought it."""
+    try:
+        cls: type[Architecture] = plugins.find("architecture", architecture, plugin)
+    except UnknownComponent:
+        return []
+    return [each.backend for each in find_runners(plugins, cls)]
+
+
 def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
     """Return the architecture of a saved model, with the model's options.
 
     Raises `BundleError` where no plugin brings it, or an option is missing, unknown or refused.
     """
     try:
-        cls: type[Architecture] = plugins.find("architecture", saved.architecture)
+        cls: type[Architecture] = plugins.find("architecture", saved.architecture, plugin)
     except UnknownComponent as error:
         source = f" of the plugin {plugin!r}" if plugin else ""
         raise BundleError(
@@ -250,16 +266,19 @@ def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None
     return cls.of(saved)
 
 
-def load_model(plugins: Plugins, backend: Backend, saved: SavedModel) -> Model:
+def load_model(
+    plugins: Plugins, backend: Backend, saved: SavedModel, architecture: Architecture | None = None
+) -> Model:
     """Return a saved model, checked by its architecture and run by a backend.
 
+    The architecture is the one of the model's name unless given, as for a plugin's that has a name of textforge's.
     Raises `BundleError` for weights or options that aren't the architecture's, and for errors of a damaged or edited
     model that neither architecture nor implementation foresaw.
     """
-    architecture = restore_architecture(plugins, saved)
+    architecture = architecture or restore_architecture(plugins, saved)
     with _telling_damage(architecture):
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
-    implementation = plugins.implementation(backend.name, saved.architecture)
+    implementation = plugins.implementation(backend.name, type(architecture))
     backend.require()
     loaded = implementation.load()
     with _telling_damage(implementation), blame(implementation, "to load the model", passing=UNFORESEEN):

@@ -6,6 +6,7 @@ import functools
 import importlib
 import io
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,6 +63,10 @@ class Session:
             self._plugins[names] = Plugins(names, warn=lambda message: say(f"Warning: {message}"))
         return self._plugins[names]
 
+    def name_plugins(self, names: Sequence[str]) -> None:
+        """Add plugins that ``--plugin`` names, each once."""
+        self.plugin_names += [name for name in dict.fromkeys(names) if name not in self.plugin_names]
+
     def find_culprit(self, error: Exception) -> str | None:
         """Return the name in messages of the plugin whose code an error came out of, if it is one's."""
         if not self._plugins or isinstance(error, OSError):  # a file's trouble is told as such
@@ -96,7 +101,7 @@ def current_plugins() -> Any:
 
 def add_plugins(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
     """Note what ``--plugin`` names, before the command or behind it."""
-    context.ensure_object(Session).plugin_names.extend(names)
+    context.ensure_object(Session).name_plugins(names)
 
 
 def plugin_option() -> click.Option:
@@ -128,6 +133,7 @@ class CommandGroup(click.Group):
             command: click.Command = importlib.import_module(f"textforge.cli.{name}").command
         else:
             session = ctx.ensure_object(Session)
+            self._note_plugins_behind(ctx, session)
             named = None if session.plugin_names else load_foreign(cmd_name, session.foreign, None)
             found = named or load_foreign(cmd_name, session.foreign, session.plugins())
             if found is None:
@@ -138,6 +144,12 @@ class CommandGroup(click.Group):
         if not any(parameter.name == "plugin" for parameter in command.params):
             command.params.append(plugin_option())
         return command
+
+    def _note_plugins_behind(self, ctx: click.Context, session: Session) -> None:
+        """Note what ``--plugin`` names behind the command: it may be what brings the command."""
+        from textforge.cli.slips import find_values
+
+        session.name_plugins(find_values("--plugin", ctx.meta.get(WORDS, ())))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

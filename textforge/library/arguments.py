@@ -23,6 +23,7 @@ class SettingsArguments(TypedDict, total=False):
     learning_rate: float | None
     schedule: str
     clip_norm: float | None
+    weight_decay: float
     validation: float
     patience: int | None
     sample: str | Sampler | Sequence[str | Sampler | Sequence[str | Sampler]]

@@ -147,14 +147,20 @@ def make_reference(plugins: Plugins, saved: SavedModel) -> Reference:
 
 
 def _check_same(found: SavedModel, saved: SavedModel, writer: str) -> None:
-    """Raise `ExportError` unless the model that was read back is the one that was written."""
+    """Raise `ExportError` unless the model that was read back is the one that was written, and was read."""
+    common = found.arrays.keys() & saved.arrays.keys()
+    if any(np.may_share_memory(found.arrays[name], saved.arrays[name]) for name in common):
+        raise ExportError(
+            f"{writer} gives back the model that it was given, not what it reads from its file; nothing was kept: "
+            "report it to who made the format"
+        )
     differing = [
         name
         for name in ("architecture", "vocabulary_size", "window", "options")
         if getattr(found, name) != getattr(saved, name)
     ]
     differing += sorted(found.arrays.keys() ^ saved.arrays.keys())
-    for name in found.arrays.keys() & saved.arrays.keys():
+    for name in common:
         one, other = found.arrays[name], saved.arrays[name]
         if one.dtype != other.dtype or not np.array_equal(one, other):
             differing.append(name)

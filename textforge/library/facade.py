@@ -9,7 +9,7 @@ from typing import Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, load_model
+from textforge.backends.choose import choose_runner, load_model, restore_architecture
 from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
@@ -156,5 +156,6 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
     runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
-    model = load_model(plugins, runner, contents.model)
+    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
+    model = load_model(plugins, runner, contents.model, architecture)
     return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

@@ -210,7 +210,7 @@ def _first_model(run: Run, encoder: Encoder) -> Model:
         saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
     else:
         saved = run.checkpoint.model
-    return load_model(run.plugins, run.backend, saved)
+    return load_model(run.plugins, run.backend, saved, run.architecture)
 
 
 @contextmanager
@@ -268,7 +268,7 @@ class Keeper(Report):
         """Return the contents of a bundle with this model, and the run so far."""
         return BundleContents(
             encoder=self._tokens.encoder,
-            model=model,
+            model=attrs.evolve(model, window=model.window or self._run.architecture.window),
             backend=self._run.backend.spec,
             corpora=self._tokens.corpora,
             settings=self._run.settings.option_values(),

@@ -52,7 +52,7 @@ def _describe(found: Sequence[Brought], title: str, name: str | None) -> str:
     return f"there is more than one {title}, by {sources}: {ways}uninstall one, or name one in {DISABLE_VARIABLE}"
 
 
-def describe_hidden(hidden: Brought, title: str, name: str | None) -> str:
-    """Return the warning that something is hidden by textforge's own."""
+def describe_hidden(hidden: Brought, title: str, name: str | None, by: str = "textforge's own") -> str:
+    """Return the warning that something is hidden by textforge's own, or by what else is said."""
     way = f": write {name}@{hidden.source.handle} to use it" if name else ""
-    return f"the {title} of {hidden.source.title} is hidden by textforge's own{way}"
+    return f"the {title} of {hidden.source.title} is hidden by {by}{way}"

@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from textforge.names import CORE
+
 if TYPE_CHECKING:
     import importlib.metadata
 
-CORE = "textforge-lm"
-"""The distribution of textforge itself."""
 _CORE_BEFORE = "textforge"
 """Its name until 0.2, which stands in bundles, and behind ``@`` in what people wrote."""
 MODULES = "textforge"

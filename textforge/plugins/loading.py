@@ -5,6 +5,7 @@ Whatever goes wrong in a plugin is recorded, and what it had registered is taken
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -132,10 +133,11 @@ def load_plugin(source: Source) -> Plugin:
     collected = _Collected(source)
     started = time.perf_counter()
     try:
-        if source.provides:
-            collected.add_provided(source.provides)
-        else:
-            _call_hooks(source.load(), collected.receivers())
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints as it is imported is no result
+            if source.provides:
+                collected.add_provided(source.provides)
+            else:
+                _call_hooks(source.load(), collected.receivers())
     except (Exception, SystemExit) as error:
         reason = state_reason(error, source)
         return Plugin(source, error=reason, exception=error, seconds=time.perf_counter() - started)

@@ -18,7 +18,7 @@ from textforge.errors import PluginError, PluginWarning, UnknownComponent, list_
 from textforge.plugins.blame import blame, path_of
 from textforge.plugins.catalogue import Candidate, Catalogue
 from textforge.plugins.clashes import Brought, T, describe_hidden, settle
-from textforge.plugins.entry_points import DISABLE_VARIABLE
+from textforge.plugins.entry_points import DISABLE_VARIABLE, is_core
 from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
 from textforge.plugins.kinds import KINDS, base_class
@@ -220,22 +220,57 @@ class Plugins:
             return [self.sampler(chain)]
         return [sampler for part in chain for sampler in self.chain(part)]
 
-    def implementations(self, kind: str = "backend") -> tuple[Implementation, ...]:
-        """Return every implementation that was registered for backends, or for formats, by names; none is imported."""
-        of_kind = [found for found in self._catalogue.implementations() if found.kind == kind]
-        return tuple(sorted(of_kind, key=lambda found: (found.backend, found.architecture)))
+    def implementations(self, kind: str = "backend", of: type[Any] | None = None) -> tuple[Implementation, ...]:
+        """Return every implementation that was registered for backends, or for formats, by names; none is imported.
 
-    def implementation(self, backend: str, architecture: str, kind: str = "backend") -> Implementation:
+        With `of`, an architecture's class, those of that architecture alone. Where several plugins bring one of its
+        name, each has the implementations that its own plugin registers, and what the bare name means all others.
+        """
+        found = [each for each in self._catalogue.implementations() if each.kind == kind]
+        if of is not None:
+            found = self._keep_those_of(of, [each for each in found if each.architecture == of.name])
+        return tuple(sorted(found, key=lambda each: (each.backend, each.architecture)))
+
+    def _keep_those_of(self, cls: type[Any], found: list[Implementation]) -> list[Implementation]:
+        owner = self.find_source("architecture", cls)
+        rivals = {each.source.handle for each in self._catalogue.candidates("architecture") if each.name == cls.name}
+        if owner is None or rivals <= {owner.handle}:
+            return found
+        others = is_core(owner.distribution)  # are meant for what the bare name means
+        return [
+            each
+            for each in found
+            if each.source.handle == owner.handle or (others and each.source.handle not in rivals)
+        ]
+
+    def implementation(self, backend: str, architecture: str | type[Any], kind: str = "backend") -> Implementation:
         """Return what computes an architecture on a backend, or what a format needs of it; not yet imported.
 
-        Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where two plugins bring
-        different ones and textforge itself none.
+        `architecture` is a class, or a name. Of several, textforge's own is meant, else that of the plugin that brings
+        the backend. Raises `UnknownComponent`, which names the backends that do, or `AmbiguousComponent` where other
+        plugins bring different ones.
         """
-        wanted = (backend, architecture)
-        found = [each for each in self.implementations(kind) if (each.backend, each.architecture) == wanted]
+        cls = None if isinstance(architecture, str) else architecture
+        name = architecture if isinstance(architecture, str) else architecture.name
+        wanted = (backend, name)
+        found = [each for each in self.implementations(kind, cls) if (each.backend, each.architecture) == wanted]
         if not found:
-            raise UnknownComponent(self._with_notes(self._describe_unimplemented(backend, architecture, kind)))
-        return self._settle(found, f"implementation of {architecture!r} on {backend!r}")
+            raise UnknownComponent(self._with_notes(self._describe_unimplemented(backend, name, kind)))
+        title = f"implementation of {name!r} on {backend!r}"
+        return self._settle(self._prefer_brought_with(backend, kind, found, title), title)
+
+    def _prefer_brought_with(
+        self, backend: str, kind: str, found: list[Implementation], title: str
+    ) -> list[Implementation]:
+        """Return the implementations of the plugin that brings the backend, or all where it brings none of them."""
+        handles = {each.source.handle for each in self._catalogue.candidates(kind) if each.name == backend}
+        own = [each for each in found if each.source.handle in handles]
+        if not own or any(is_core(each.source.distribution) for each in found):
+            return found
+        for each in found:
+            if each not in own:
+                self._tell(describe_hidden(each, title, None, f"that of {own[0].source.title}"))
+        return own
 
     def _describe_unimplemented(self, backend: str, architecture: str, kind: str) -> str:
         able = {each.backend for each in self.implementations(kind) if each.architecture == architecture}

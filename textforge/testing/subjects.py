@@ -123,8 +123,8 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
     if len(kinds) > 1:
         raise PluginError(f"{name!r} is the name of {' and '.join(kinds)}: say which one with ", advise("kind"))
     if spec and kinds:
-        component = spec.build(plugins.find(kinds[0], spec.name))
-        return [Subject(kinds[0], spec.name, functools.partial(_make_case, plugins, lambda: component))]
+        component = spec.build(plugins.find(kinds[0], spec.reference))
+        return [Subject(kinds[0], spec.reference, functools.partial(_make_case, plugins, lambda: component))]
     brought = [plugin for plugin in plugins.found if _is_called(plugin, name)]
     for plugin in brought:
         if plugin.error:

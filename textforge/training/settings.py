@@ -50,6 +50,12 @@ class TrainingSettings(Declared):
     clip_norm: float | None = option(
         default=1.0, gt=0, lt=math.inf, help="Joint norm that gradients are scaled down to, or none."
     )
+    weight_decay: float = option(
+        default=0.0,
+        ge=0,
+        lt=1,
+        help="Share of each weight that a step takes off it, times the learning rate, as AdamW does.",
+    )
     validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus, its end, kept for validation.")
     patience: int | None = option(
         default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."
@@ -71,7 +77,7 @@ class TrainingSettings(Declared):
 
     def make_optimizer(self) -> Optimizer:
         """Return the optimizer that the backend is asked for."""
-        return Optimizer(name=self.optimizer, clip_norm=self.clip_norm)
+        return Optimizer(name=self.optimizer, clip_norm=self.clip_norm, weight_decay=self.weight_decay)
 
 
 LIMITS = ("epochs", "minutes")

@@ -41,6 +41,9 @@ class Updates:
             nn.utils.clip_grad_norm_(self._parameters, self._settings.clip_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
+        if self._settings.weight_decay:
+            with torch.no_grad():
+                torch._foreach_mul_([*self._parameters], 1.0 - learning_rate * self._settings.weight_decay)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._steps += 1

@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from textforge import __version__
 from textforge.errors import ExportError
 from textforge.formats.base import ReadBack
 from textforge.formats.onnx.graph import LOGITS, NEXT, StepGraph
@@ -80,7 +79,7 @@ def _make_model(graph: StepGraph, vocabulary_size: int, about: Mapping[str, Any]
     model = helper.make_model(
         made,
         producer_name="textforge",
-        producer_version=__version__,
+        producer_version=str(about["textforge"]),
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
     )

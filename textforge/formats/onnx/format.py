@@ -10,7 +10,7 @@ from textforge.architectures.base import Architecture
 from textforge.components.frameworks import Framework
 from textforge.formats.base import Format, ReadBack
 from textforge.model import SavedModel
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 
 if TYPE_CHECKING:
     from textforge.formats.onnx.graph import StepGraph

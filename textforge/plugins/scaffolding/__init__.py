@@ -1,8 +1,8 @@
 """Writing a plugin to begin with: a distribution that installs, works, and passes its own tests.
 
 The templates are files of their own. In their texts ``$name`` is the component's name, ``$module`` the package,
-``$cls`` the class, ``$distribution`` the distribution and ``$core`` that of textforge itself; the folder ``package``
-gets the package's name.
+``$cls`` the class, ``$distribution`` the distribution and ``$core`` that of textforge itself; ``$group`` and
+``$object`` are the entry point's. The folder ``package`` gets the package's name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textforge import PLUGIN_API, __version__
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.errors import Advice, PluginError
-from textforge.plugins.entry_points import CORE
+from textforge.names import CORE
 
 PREFIX = "textforge-"
 KINDS = ("corpus", "encoder", "architecture", "sampler", "format", "report", "metric", "command")
@@ -61,11 +61,15 @@ def _values(kind: str, name: str) -> dict[str, str]:
         raise PluginError(f"the distribution is called {PREFIX}NAME by itself: write {name.removeprefix(PREFIX)}")
     if PREFIX + name == CORE:
         raise PluginError(f"{CORE} is the distribution of textforge itself: choose another name than {quote(name)}")
+    module = f"textforge_{name.replace('-', '_')}"
+    by_itself = kind == "command"  # `--help` lists what an entry point names
     return {
         "name": name,
         "kind": kind,
         "distribution": PREFIX + name,
-        "module": f"textforge_{name.replace('-', '_')}",
+        "module": module,
+        "group": '"textforge.commands"' if by_itself else "textforge",
+        "object": f"{module}.command:command" if by_itself else module,
         "stem": name.replace("-", "_"),
         "cls": _class_name(kind, name),
         "core": CORE,
