@@ -279,7 +279,8 @@ def load_model(
     with _telling_damage(architecture):
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
     implementation = plugins.implementation(backend.name, type(architecture))
-    backend.require()
+    with blame(backend, "to import its framework"):
+        backend.require()
     loaded = implementation.load()
     with _telling_damage(implementation), blame(implementation, "to load the model", passing=UNFORESEEN):
         return backend.load(checked, architecture, loaded)

@@ -13,6 +13,7 @@ from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.encoders.base import Encoder
 from textforge.evaluation.loss import spans
 from textforge.model import Array
+from textforge.plugins.blame import blame
 
 PIECE = 1 << 16
 
@@ -64,16 +65,21 @@ class JoinedCorpus(Corpus):
         return all(corpus.rereadable for corpus in self.corpora)
 
     def notes(self) -> Sequence[str]:
-        return [note for corpus in self.corpora for note in corpus.notes()]
+        found: list[str] = []
+        for corpus in self.corpora:
+            with blame(corpus, "to say what it has read"):
+                found += corpus.notes()
+        return found
 
     def read(self) -> Iterator[str]:
         """Yield the texts; each ends with `END_OF_TEXT` where there are several, unless the model never saw one."""
         for corpus in self.corpora:
             chunk, digest = "", hashlib.sha256()
-            for chunk in corpus.read():
-                self.size.add(chunk)
-                digest.update(chunk.encode("utf-8", "surrogatepass"))
-                yield chunk if self.marked else chunk.replace(END_OF_TEXT, "")
+            with blame(corpus, "to be read", passing=(OSError,)):  # a file's trouble is told as such
+                for chunk in corpus.read():
+                    self.size.add(chunk)
+                    digest.update(chunk.encode("utf-8", "surrogatepass"))
+                    yield chunk if self.marked else chunk.replace(END_OF_TEXT, "")
             self.hashes.append((corpus.spec, digest.hexdigest()))
             if self.marked and len(self.corpora) > 1 and not chunk.endswith(END_OF_TEXT):
                 yield END_OF_TEXT

@@ -13,6 +13,7 @@ from textforge.errors import GenerationError, TextforgeError
 from textforge.generation.context import RowContext
 from textforge.generation.function import SamplerFunction, wrap_functions
 from textforge.generation.history import History
+from textforge.plugins.blame import blame
 from textforge.samplers.base import Logits, Sampler
 
 if TYPE_CHECKING:
@@ -38,9 +39,15 @@ def parse_samplers(samplers: Samplers, plugins: Plugins | None = None) -> list[S
 def make_chain(samplers: Samplers, encoder: Encoder | None, plugins: Plugins | None = None) -> list[Sampler]:
     """Return a chain's samplers, looked up and expanded; raise a `TextforgeError` where one refuses the encoder."""
     chain = expand_presets(parse_samplers(samplers, plugins))
-    for sampler in chain:
-        sampler.check(encoder)
+    check_chain(chain, encoder)
     return chain
+
+
+def check_chain(chain: Sequence[Sampler], encoder: Encoder | None) -> None:
+    """Raise a `TextforgeError` where a sampler refuses the encoder."""
+    for sampler in chain:
+        with blame(sampler, "to check the encoder"):
+            sampler.check(encoder)
 
 
 def expand_presets(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]:
@@ -61,7 +68,8 @@ def expand_presets(samplers: Sequence[Sampler], depth: int = 0) -> list[Sampler]
 
 
 def _expand_once(sampler: Sampler) -> Sequence[Sampler]:
-    parts = sampler.expand()
+    with blame(sampler, "to expand"):
+        parts = sampler.expand()
     if not isinstance(parts, Sequence) or not all(isinstance(part, Sampler) for part in parts):
         raise GenerationError(f"the preset {sampler.name} must expand to a sequence of samplers, got {parts!r}")
     return parts

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from textforge.encoders.base import Ids
 from textforge.generation.history import History
 from textforge.model import Model, State
+from textforge.plugins.blame import blame_model
 
 ModelLogits = npt.NDArray[np.floating[Any]]
 
@@ -54,7 +55,10 @@ class StateReader(Reader):
         return StateReader(self.model, self._repeat_logits(count), state)
 
     def read(self, history: History) -> ModelLogits:
-        return self.model.step(history.newest, self._state)
+        try:
+            return self.model.step(history.newest, self._state)
+        except Exception as error:
+            raise blame_model(self.model, error, "to read a token") from error
 
     def keep(self, rows: Sequence[int]) -> None:
         self._state = self.model.select(self._state, np.array(rows, dtype=np.int64))
@@ -82,11 +86,17 @@ def read_prompt(model: Model, prompt: Ids) -> Reader:
     ids = np.array(prompt, dtype=np.int64)[np.newaxis]
     if model.window is not None:
         return WindowReader(model, _read_afresh(model, ids[:, -model.window :]).copy(), model.window)
-    state = model.start(1)
-    for start in range(0, ids.shape[1], PIECE):
-        logits = model.forward(ids[:, start : start + PIECE], state, last_only=True)
-    return StateReader(model, logits[:, -1].copy(), state)
+    try:
+        state = model.start(1)
+        for start in range(0, ids.shape[1], PIECE):
+            logits = model.forward(ids[:, start : start + PIECE], state, last_only=True)
+        return StateReader(model, logits[:, -1].copy(), state)
+    except Exception as error:
+        raise blame_model(model, error, "to read the prompt") from error
 
 
 def _read_afresh(model: Model, ids: npt.NDArray[np.int64]) -> ModelLogits:
-    return model.forward(ids, model.start(len(ids)), last_only=True)[:, -1]
+    try:
+        return model.forward(ids, model.start(len(ids)), last_only=True)[:, -1]
+    except Exception as error:
+        raise blame_model(model, error, "to read a window") from error

@@ -116,12 +116,14 @@ def _check_path(format: Format, path: Path) -> None:
             f"a model can't be written to standard output, since the file is read back: name a file, such as "
             f"model{format.suffix or ''}"
         )
-    format.check_path(path)
+    with blame(format, "to check the file's name"):
+        format.check_path(path)
 
 
 def _write(plugins: Plugins, format: Format, saved: SavedModel, encoder: Encoder, path: Path) -> Agreement:
     """Write the file, and compare it with the model."""
-    format.require()
+    with blame(format, "to import what it needs"):
+        format.require()
     architecture = restore_architecture(plugins, saved)
     saved = attrs.evolve(saved, arrays=architecture.check(saved))
     found = None if format.any_architecture else _implementation(plugins, format, saved.architecture)

@@ -26,8 +26,9 @@ from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import TokenFile, token_file
 from textforge.encoders.base import Encoder
 from textforge.errors import CorpusError, EncodingError, TrainingError, advise
-from textforge.generation.chain import expand_presets
+from textforge.generation.chain import check_chain, expand_presets
 from textforge.model import Model, SavedModel
+from textforge.plugins.blame import blame
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.checkpoint import Checkpoint
@@ -195,8 +196,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
     with _tokens(run, folder) as tokens:
         for note in tokens.notes:
             report.message(note)
-        for sampler in expand_presets(list(itertools.chain(*run.chains))):
-            sampler.check(tokens.encoder)
+        check_chain(expand_presets(list(itertools.chain(*run.chains))), tokens.encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         data = TrainingData.split(tokens.tokens, tokens.encoder, run.settings.validation)
         keeper = Keeper(run, tokens, writer)
@@ -207,7 +207,8 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
 
 def _first_model(run: Run, encoder: Encoder) -> Model:
     if run.checkpoint is None:
-        saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
+        with blame(run.architecture, "to make a new model"):
+            saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
     else:
         saved = run.checkpoint.model
     return load_model(run.plugins, run.backend, saved, run.architecture)

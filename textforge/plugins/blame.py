@@ -55,6 +55,11 @@ def blame_error(culprit: Culprit, error: Exception, action: str = "") -> Excepti
     return PluginError(f"{describe(culprit)} failed{f' {action}' if action else ''}: {state_error(error)}")
 
 
+def blame_model(model: Any, error: Exception, action: str) -> Exception:
+    """Return the error to raise in place of one that a model raised, which is its network's where it has one."""
+    return blame_error(getattr(model, "network", model), error, action)
+
+
 def _says_memory_ran_out(error: Exception) -> bool:
     try:
         return is_memory_error(error)

@@ -10,6 +10,7 @@ import numpy as np
 
 from textforge.errors import StopTraining, TrainingError
 from textforge.model import GradientModel, SavedModel, State
+from textforge.plugins.blame import blame_model
 from textforge.training.batches import make_batches
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.clock import Clock
@@ -164,7 +165,10 @@ class TrainingRun:
         at = self.position
         inputs, targets = self.batches.batch(at.epoch, at.step_in_epoch)
         rate = learning_rate(self.settings, at.step, at.total_steps)
-        loss, self.state = self.model.train_step(inputs, targets, self.state, learning_rate=rate, step=at.step)
+        try:
+            loss, self.state = self.model.train_step(inputs, targets, self.state, learning_rate=rate, step=at.step)
+        except Exception as error:
+            raise blame_model(self.model, error, "in a step of training") from error
         self.losses.add(loss)
         self.clock.count_step()
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
