@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
@@ -153,3 +154,15 @@ def test_what_the_guide_says_of_versions(environment: Environment) -> None:
     assert f"now {textforge.PLUGIN_API}." in TEXT
     value: Any = textforge.PLUGIN_API
     assert isinstance(value, int)
+
+
+def imported_from_the_core(path: Path) -> set[str]:
+    """The modules of the core that a plugin's file imports from, but for the top of the package."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module} - {"textforge"}
+
+
+@pytest.mark.parametrize("path", sorted(GUIDE.parent.glob("*/textforge_*/**/*.py")), ids=lambda path: path.stem)
+def test_what_the_plugins_import_of_the_core_is_named(path: Path) -> None:
+    modules = {module for module in imported_from_the_core(path) if module.startswith("textforge.")}
+    assert [module for module in modules if f"`{module}`" not in TEXT] == []
