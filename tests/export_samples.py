@@ -1,4 +1,4 @@
-"""What the tests of exporting share: models as trained ones are, and what their logits must be."""
+"""Samples for the tests of exporting: models as trained ones are, and what their logits must be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of samplers share: contexts with any history, adversarial rows, one of each registered sampler."""
+"""Samples for the tests of samplers: contexts with any history, adversarial rows, one of each registered sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests share: a scripted model and a small encoder."""
+"""Doubles that the tests share: a scripted model and small encoders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textforge.errors import EncodingError
 from textforge.model import Model, SavedModel
 from textforge.plugins.entry_points import is_core
 from textforge.plugins.registry import Plugins
-from textforge.plugins.sources import installed_sources
+from textforge.plugins.sources import find_installed_sources
 from textforge.training.fit import fit
 
 LETTERS = "\n abcdefg"
@@ -26,7 +26,7 @@ LETTERS = "\n abcdefg"
 
 def builtin_plugins() -> Plugins:
     """The plugins there are where nothing but textforge itself is installed."""
-    return Plugins(sources=[source for source in installed_sources() if is_core(source.distribution)])
+    return Plugins(sources=[source for source in find_installed_sources() if is_core(source.distribution)])
 
 
 class LettersEncoder(Encoder):
@@ -207,7 +207,7 @@ class ModelMaker:
         return self.load(self.initial(vocabulary_size, seed))
 
     def fit(self, model: Any, *arguments: Any) -> Any:
-        """What training by these data, settings, report and checkpoint makes of a model."""
+        """Return what training by these data, settings, report and checkpoint makes of a model."""
         return self.load(fit(model, *arguments))
 
     def load(self, saved: SavedModel) -> Any:

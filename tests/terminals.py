@@ -84,7 +84,7 @@ class Reflowing:
         self.columns = columns
         self._rows = [""]
         self._goes_on = [False]
-        """Of each row, whether its line goes on in the next one."""
+        """The rows whose line goes on in the next one."""
         self._row = self._column = 0
 
     def rows(self) -> list[str]:

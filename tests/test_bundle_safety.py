@@ -1,4 +1,4 @@
-"""What is done to a bundle by kills, full disks, damage and strangers."""
+"""Bundles that kills, full disks, damage and strangers have met."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_killed_at_any_moment_the_bundle_loads_and_its_parts_agree(tmp_path):
 
 
 def failure(writer: BundleWriter, whole: BundleContents) -> str | None:
-    """What a commit fails with."""
+    """The errors that a commit fails with."""
     try:
         writer.commit(whole)
     except BundleError as error:

@@ -141,7 +141,7 @@ def test_one_that_is_left_out_is_no_command(hello: None, monkeypatch: pytest.Mon
 
 
 def entries(status: int = 0) -> dict[str, dict[str, Any]]:
-    """What ``textforge plugins --json`` says, by distribution."""
+    """Return what ``textforge plugins --json`` says, by distribution."""
     result = run("plugins", "--json")
     assert result.exit_code == status
     return {entry["distribution"]: entry for entry in json.loads(result.stdout)}

@@ -172,7 +172,7 @@ def test_a_separator_needs_texts_to_stand_between(model: Path, options: Sequence
 
 
 def on_terminal(arguments: Sequence[Any], **environment: str) -> str:
-    """What a terminal receives, standard output and error together."""
+    """Return what a terminal receives, standard output and error together."""
     pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
     ours, theirs = pty.openpty()
     variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}

@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing acts on it but our own colours and cursor, and not even those where unwanted."""
+"""Text on a terminal: nothing acts on it but our own colours and cursor, and not even those where unwanted."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_who_wants_text_alone(environment: dict[str, str], plain: bool, monkeypa
 
 
 def seen(written: str, columns: int) -> list[str]:
-    """What stands on a terminal at the end."""
+    """Return what stands on a terminal at the end."""
     terminal = Reflowing(columns)
     terminal.write(written)
     return terminal.rows()

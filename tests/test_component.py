@@ -419,7 +419,7 @@ def declare(annotations: dict[str, Any], *bases: type, **body: Any) -> type:
 
 
 class TestRefusedDeclarations:
-    """What wouldn't mean what it seems to is refused when the class is made, and the message says what to write."""
+    """Bodies that wouldn't mean what they seem to are refused as the class is made, with what to write."""
 
     @pytest.mark.parametrize(
         ("annotations", "body", "message"),

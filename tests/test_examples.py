@@ -241,7 +241,7 @@ BOOK_SAMPLES = re.compile(
 
 
 def figures(text: str) -> list[str]:
-    """What the notebook's own way to count gives, as the example prints it."""
+    """Return what the notebook's own way to count gives, as the example prints it."""
     sequences = [text[start : start + 60] for start in range(0, len(text) - 60, 3)]
     return [
         f"Corpus length: {len(text)}",

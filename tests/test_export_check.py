@@ -45,7 +45,7 @@ def reference(make: Callable[[], SavedModel]) -> Reference:
 
 
 def as_file(saved: SavedModel, precision: str = "float32") -> ReadBack:
-    """What a right file computes: the model itself."""
+    """Return what a right file computes: the model itself."""
     model = ModelMaker("numpy", saved.architecture, precision=precision).load(saved)
 
     def read(ids: Array, state: Arrays | None) -> tuple[Array, Arrays]:

@@ -88,7 +88,7 @@ def test_plugins_are_looked_up_only_for_specs(monkeypatch):
     def refuse(**_):
         raise RuntimeError("looked up")
 
-    monkeypatch.setattr("textforge.plugins.registry.installed_sources", refuse)
+    monkeypatch.setattr("textforge.plugins.registry.find_installed_sources", refuse)
     encoder = letters()
     writer = TextGenerator(ScriptedModel(encoder.vocabulary_size, hashed_logits(encoder.vocabulary_size)), encoder)
     assert len(writer.generate("a", samplers=[Temperature(0.5)], max_tokens=3)) == 3

@@ -11,7 +11,7 @@ STOPS = st.lists(st.text("ab\n", min_size=1, max_size=5), min_size=1, max_size=4
 
 
 def by_find(text, stops):
-    """What shows of a text, and whether a stop text was found."""
+    """Return what shows of a text, and whether a stop text was found."""
     places = [text.find(stop) for stop in stops if stop in text]
     return (text[: min(places)], True) if places else (text, False)
 

@@ -1,4 +1,4 @@
-"""How textforge is installed: the README's ways, in empty environments; and no hint that brings another's package."""
+"""The install: the README's ways, in empty environments; and no hint that brings another's package."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def follow_in_one_shell(commands: list[str], folder: Path, **variables: str) -> str:
-    """What the commands print, each of which must succeed, in an environment without this one."""
+    """Return what the commands print, each of which must succeed, in an environment without this one."""
     here = str(Path(sys.executable).parent)
     paths = [path for path in os.environ["PATH"].split(os.pathsep) if path != here]
     hidden = {"VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "TEXTFORGE_DISABLE_PLUGINS"}

@@ -95,11 +95,11 @@ class Reference:
             self.counts.insert(0, dict(before))
 
     def longest(self, length: int) -> dict[tuple[int, ...], int]:
-        """What is counted of n-grams where none longer fit: how often each comes."""
+        """Count n-grams where none longer fit: how often each comes."""
         return self.occurrences[length]
 
     def backed_off_to(self, length: int) -> dict[tuple[int, ...], int]:
-        """What is counted where a longer context was tried: how many different tokens come before."""
+        """Count n-grams where a longer context was tried: how many different tokens come before."""
         return self.counts[length - 1]
 
     @staticmethod

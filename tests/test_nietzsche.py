@@ -23,7 +23,7 @@ from support import corpus_path
 import textforge
 from textforge.cli import main
 from textforge.corpora import cache, files, nietzsche
-from textforge.corpora.cache import cache_folder, cached_file
+from textforge.corpora.cache import cache_folder, fetch_cached
 from textforge.corpora.nietzsche import NietzscheCorpus
 from textforge.errors import CorpusError, OptionError
 from textforge.plugins.registry import Plugins
@@ -103,7 +103,7 @@ def text_of(*options: str, **more: bool) -> str:
 
 def refused(url: str) -> str:
     with pytest.raises(CorpusError) as caught:
-        cached_file(url, DIGEST)
+        fetch_cached(url, DIGEST)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -143,13 +143,13 @@ class TestTheFolder:
 
 class TestDownloading:
     def test_once(self, server: Server, folder: Path) -> None:
-        assert cached_file(server.url, DIGEST) == folder / "nietzsche.txt"
-        assert cached_file(server.url, DIGEST).read_bytes() == TEXT
+        assert fetch_cached(server.url, DIGEST) == folder / "nietzsche.txt"
+        assert fetch_cached(server.url, DIGEST).read_bytes() == TEXT
         assert server.asked == 1
         assert [path.name for path in folder.iterdir()] == ["nietzsche.txt"]
 
     def test_a_single_line_says_so(self, folder: Path, server: Server) -> None:
-        script = f"from textforge.corpora.cache import *; [cached_file({server.url!r}, {DIGEST!r}) for _ in range(2)]"
+        script = f"from textforge.corpora.cache import *; [fetch_cached({server.url!r}, {DIGEST!r}) for _ in range(2)]"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600)
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1
@@ -159,7 +159,7 @@ class TestDownloading:
     def test_by_several_at_once(self, server: Server, folder: Path) -> None:
         server.waits_for = threading.Barrier(4)  # every one of them finds no file, and asks for it
         with ThreadPoolExecutor(4) as pool:
-            paths = list(pool.map(lambda _: cached_file(server.url, DIGEST), range(4)))
+            paths = list(pool.map(lambda _: fetch_cached(server.url, DIGEST), range(4)))
         assert server.asked == 4
         assert {path.read_bytes() for path in paths} == {TEXT}
         assert [path.name for path in folder.iterdir()] == ["nietzsche.txt"]
@@ -212,7 +212,7 @@ class TestPutThereByHand:
     def test_the_right_one_is_taken(self, server: Server, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "nietzsche.txt").write_bytes(TEXT)
-        assert cached_file(server.url, DIGEST).read_bytes() == TEXT
+        assert fetch_cached(server.url, DIGEST).read_bytes() == TEXT
         assert server.asked == 0
 
     def test_a_wrong_one_is_named_and_kept(self, server: Server, folder: Path) -> None:

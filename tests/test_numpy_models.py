@@ -1,4 +1,4 @@
-"""What NumPy's models of every architecture have in common."""
+"""Properties that NumPy's models of every architecture have in common."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def run(saved: SavedModel, precision: str = "float32") -> Any:
 
 
 def textbook_state(saved: SavedModel, ids: Array, look_backs: list[int]) -> Arrays:
-    """Of each row of tokens, as textbooks write it; zeros stand for what lies before the first token."""
+    """Return the state of each row of tokens, as textbooks write it; zeros are for what lies before the first."""
     rows = []
     for row in ids:
         model = TEXTBOOKS[saved.architecture](saved)

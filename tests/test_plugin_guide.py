@@ -81,7 +81,7 @@ def test_it_shows_more_than_it_tells() -> None:
 
 
 def is_named(name: str) -> bool:
-    """Whether the guide has it as code, by itself or as the beginning of a signature."""
+    """Return whether the guide has it as code, by itself or as the beginning of a signature."""
     return re.search(rf"`(?:\w+\.)*{name}(?:\(|`|:)", TEXT) is not None
 
 

@@ -16,7 +16,7 @@ from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import AmbiguousComponent, PluginWarning, SpecError, UnknownComponent
 from textforge.names import CORE
 from textforge.plugins.registry import Plugins, Source
-from textforge.plugins.sources import installed_sources
+from textforge.plugins.sources import find_installed_sources
 from textforge.samplers.top_k import TopK
 
 HIDDEN = (
@@ -254,7 +254,7 @@ def test_each_architecture_of_a_name_keeps_its_own_implementations(tmp_path: Pat
 def test_a_stranger_s_implementation_of_ours_takes_none_away() -> None:
     told: list[str] = []
     text = implementing("register(backend='torch', architecture='lstm', by='b:B')")
-    both = [*installed_sources(), source(text, "it", "textforge-faster")]
+    both = [*find_installed_sources(), source(text, "it", "textforge-faster")]
     registry = Plugins(sources=both, warn=told.append)
     assert registry.implementation("torch", "lstm").source.distribution == "textforge-torch"
     assert told == [

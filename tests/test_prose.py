@@ -116,6 +116,18 @@ def test_docstrings_say_what_a_function_does_and_what_a_class_is(breaks_rule: Ca
     assert not found
 
 
+def test_no_docstring_of_a_test_is_a_riddle() -> None:
+    folders = [ROOT / "tests", ROOT / "examples", *ROOT.glob("plugins/*/tests")]
+    found = [
+        f"{path}:{docstring.line}: {docstring.text.strip().splitlines()[0]}"
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for docstring in find_docstrings(ast.parse(path.read_text(encoding="utf-8")))
+        if opens_as_riddle(docstring)
+    ]
+    assert not found
+
+
 def test_functions_are_named_by_verbs() -> None:
     found = [f"{path}:{node.lineno}: {node.name}" for path, tree in TREES.items() for node in find_participles(tree)]
     assert not found

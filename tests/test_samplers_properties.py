@@ -1,4 +1,4 @@
-"""What holds for every sampler that comes with textforge, and that draws follow what each leaves."""
+"""Properties of every sampler that comes with textforge, and that draws follow what each leaves."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_penalties_count_in_a_window_that_moves_and_leave_the_prompt_out_if_aske
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("name", ["repetition-penalty", "frequency-penalty", "presence-penalty", "logit-bias"])
 def test_nothing_overflows(name, sign):
-    """What is ruled out stays so, what isn't stays finite, whatever the penalty."""
+    """Check that what is ruled out stays so and what isn't stays finite, whatever the penalty."""
     logits = np.array([[1.7e308, -1.7e308, -math.inf, 0.0, 5.0]])
     huge = f"{1e308**sign!r}" if name == "repetition-penalty" else f"{sign * 1e308!r}"
     text = f'logit-bias:{{"a": {sign}e300, "da": {sign}e300}}' if name == "logit-bias" else f"{name}:{huge}"

@@ -138,7 +138,7 @@ def test_adaptive_p_beside_its_definition(target, decay):
 
 
 def test_adaptive_p_reaches_its_target():
-    """What is drawn has the probability that is asked for, on average, where such tokens are."""
+    """Check that what is drawn has the probability that is asked for, on average, where such tokens are."""
     random = np.random.default_rng(4)
     for target in (0.2, 0.4):
         where, found, ours = context([0], size=6), [], AdaptiveP(target)

@@ -32,7 +32,7 @@ def test_log_softmax_is_exact(logits):
 
 
 def test_one_log_softmax_for_any_shape():
-    """Of rows, of a row, of sequences of rows; and a distribution's is the same, bit for bit."""
+    """Take rows, a row, and sequences of rows; a distribution's is the same, bit for bit."""
     logits = np.random.default_rng(1).normal(size=(3, 4, 7))
     found = rows.log_softmax(logits)
     for sequence in range(3):

@@ -1,4 +1,4 @@
-"""What each sampler keeps of a token exactly at its threshold, whatever rounding did to its logit.
+"""Tokens exactly at a threshold: what each sampler keeps, whatever rounding did to the logit.
 
 Probabilities are fractions, so that exact arithmetic is the judge, and logits are of float32, as models compute them.
 """
@@ -162,7 +162,7 @@ def test_mirostat_2(bits, shift, precision):
 
 @given(st.floats(-8, 8), PRECISIONS)
 def test_mirostat(shift, precision):
-    """Of 0.8 and 0.2, the exponent is 2, and 2 bits' half is two tokens exactly: sqrt(2 / (1 - 1 / 2))."""
+    """Take 0.8 and 0.2: the exponent is 2, and 2 bits' half is two tokens exactly: sqrt(2 / (1 - 1 / 2))."""
     row = [Fraction(4, 5), Fraction(1, 5)], shift, precision
     assert kept("mirostat:0.5", row) == {0, 1}
     assert kept("mirostat:0.4999", row) == {0}

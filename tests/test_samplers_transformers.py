@@ -48,7 +48,7 @@ def agree(mine, judged):
 
 
 def between(mine, narrow, wide, rows):
-    """What the narrower threshold keeps is kept, what the wider one drops is dropped, and hardly anything is between.
+    """Check that what the narrower threshold keeps is kept, and what the wider one drops is dropped.
 
     Theirs compares to the last bit, of whatever precision; ours takes what float32 would round to the threshold.
     """
@@ -208,7 +208,7 @@ def test_transformers_brings_no_tensorflow_along():
     ],
 )
 def test_exactly_at_the_threshold_in_float32(name, warper, threshold):
-    """What theirs keeps at a threshold a little stricter is kept, what it drops at one a little laxer is dropped."""
+    """Check that what theirs keeps at a threshold a little stricter is kept, what it drops at a laxer one dropped."""
     random = np.random.default_rng(8)
     stricter, laxer = (1 - 2e-6, 1 + 2e-6) if name == "top-p" else (1 + 2e-6, 1 - 2e-6)
     for _ in range(200):

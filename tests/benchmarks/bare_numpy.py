@@ -56,7 +56,7 @@ def characters_per_second(saved: SavedModel, count: int) -> float:
 
 
 def _prepared(saved: SavedModel) -> tuple[list[Any], Any]:
-    """What each token adds to the gates, (V, 4H), and what reads the doubled hidden state, (H + 1, 4H + V)."""
+    """Return what each token adds to the gates, (V, 4H), and what reads the doubled hidden state, (H + 1, 4H + V)."""
     arrays = saved.arrays
     size, vocabulary = saved.options["hidden_size"], saved.vocabulary_size
     order = np.r_[0 : 2 * size, 3 * size : 4 * size, 2 * size : 3 * size]

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: rounds in turn, medians, processes of their own."""
+"""The ways in which benchmarks measure: rounds in turn, medians, processes of their own."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def script(name: str) -> str:
 
 
 def process_seconds(arguments: list[str]) -> float:
-    """How long a whole process takes."""
+    """Return the seconds that a whole process takes."""
     began = time.perf_counter()
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
     return time.perf_counter() - began
 
 
 def in_process(module: str, function: str, *arguments: Any) -> Any:
-    """What a function of a benchmark gives in a process of its own, by way of JSON."""
+    """Return what a function of a benchmark gives in a process of its own, by way of JSON."""
     code = (
         f"import json, sys\nfrom tests.benchmarks.{module} import {function}\n"
         f"print(json.dumps({function}(*json.loads(sys.argv[1]))))"

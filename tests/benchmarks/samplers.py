@@ -73,7 +73,7 @@ def bare_xtc(row: Any) -> Any:
 
 
 def sides() -> Iterator[tuple[str, Callable[[], Any], Callable[[], Any]]]:
-    """What is measured: its name, the sampler and the bare way, both found to keep the same.
+    """Yield what is measured: its name, the sampler and the bare way, both found to keep the same.
 
     Rows from steep, where a few tokens are enough, over those of a language model, to nearly flat, where most are.
     """

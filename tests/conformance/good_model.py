@@ -15,7 +15,7 @@ MOMENTUM = np.float32(0.9)
 
 
 class GoodState:
-    """What the token before adds to each row, (B, W)."""
+    """Return what the token before adds to each row, (B, W)."""
 
     def __init__(self, previous: Array) -> None:
         self.previous = previous

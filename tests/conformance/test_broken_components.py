@@ -65,7 +65,7 @@ KINDS = ("Sampler", "Backend")
 
 @pytest.fixture(autouse=True)
 def one_start_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How a module starts is asked once for all of its components."""
+    """Ask once for all components of a module how it starts."""
     start = fresh.start
 
     def asked(component: Any) -> Any:

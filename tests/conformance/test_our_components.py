@@ -77,7 +77,7 @@ NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "files": some_files,
     "nietzsche": cached_nietzsche,
 }
-"""How to make the corpora that need something beside them."""
+"""The ways to make the corpora that need something beside them."""
 
 
 class TestSamplers(SamplerTests):

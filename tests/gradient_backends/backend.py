@@ -40,7 +40,7 @@ def scaled(saved, factor):
 
 
 class BackendSuite(Suite):
-    """What makes and runs models, and what it refuses."""
+    """Tests of what makes and runs models, and of what it refuses."""
 
     def make(self, architecture, vocabulary_size=11, seed=3, **options):
         return self.backend(architecture, **options).create(vocabulary_size, seed)

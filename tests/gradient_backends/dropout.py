@@ -1,4 +1,4 @@
-"""What is dropped, and where."""
+"""Dropout: which values are dropped, and where."""
 
 from __future__ import annotations
 

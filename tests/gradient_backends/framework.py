@@ -1,4 +1,4 @@
-"""What the suite must know of a framework."""
+"""A framework as the suite must know it."""
 
 from __future__ import annotations
 

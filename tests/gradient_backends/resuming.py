@@ -23,11 +23,11 @@ RUNS = [
     pytest.param(*run, marks=[] if run in FAST else [pytest.mark.slow])
     for run in itertools.product(("adam", "rmsprop", "sgd"), ("float32", "bfloat16"), (0, 1, 4))
 ]
-"""What compiles anew for each run takes seconds, so most of them wait for `make test-slow`."""
+"""Runs that each compile anew take seconds, so most of them wait for `make test-slow`."""
 
 
 class ResumingSuite(SmallModels):
-    """What a checkpoint holds, and that nothing else is needed."""
+    """Tests of what a checkpoint holds, and that nothing else is needed."""
 
     @both
     @pytest.mark.parametrize(("name", "precision", "stop"), RUNS)

@@ -37,7 +37,7 @@ PROMISED = {
     "the same, float64": "none",
     "last validation loss, backend changed after two of four epochs": "1e-2 of it",
 }
-"""What is measured, and what must come of it."""
+"""A measurement, and what must come of it."""
 
 
 def rows(parity: Parity) -> Iterator[tuple[str, str]]:
@@ -64,7 +64,7 @@ def rows(parity: Parity) -> Iterator[tuple[str, str]]:
 
 
 def _parted(parity: Parity, precision: str) -> str:
-    """How many texts part, of each pair of backends."""
+    """Return the number of texts that part, of each pair of backends."""
     return ", ".join(f"{pair}: {len(found)}" for pair, found in parity.parted(precision).items())
 
 

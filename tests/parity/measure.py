@@ -51,7 +51,7 @@ TEXTS = {
     "model": "writer",
 }
 BOUNDARY = 1e-4
-"""How near to the boundary between two tokens a draw falls at which texts may part."""
+"""The distance of a draw from the boundary between two tokens at which texts may part."""
 SWAP = {"epochs": 4, "characters": 80_000}
 
 
@@ -157,7 +157,7 @@ class Parity:
         return self.results[framework][f"{key}/{what}"]
 
     def swapped(self) -> dict[str, float]:
-        """How far a run that changed its backend halfway ends from one that didn't, by the validation loss."""
+        """Return how far a run that changed its backend halfway ends from one that didn't, by the validation loss."""
         ends = {
             "torch, then keras": self._of("keras", "swapped-to-keras", "losses")[-1],
             "keras, then torch": self._of("torch", "swapped-to-torch", "losses")[-1],
@@ -175,7 +175,7 @@ class Parity:
         return found
 
     def _parted(self, number: int, one: str, other: str) -> Parted:
-        """How near to a boundary the draw was, by the logits of NumPy in float64."""
+        """Return how near to a boundary the draw was, by the logits of NumPy in float64."""
         place = next(n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
         side = Side(self.folder)
         job = {"model": self.texts_job["model"], "backend": "numpy:precision=float64"}

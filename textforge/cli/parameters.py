@@ -54,7 +54,7 @@ class DeclaredValue(_ParamType):
         return next((numbers[kind] for kind in values.members(self.declared.kind) if kind in numbers), "TEXT")
 
 
-def declared_options(cls: type[Declared], **metavars: str) -> Callable[[F], F]:
+def add_declared_options(cls: type[Declared], **metavars: str) -> Callable[[F], F]:
     """Add a click option for each option that a class declares; one that wasn't given is None."""
 
     def decorate(function: F) -> F:

@@ -9,7 +9,7 @@ import click
 
 from textforge.cli.group import Session
 from textforge.cli.output import quote_command, say
-from textforge.cli.parameters import declared_options, select_given
+from textforge.cli.parameters import add_declared_options, select_given
 from textforge.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--architecture", metavar="SPEC", help="What the model is, with its options; lstm unless given, where that trains."
 )
 @click.option("--backend", metavar="SPEC", help="What computes it; unless given, what is installed and trains fastest.")
-@declared_options(TrainingSettings, epochs="N", sample="CHAIN", validation="FRACTION")
+@add_declared_options(TrainingSettings, epochs="N", sample="CHAIN", validation="FRACTION")
 @click.option(
     "--report", "reports", multiple=True, metavar="SPEC", help="Report of a plugin that watches the run; repeatable."
 )

@@ -29,7 +29,7 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("textforge"))
 
 
-def cached_file(url: str, sha256: str) -> Path:
+def fetch_cached(url: str, sha256: str) -> Path:
     """Return the file published at an address, in the cache, into which it is downloaded unless it is there already.
 
     It appears there whole or not at all, also where several processes ask for it at once. It may also be put there by

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textforge.components.component import option
 from textforge.corpora.base import Corpus
-from textforge.corpora.cache import cached_file
+from textforge.corpora.cache import fetch_cached
 from textforge.corpora.files import FilesCorpus
 
 URL = "https://s3.amazonaws.com/text-datasets/nietzsche.txt"
@@ -35,5 +35,5 @@ class NietzscheCorpus(Corpus):
     lowercase: bool = option(default=True, help="Turn everything into lower case, as the book does.")
 
     def read(self) -> Iterator[str]:
-        path = str(cached_file(URL, SHA256))
+        path = str(fetch_cached(URL, SHA256))
         yield from FilesCorpus((path,), encoding=self.encoding, lowercase=self.lowercase).read()

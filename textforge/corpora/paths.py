@@ -31,7 +31,7 @@ def files_of(path: str) -> list[str]:
     if status is None:
         if is_pattern(path):
             return _matches(path)
-        raise missing(path)
+        raise make_missing_error(path)
     return _files_below(path) if stat.S_ISDIR(status.st_mode) else [path]
 
 
@@ -88,7 +88,7 @@ def title(path: str) -> str:
     return repr(path) if len(path) <= _LONGEST_SHOWN else quote(path)
 
 
-def missing(path: str) -> CorpusError:
+def make_missing_error(path: str) -> CorpusError:
     """Return the error for a path that isn't there, with the nearest name that is."""
     absent = Path(path)
     while not _is_folder(absent.parent):

@@ -10,7 +10,7 @@ from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
-from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, is_text, missing, status_of
+from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, is_text, make_missing_error, status_of
 from textforge.errors import Advice, CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     if is_pattern(text):
         return _path(text)
     if not NAME.fullmatch(name):
-        raise CorpusError(f"{missing(text)} (read as a path; corpora: {list_names(plugins.names('corpus'))})")
+        raise CorpusError(
+            f"{make_missing_error(text)} (read as a path; corpora: {list_names(plugins.names('corpus'))})"
+        )
     return _find_corpus(text, plugins)
 
 
@@ -97,5 +99,5 @@ def _find_corpus(text: str, plugins: Plugins) -> Corpus:
     try:
         corpus: Corpus = plugins.corpus(text)
     except UnknownComponent as unknown:
-        raise CorpusError(f"{missing(text)}; and as a corpus: {unknown}") from None
+        raise CorpusError(f"{make_missing_error(text)}; and as a corpus: {unknown}") from None
     return corpus

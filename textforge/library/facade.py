@@ -20,7 +20,7 @@ from textforge.errors import OptionError, TrainingError
 from textforge.library.arguments import SettingsArguments
 from textforge.library.generator import TextGenerator
 from textforge.library.logged import LoggingReport
-from textforge.library.run import new_run, resumed_run
+from textforge.library.run import begin_run, resume_run
 from textforge.library.run import train as train_run
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
@@ -121,12 +121,12 @@ def train_contents(
     if not isinstance(corpora, Sequence):
         raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
     if not resume:
-        run = new_run(plugins, corpora, encoder or "char", architecture, backend, dict(settings))
+        run = begin_run(plugins, corpora, encoder or "char", architecture, backend, dict(settings))
     elif output is None or encoder is not None or architecture is not None or overwrite:
         wrong = "needs output" if output is None else "takes neither encoder, architecture nor overwrite"
         raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
     else:
-        run = resumed_run(plugins, Bundle.open(output), corpora, backend, dict(settings))
+        run = resume_run(plugins, Bundle.open(output), corpora, backend, dict(settings))
     if (architecture is None or backend is None) and not resume:
         _say_what_failed(plugins, report)
     if output is None:

@@ -62,7 +62,7 @@ class Run:
     """True where the corpora are those of the records, not given anew."""
 
 
-def new_run(
+def begin_run(
     plugins: Plugins,
     corpora: Sequence[CorpusArgument],
     encoder: str | Encoder,
@@ -108,7 +108,7 @@ def _write_chains(settings: dict[str, Any], chains: list[list[Sampler]] | None) 
     return dict(settings) if chains is None else {**settings, "sample": tuple(map(write_chain, chains))}
 
 
-def resumed_run(
+def resume_run(
     plugins: Plugins,
     bundle: Bundle,
     corpora: Sequence[CorpusArgument],
@@ -125,7 +125,7 @@ def resumed_run(
         overwrite = advise("overwrite", True)
         raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
     chains = _parse_chains(settings, plugins)
-    made = _changed_settings(contents.settings, _write_chains(settings, chains))
+    made = _change_settings(contents.settings, _write_chains(settings, chains))
     if made.minutes != contents.settings.get("minutes"):
         checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
     if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
@@ -134,7 +134,7 @@ def resumed_run(
     architecture, trainer = choose_trained(plugins, architecture, backend)
     return Run(
         plugins=plugins,
-        corpora=resolve_corpora(corpora, plugins) if corpora else _recorded_corpora(plugins, contents),
+        corpora=resolve_corpora(corpora, plugins) if corpora else _find_recorded_corpora(plugins, contents),
         recorded=not corpora,
         encoder=contents.encoder,
         architecture=architecture,
@@ -147,7 +147,7 @@ def resumed_run(
     )
 
 
-def _recorded_corpora(plugins: Plugins, contents: BundleContents) -> list[Corpus]:
+def _find_recorded_corpora(plugins: Plugins, contents: BundleContents) -> list[Corpus]:
     corpora = [plugins.corpus(record.spec) for record in contents.corpora]
     for corpus in corpora:
         if not corpus.rereadable:
@@ -169,7 +169,7 @@ def make_settings(values: dict[str, Any]) -> TrainingSettings:
     return TrainingSettings(**values)
 
 
-def _changed_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSettings:
+def _change_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSettings:
     before = make_settings(saved)
     changed = dict(saved)
     for name, value in given.items():

@@ -16,7 +16,7 @@ from textforge.plugins.entry_points import DISABLE_VARIABLE, is_left_out
 from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
 from textforge.plugins.loading import Plugin, Registered, load_plugin
-from textforge.plugins.sources import IMPLEMENTATIONS, Source, named_sources
+from textforge.plugins.sources import IMPLEMENTATIONS, Source, find_named_sources
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ class Catalogue:
     def named(self) -> tuple[Plugin, ...]:
         """The plugins named by hand, loaded; raises `PluginError` where one fails."""
         plugins = []
-        for source in named_sources(self.extra):
+        for source in find_named_sources(self.extra):
             plugin = load_plugin(source)
             if plugin.error:
                 raise PluginError(f"can't load the plugin {source.name}: {plugin.error}") from plugin.exception
@@ -94,7 +94,7 @@ class Catalogue:
         """Return every plugin, loaded, in the order of distributions, those named by hand last."""
         return (*map(self.load, self._enabled), *self.named)
 
-    def providing(self, *kinds: str) -> list[Source]:
+    def list_providing(self, *kinds: str) -> list[Source]:
         """Return the entry points that name something of these kinds."""
         return [source for source in self._enabled if source.provides and source.provides.kind in kinds]
 
@@ -102,7 +102,7 @@ class Catalogue:
         """Return the components of a kind, without importing what an entry point names."""
         lazy = [
             Candidate(source.provides.name, source.provides.by, source)
-            for source in self.providing(kind)
+            for source in self.list_providing(kind)
             if source.provides
         ]
         return lazy + [
@@ -122,15 +122,15 @@ class Catalogue:
 
     def components(self, kind: str) -> list[Registered]:
         """Return the components of a kind, all imported; those that fail are left out."""
-        plugins = [*map(self.load, self.providing(kind)), *self.hooked]
+        plugins = [*map(self.load, self.list_providing(kind)), *self.hooked]
         return [found for plugin in plugins for found in plugin.components if found.kind == kind]
 
     def implementations(self) -> list[Implementation]:
         """Return the implementations, not imported."""
-        plugins = [*map(self.load, self.providing(*IMPLEMENTATIONS.values())), *self.hooked]
+        plugins = [*map(self.load, self.list_providing(*IMPLEMENTATIONS.values())), *self.hooked]
         return [found for plugin in plugins for found in plugin.implementations]
 
     def commands(self) -> list[Command]:
         """Return the commands, not imported."""
-        plugins = [*map(self.load, self.providing("command")), *self.hooked]
+        plugins = [*map(self.load, self.list_providing("command")), *self.hooked]
         return [found for plugin in plugins for found in plugin.commands]

@@ -23,7 +23,7 @@ from textforge.plugins.implementations import Command, Implementation
 from textforge.plugins.importing import PluginName
 from textforge.plugins.kinds import KINDS, base_class
 from textforge.plugins.loading import Plugin, Registered
-from textforge.plugins.sources import Source, installed_sources
+from textforge.plugins.sources import Source, find_installed_sources
 
 __all__ = ["DISABLE_VARIABLE", "KINDS", "Command", "Implementation", "Plugin", "Plugins", "Registered", "Source"]
 
@@ -51,7 +51,7 @@ class Plugins:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         given = None if sources is None else tuple(sources)
-        self._catalogue = Catalogue(extra, lambda: installed_sources() if given is None else given, disabled)
+        self._catalogue = Catalogue(extra, lambda: find_installed_sources() if given is None else given, disabled)
         self._given = self._catalogue.extra, given, disabled
         self._warn = warn or _warn
         self._told: set[str] = set()

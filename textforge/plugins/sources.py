@@ -78,7 +78,7 @@ class Source:
         return normalize(handle) in map(normalize, names)
 
 
-def installed_sources() -> tuple[Source, ...]:
+def find_installed_sources() -> tuple[Source, ...]:
     """Return a source for each entry point of the groups that textforge reads, textforge's own first."""
     points = read_points((MODULES, *GROUPS, *IMPLEMENTATIONS, COMMANDS))
     return tuple(sorted(map(_make_source, points), key=lambda source: (not is_core(source.distribution), source.title)))
@@ -115,7 +115,7 @@ def _fail(message: str) -> None:
     raise PluginError(message)
 
 
-def named_sources(names: Iterable[PluginName]) -> list[Source]:
+def find_named_sources(names: Iterable[PluginName]) -> list[Source]:
     """Return the plugins named by hand; a file named twice is one."""
     return list({identify(name): _named_source(name) for name in names}.values())
 

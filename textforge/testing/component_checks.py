@@ -14,7 +14,7 @@ from textforge.plugins.kinds import KINDS
 from textforge.plugins.registry import Plugins
 from textforge.testing import fresh
 from textforge.testing.failures import CheckFailure, NotApplicable, choose_mend, describe_error, fail
-from textforge.testing.isolation import SEED, generator_states, guard_generators, restored_frameworks, silence_warnings
+from textforge.testing.isolation import SEED, generator_states, guard_generators, keep_frameworks, silence_warnings
 
 if TYPE_CHECKING:
     from textforge.testing.cases import Case
@@ -115,7 +115,7 @@ def check_light_import(case: Case) -> None:
 
 def check_silent(case: Case) -> None:
     """Check that nothing is printed on standard output, which has the generated text and nothing else."""
-    printed = _printed_at_start(case)
+    printed = _read_printed_at_start(case)
     when = "when it is imported or made"
     if not printed:
         when, output = "when it is used", io.StringIO()
@@ -162,13 +162,13 @@ def _place(cls: type) -> tuple[str, str]:
 
 
 def _states_around_use(case: Case) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    with guard_generators(SEED), restored_frameworks(), redirect_stdout(io.StringIO()):
+    with guard_generators(SEED), keep_frameworks(), redirect_stdout(io.StringIO()):
         before = generator_states()
         case.use()
         return before, generator_states()
 
 
-def _printed_at_start(case: Case) -> str:
+def _read_printed_at_start(case: Case) -> str:
     try:
         return fresh.start(case.component).printed
     except (CheckFailure, NotApplicable):  # told by the check of light imports

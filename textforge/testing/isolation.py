@@ -39,7 +39,7 @@ def guard_generators(seed: int = 0) -> Iterator[None]:
 
 
 @contextmanager
-def restored_frameworks() -> Iterator[None]:
+def keep_frameworks() -> Iterator[None]:
     """Move the global generators of the imported frameworks on, and put them back afterwards.
 
     A state that a component has set already would else stay as it is when it is set again.

@@ -10,7 +10,7 @@ PARTS = {
     "input_bias": "bias_ih",
     "recurrent_bias": "bias_hh",
 }
-"""What `nn.GRU` calls each of a layer's weights; its gates stand in our order."""
+"""The names that `nn.GRU` has for a layer's weights; its gates stand in our order."""
 
 
 class GRUNetwork(Network):

@@ -1,4 +1,4 @@
-"""What the common suite must know of Keras on TensorFlow; and one thread."""
+"""Keras on TensorFlow as the common suite must know it; and one thread."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def framework():
 
 @pytest.fixture
 def other_settings():
-    """What a user's keras.json may say."""
+    """Set what a user's keras.json may say."""
     keras.config.set_image_data_format("channels_first")
     keras.config.set_dtype_policy("mixed_bfloat16")
     yield

@@ -11,7 +11,7 @@ from textforge_keras import KerasBackend
 
 
 class TestBackend(BackendSuite):
-    """What every framework is held to."""
+    """The suite that every framework is held to."""
 
 
 def test_the_plugin_is_found_by_its_entry_point():

@@ -36,7 +36,7 @@ model.step(np.array([1]), model.start(1))
 
 
 def run(code, **environment):
-    """What a process writes to standard output and error, where the user has set no more than this."""
+    """Return what a process writes to standard output and error, where the user has set no more than this."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "KERAS_"))}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=own | environment

@@ -58,7 +58,7 @@ def notebook_model(ours, size, optimizer):
 
 
 def reweighted(probabilities, temperature):
-    """What the notebook's `sample` draws from."""
+    """Return what the notebook's `sample` draws from."""
     logs = np.log(np.asarray(probabilities).astype("float64")) / temperature
     exponentials = np.exp(logs)
     return exponentials / np.sum(exponentials)

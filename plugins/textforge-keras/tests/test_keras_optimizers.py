@@ -6,4 +6,4 @@ from gradient_backends.optimizers import OptimizersSuite
 
 
 class TestOptimizers(OptimizersSuite):
-    """What every framework is held to."""
+    """The suite that every framework is held to."""

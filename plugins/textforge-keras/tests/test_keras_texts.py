@@ -6,4 +6,4 @@ from gradient_backends.texts import TextsSuite
 
 
 class TestTexts(TextsSuite):
-    """What every framework is held to."""
+    """The suite that every framework is held to."""

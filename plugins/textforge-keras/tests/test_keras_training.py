@@ -20,7 +20,7 @@ with_or_without_xla = pytest.mark.parametrize("jit_compile", [True, False], ids=
 
 
 class TestTraining(TrainingSuite):
-    """What every framework is held to, compiled either way."""
+    """The suite that every framework is held to, compiled either way."""
 
     @both
     @with_or_without_xla
@@ -79,7 +79,7 @@ class TestTraining(TrainingSuite):
 
 
 class TestDropout(DropoutSuite):
-    """What every framework is held to, and a network without what was dropped."""
+    """The suite that every framework is held to, and a network without what was dropped."""
 
     def test_all_that_convolutions_add_may_be_dropped(self):
         """Then only the input reaches the output, so that what came before makes no difference."""
@@ -92,7 +92,7 @@ class TestDropout(DropoutSuite):
 
 
 class TestResuming(ResumingSuite):
-    """What every framework is held to, compiled either way."""
+    """The suite that every framework is held to, compiled either way."""
 
     @both
     @with_or_without_xla

@@ -100,7 +100,7 @@ class KerasModel(FrameworkModel):
         with tf.device(self._device):
             updates = Updates(optimizer, self.network.weights())
             self._dropout = SeededDropout(self.dropout, seed, on_cpu) if self.dropout else None
-        self._train = self._compiled_step(updates)
+        self._train = self._compile_step(updates)
         self._updates = updates
 
     def train_step(
@@ -167,7 +167,7 @@ class KerasModel(FrameworkModel):
     def _refuse(self, *arguments: object) -> None:
         raise self.make_unready_error()
 
-    def _compiled_step(self, updates: Updates) -> Compiled:
+    def _compile_step(self, updates: Updates) -> Compiled:
         """Return a training step, compiled once for the shape of its first batch."""
 
         def train(
@@ -232,14 +232,14 @@ class KerasModel(FrameworkModel):
     @cached_property
     def _loss_of_all(self) -> Compiled:
         """The mean loss of every token, compiled for any number of rows and tokens."""
-        return self._compiled_loss([None, None])
+        return self._compile_loss([None, None])
 
     @cached_property
     def _loss_of_last(self) -> Compiled:
         """The same of the last token."""
-        return self._compiled_loss([None])
+        return self._compile_loss([None])
 
-    def _compiled_loss(self, targets: list[None]) -> Compiled:
+    def _compile_loss(self, targets: list[None]) -> Compiled:
         def loss(inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
             return self._mean_loss(inputs, targets, state, None)
 

@@ -62,7 +62,7 @@ class ConvNetwork(Network):
     ) -> tuple[tf.Tensor, State]:
         values = self._input(ids)
         after: State = {}
-        for name, layer, needed in zip(self.state_names, self.convolutions, self._needed(last_only), strict=True):
+        for name, layer, needed in zip(self.state_names, self.convolutions, self._count_needed(last_only), strict=True):
             read = tf.concat([state[name], values], axis=1)
             look_back = state[name].shape[1]
             after[name] = read[:, -look_back:]
@@ -74,7 +74,7 @@ class ConvNetwork(Network):
             values += tf.cast(added, self.dtype)
         return self.output(values[:, -1:] if last_only else values), after
 
-    def _needed(self, last_only: bool) -> Sequence[int | None]:
+    def _count_needed(self, last_only: bool) -> Sequence[int | None]:
         """Return the number of last positions that each layer's output is needed of; None: all of them.
 
         Where a layer has read fewer, it gives those that it has.

@@ -1,4 +1,4 @@
-"""What the common suite must know of PyTorch; and one thread."""
+"""PyTorch as the common suite must know it; and one thread."""
 
 from __future__ import annotations
 

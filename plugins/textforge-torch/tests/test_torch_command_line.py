@@ -6,4 +6,4 @@ from gradient_backends.command_line import CommandLineSuite
 
 
 class TestCommandLine(CommandLineSuite):
-    """What every framework is held to."""
+    """The suite that every framework is held to."""

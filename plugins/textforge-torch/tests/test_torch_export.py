@@ -41,7 +41,7 @@ def some_ids(rows, length):
 
 
 class Plain(nn.Module):
-    """What its user has in mind, written without textforge."""
+    """A model that its user has in mind, written without textforge."""
 
     def __init__(self, vocabulary_size, hidden_size, num_layers, embedding_size):
         super().__init__()

@@ -14,7 +14,7 @@ from textforge.model import Optimizer
 
 
 class TestTraining(TrainingSuite):
-    """What every framework is held to, and what only tensors of PyTorch have."""
+    """The suite that every framework is held to, and what only tensors of PyTorch have."""
 
     @both
     def test_what_is_carried_on_lies_in_one_piece(self, architecture):
@@ -42,7 +42,7 @@ class TestTraining(TrainingSuite):
 
 
 class TestDropout(DropoutSuite):
-    """What every framework is held to, and a network without what was dropped."""
+    """The suite that every framework is held to, and a network without what was dropped."""
 
     def test_all_that_convolutions_add_may_be_dropped(self):
         """Then only the input reaches the output, so that what came before makes no difference."""
@@ -55,4 +55,4 @@ class TestDropout(DropoutSuite):
 
 
 class TestResuming(ResumingSuite):
-    """What every framework is held to."""
+    """The suite that every framework is held to."""
