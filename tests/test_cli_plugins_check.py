@@ -159,6 +159,12 @@ def test_a_model_gives_a_sampler_its_encoder_and_a_backend_what_to_run(install: 
     assert "14 ok, 0 failed, 5 not applicable" in result.stdout
 
 
+def test_a_model_of_another_architecture_is_refused(bundle: Path) -> None:
+    result = check("conv:channels=4", "--backend", "numpy", "--model", bundle)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: the model is of the architecture lstm, not conv\n"
+
+
 def test_what_is_mostly_not_applicable_is_no_success() -> None:
     from textforge.cli.plugins_check import _tell
     from textforge.testing import CheckResult

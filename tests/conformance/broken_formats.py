@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,11 +32,19 @@ class GoodFormat(textforge.Format):
             return attrs.evolve(saved, arrays=dict(arrays))
 
 
-class Nothing(GoodFormat):
-    """Writes no file, and gives back the model it was given."""
+class Trusting(GoodFormat):
+    """Writes the file, and gives back the model it was given."""
 
     def write(self, saved: SavedModel, *arguments: Any) -> SavedModel:
+        super().write(saved, *arguments)
         return saved
+
+
+class Nothing(GoodFormat):
+    """Writes no file, and gives back a copy of the model it was given."""
+
+    def write(self, saved: SavedModel, *arguments: Any) -> SavedModel:
+        return copy.deepcopy(saved)
 
 
 class Random(GoodFormat):
@@ -43,7 +52,7 @@ class Random(GoodFormat):
 
     def write(self, saved: SavedModel, architecture: Any, implementation: Any, path: Path, about: Any) -> SavedModel:
         path.write_bytes(bytes(sum(array.nbytes for array in saved.arrays.values())))
-        return saved
+        return copy.deepcopy(saved)
 
 
 class Littering(GoodFormat):
@@ -88,6 +97,7 @@ class Missing(GoodFormat):
 
 
 BROKEN = [
+    (Trusting(), "use"),
     (Nothing(), "weights written"),
     (Random(), "weights written"),
     (Littering(), "one file"),

@@ -12,6 +12,7 @@ import numpy as np
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import load_model
+from textforge.errors import OptionError
 from textforge.model import Array, CountingModel, GradientModel, Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.testing import training
@@ -77,7 +78,9 @@ class ImplementationCase(Case):
         make = functools.partial(load_model, plugins, found)
         component: Architecture = plugins.architecture(architecture)
         saved = details.get("saved")
-        if saved is not None and saved.architecture == component.name:
+        if saved is not None:
+            if saved.architecture != component.name:
+                raise OptionError(f"the model is of the architecture {saved.architecture}, not {component.name}")
             component = type(component).of(saved)  # a model that is given says what its options are
         return cls(component, make=make, on=found.spec, **details)
 
