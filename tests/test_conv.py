@@ -11,8 +11,8 @@ from textforge.architectures.conv import (
     find_needed_lengths,
 )
 from textforge.backends.numpy.conv import NumpyConv
-from textforge.errors import BundleError, OptionError
-from textforge.model import Arrays, SavedModel
+from textforge.errors import OptionError
+from textforge.model import SavedModel
 
 DEFAULTS = Conv().option_values()
 
@@ -23,10 +23,6 @@ def initial(vocabulary_size: int = 9, seed: int = 1, **options: int | None) -> S
 
 def shapes_of(vocabulary_size: int, **options: int | None) -> dict[str, tuple[int, ...]]:
     return {name: weight.shape for name, weight in Conv(**options).weights(vocabulary_size).items()}
-
-
-def checked_arrays(saved: SavedModel) -> Arrays:
-    return Conv.of(saved).check(saved)
 
 
 def test_names_and_shapes():
@@ -65,22 +61,6 @@ def test_of_the_last_positions_only_those_are_needed_that_layers_above_read():
     assert find_needed_lengths([2, 4, 8], 100) == [13, 9, 1]
     assert find_needed_lengths([2, 4, 8], 10) == [10, 9, 1]
     assert find_needed_lengths([2, 4, 8], 0) == [0, 0, 0]
-
-
-@pytest.mark.parametrize("options", [{}, {"embedding_size": None, "num_layers": 3, "channels": 5, "kernel_size": 4}])
-def test_first_weights_have_their_names_and_shapes(options):
-    saved = initial(**options)
-    assert {name: array.shape for name, array in saved.arrays.items()} == shapes_of(9, **options)
-    assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in saved.arrays.values())
-    assert saved.options == DEFAULTS | options
-    assert (saved.architecture, saved.vocabulary_size, saved.window) == ("conv", 9, None)
-
-
-def test_the_seed_decides_the_first_weights():
-    one, same, other = initial(seed=1), initial(seed=1), initial(seed=2)
-    for name, array in one.arrays.items():
-        np.testing.assert_array_equal(array, same.arrays[name])
-        assert name.endswith("bias") or not np.array_equal(array, other.arrays[name])
 
 
 @pytest.mark.parametrize("embedding_size", [50, None])
@@ -125,91 +105,7 @@ def test_biases_are_zero():
     assert not any(bias.any() for bias in biases)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"channels": 0}, "channels must be >= 1, got 0"),
-        ({"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
-        ({"kernel_size": 1}, "kernel_size must be >= 2, got 1"),
-        ({"dilation_growth": 0}, "dilation_growth must be >= 1, got 0"),
-        ({"embedding_size": 0}, "embedding_size must be >= 1, got 0"),
-        ({"dropout": 1}, "dropout must be >= 0 and < 1, got 1"),
-        ({"num_layers": 17}, r"^conv: num_layers=17, kernel_size=2 and dilation_growth=2 look back too far: "),
-        (
-            {"num_layers": 1000, "kernel_size": 99, "dilation_growth": 1},
-            "may keep 65536 positions, so one of",
-        ),
-        ({"dilation_growth": 10**30}, "look back too far"),
-    ],
-)
-def test_options_out_of_range_are_refused(options, message):
-    with pytest.raises(OptionError, match=message):
-        Conv(**{"kernel_size": 2, "dilation_growth": 2} | options)
-
-
 def test_the_furthest_look_back_there_may_be():
     Conv(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 1)
     with pytest.raises(OptionError, match="look back too far"):
         Conv(num_layers=1, kernel_size=LONGEST_LOOK_BACK + 2)
-
-
-def test_checked_arrays_are_the_weights():
-    saved = initial(channels=5)
-    arrays = {name: np.asfortranarray(array.astype(np.float64)) for name, array in saved.arrays.items()}
-    checked = checked_arrays(attrs.evolve(saved, arrays=arrays))
-    assert list(checked) == list(saved.arrays)
-    for name, array in checked.items():
-        assert array.dtype == np.float32
-        assert array.flags.c_contiguous
-        np.testing.assert_array_equal(array, saved.arrays[name])
-
-
-BAD_OPTIONS = [
-    ({"channels": "abc"}, r"the model's channels must be a whole number, got 'abc'"),
-    ({"channels": True}, "the model's channels must be a whole number, got true"),
-    ({"channels": -4}, "the model's channels must be >= 1, got -4"),
-    ({"channels": 5}, r"input.weight have shape \(4, 3\), but the options say \(5, 3\)"),
-    ({"num_layers": 3}, r"the model lacks the weights conv.2.bias, conv.2.weight"),
-    ({"num_layers": 1}, "weights its options don't speak of: conv.1.bias, conv.1.weight"),
-    ({"num_layers": 10**12}, "the model's num_layers must be >= 1 and <= 1000, got 1000000000000"),
-    ({"kernel_size": 1}, "the model's kernel_size must be >= 2, got 1"),
-    ({"kernel_size": 3}, r"conv.0.weight have shape \(8, 4, 2\), but the options say \(8, 4, 3\)"),
-    ({"kernel_size": 10**9}, "the model's num_layers=2, kernel_size=1000000000 .* look back too far"),
-    ({"dilation_growth": 0}, "the model's dilation_growth must be >= 1, got 0"),
-    ({"dilation_growth": 2.5}, "the model's dilation_growth must be a whole number, got 2.5"),
-    ({"dilation_growth": 10**30}, "look back too far: .*; copy it again, or train it again"),
-    ({"embedding_size": "none"}, "the model's embedding_size must be a whole number or none"),
-    ({"embedding_size": None}, "weights its options don't speak of: embedding.weight"),
-]
-
-
-@pytest.mark.parametrize(("changes", "message"), BAD_OPTIONS)
-def test_an_edited_configuration_is_refused(changes, message):
-    saved = initial(channels=4, embedding_size=3, num_layers=2, kernel_size=2)
-    with pytest.raises(BundleError, match=message):
-        checked_arrays(attrs.evolve(saved, options={**saved.options, **changes}))
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_an_option_that_is_missing_is_named(name):
-    saved = initial(channels=4)
-    options = {key: value for key, value in saved.options.items() if key != name}
-    with pytest.raises(BundleError, match=f"configuration lacks {name}"):
-        checked_arrays(attrs.evolve(saved, options=options))
-
-
-@pytest.mark.parametrize("size", [0, "9", None])
-def test_a_vocabulary_that_is_no_size_is_refused(size):
-    with pytest.raises(BundleError, match="vocabulary_size must be a whole number >= 1"):
-        checked_arrays(attrs.evolve(initial(), vocabulary_size=size))
-
-
-def test_missing_unknown_and_bad_weights_are_refused():
-    saved = initial()
-    fewer = {name: array for name, array in saved.arrays.items() if name != "input.bias"}
-    with pytest.raises(BundleError, match=r"lacks the weights input\.bias; "):
-        checked_arrays(attrs.evolve(saved, arrays=fewer))
-    with pytest.raises(BundleError, match="options don't speak of: attention"):
-        checked_arrays(attrs.evolve(saved, arrays=saved.arrays | {"attention": np.zeros(1)}))
-    with pytest.raises(BundleError, match=r"the weights output\.bias have numbers that are not finite"):
-        checked_arrays(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": np.full(9, np.nan)}))

@@ -7,7 +7,7 @@ same of the keyword arguments that the library takes in its place; a test holds 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypedDict, Unpack
 
 import attrs
 
@@ -26,6 +26,13 @@ class RequestOptions(TypedDict, total=False):
     stop: str | Sequence[str]
     seed: int | None
     unknown: Unknown
+
+
+class RequestChanges(RequestOptions, total=False):
+    """The fields of a `Request`, as keyword arguments."""
+
+    prompt: str
+    count: int | None
 
 
 def _freeze(samplers: Samplers) -> Samplers:
@@ -75,7 +82,7 @@ class Request:
     unknown: Unknown = attrs.field(default="error", kw_only=True, converter=check_unknown)
     """The fate of characters of the prompt that the vocabulary lacks: ``error`` or ``skip``."""
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Unpack[RequestChanges]) -> Self:
         """Return a copy with other values, checked as in the constructor."""
         _refuse_unknown(changes)
         return attrs.evolve(self, **changes)
