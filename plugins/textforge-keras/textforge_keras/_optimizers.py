@@ -59,16 +59,20 @@ class Updates:
 
     def _adam(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], rates: tf.Tensor) -> None:
         beta1, beta2 = self._settings.betas
+        # PyTorch's order of operations, so that both frameworks round alike.
         first = slots[0].assign_add((gradient - slots[0]) * (1.0 - beta1))
         second = slots[1].assign(slots[1] * beta2 + gradient * gradient * (1.0 - beta2))
+        # rates[1] and rates[2] correct the bias of moments that began with zeros; epsilon stands outside the root.
         weight.assign_sub(rates[0] / rates[1] * first / (tf.sqrt(second) / rates[2] + self._settings.epsilon))
 
     def _rmsprop(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], rates: tf.Tensor) -> None:
         alpha = self._settings.alpha
+        # A mean of squares that began with zeros, uncorrected; epsilon stands outside the root.
         square = slots[0].assign(slots[0] * alpha + gradient * gradient * (1.0 - alpha))
         weight.assign_sub(rates[0] * gradient / (tf.sqrt(square) + self._settings.epsilon))
 
     def _sgd(self, weight: tf.Variable, gradient: tf.Tensor, slots: list[tf.Variable], rates: tf.Tensor) -> None:
+        # The learning rate is not in the momentum: a schedule acts at once.
         momentum = slots[0].assign(slots[0] * self._settings.momentum + gradient)
         weight.assign_sub(rates[0] * momentum)
 

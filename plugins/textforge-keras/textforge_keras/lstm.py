@@ -65,9 +65,9 @@ class LSTMNetwork(Network):
         hidden: list[tf.Tensor] = []
         cell: list[tf.Tensor] = []
         for number, layer in enumerate(self.lstms):
-            before = [state["hidden"][number], state["cell"][number]]
+            before = [state["hidden"][number], state["cell"][number]]  # (B, H) each
             values, last_hidden, last_cell = layer(values, initial_state=before)
-            if last_only and layer is self.lstms[-1]:
+            if last_only and layer is self.lstms[-1]:  # layers above need the whole of those below
                 values = values[:, -1:]
             if dropout is not None:
                 values = dropout(values)

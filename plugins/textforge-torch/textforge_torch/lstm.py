@@ -48,10 +48,11 @@ class LSTMNetwork(Network):
         values = self._input(ids)
         hidden: list[Tensor] = []
         cell: list[Tensor] = []
+        # (L, B, H) to a (1, B, H) each, as `nn.LSTM` of one layer takes them.
         before = zip(state["hidden"].unsqueeze(1), state["cell"].unsqueeze(1), strict=True)
         for layer, carried in zip(self.layers, before, strict=True):
             values, (last_hidden, last_cell) = layer(values, carried)
-            if last_only and len(hidden) == len(self.layers) - 1:
+            if last_only and len(hidden) == len(self.layers) - 1:  # layers above need the whole of those below
                 values = values[-1:]
             if dropout is not None:
                 values = dropout(values)

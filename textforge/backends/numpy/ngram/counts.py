@@ -177,24 +177,26 @@ class KneserNey:
     def compute_probabilities(self, histories: Keys, length: int) -> Floats:
         """Return the probability of each next token, (B, V), after packed histories, (B,), of `length` tokens."""
         rows, size = len(histories), self.vocabulary_size
-        places, weights = self._weigh_contexts(histories, length)
-        lengths = self._lengths[places].ravel()
+        places, weights = self._weigh_contexts(histories, length)  # (B, L), (B, L + 1)
+        lengths = self._lengths[places].ravel()  # (B · L,): entries of each context
         ends = lengths.cumsum()
+        # The ranges start … start + length of all contexts behind one another, without a loop: (n,).
         entries = np.repeat(self._starts[places].ravel() - ends + lengths, lengths)
         entries += np.arange(len(entries))
-        cells = self._tokens[entries]
+        cells = self._tokens[entries]  # (n,): the token of each entry, then its place in (B, V) laid flat
         if rows > 1:
             cells += np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
         shares = self._shares[entries] * np.repeat(weights[:, 1:].ravel(), lengths)
+        # One token comes after several contexts: its shares are added up.
         seen = np.bincount(cells, shares, minlength=rows * size).reshape(rows, size)
-        result = weights[:, :1] * self._shortest
+        result = weights[:, :1] * self._shortest  # (B, 1) times (V,)
         result += seen
         return np.maximum(result, SMALLEST, out=result)
 
     def compute_chosen(self, histories: Keys, tokens: npt.NDArray[Any], length: int) -> Floats:
         """Return the probability of one next token each, (B,), without computing the others."""
         places, weights = self._weigh_contexts(histories, length)
-        wanted = places * self.vocabulary_size + tokens[:, None]
+        wanted = places * self.vocabulary_size + tokens[:, None]  # (B, L): context and token as one number
         entries = self._entries.searchsorted(wanted)
         shares = np.where(self._entries[entries] == wanted, self._shares[entries], 0.0)
         result: Floats = weights[:, 0] * self._shortest[tokens] + (weights[:, 1:] * shares).sum(axis=1)
@@ -205,10 +207,11 @@ class KneserNey:
 
         The weights, (B, L + 1), begin with that of no context; each is the probability that the longer contexts leave.
         """
-        needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]
+        needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]  # (B, L)
         places = self._contexts.searchsorted(needles)
         places[self._contexts[places] != needles] = len(self._contexts) - 1
         weights = np.ones((len(histories), needles.shape[1] + 1))
+        # From the longest context down, each level gets what those above it have kept back.
         np.cumprod(self._kept[places[:, ::-1]], axis=1, out=weights[:, -2::-1])
         return places, weights
 
@@ -240,12 +243,13 @@ class _Level:
         contexts = table.keys >> np.uint64(bits) if bits < KEY_BITS else np.zeros_like(table.keys)
         starts = _find_starts(contexts)
         lengths = np.diff(starts, append=len(contexts))
-        totals = _sum_runs(table.counts.astype(np.float64), starts)
+        totals = _sum_runs(table.counts.astype(np.float64), starts)  # (C,)
+        # Counts of three and more share a discount; it never takes more than the count.
         taken = table.discounts[np.minimum(table.counts, DISCOUNTS).astype(np.int64) - 1]
         return cls(
             contexts=contexts[starts],
             lengths=lengths,
-            kept=_sum_runs(taken, starts) / totals,
+            kept=_sum_runs(taken, starts) / totals,  # so that each context's probabilities add up to one
             tokens=(table.keys & last).astype(np.int64),
             shares=(table.counts - taken) / np.repeat(totals, lengths),
         )
