@@ -308,6 +308,16 @@ def test_an_architecture_points_to_the_checks_of_what_computes_it(install: Any) 
     assert check("echo").stdout.endswith("    no installed plugin computes it on any backend\n")
 
 
+def test_a_plugin_that_fails_to_load_spares_the_others_of_its_distribution(install: Any) -> None:
+    points = "[textforge.samplers]\nloud = fake_loud:Loud\nlost = fake_loud:Lost\n"
+    install("textforge-loud", points, fake_loud=BROKEN.replace(".astype(np.float32)", ""))
+    result = check("textforge-loud")
+    assert result.exit_code == 1
+    assert "plugin lost\n    not checked: textforge-loud (lost) failed to load: AttributeError: " in result.stdout
+    assert "sampler loud:2.0\n" in result.stdout
+    assert ", 0 failed, " in result.stdout
+
+
 def test_a_file_that_is_not_installed(tmp_path: Path) -> None:
     path = tmp_path / "loud.py"
     path.write_text(BROKEN, encoding="utf-8")

@@ -65,7 +65,7 @@ def command(
     Exit status 1: a check failed, or most of them didn't apply, so that little is known of the component.
     """
     from textforge.testing.checks import reasons_by_kind
-    from textforge.testing.subjects import OBSTACLES, Fittings, refuse_idle, subjects
+    from textforge.testing.subjects import OBSTACLES, Fittings, Unloaded, refuse_idle, subjects
 
     plugins = context.ensure_object(Session).plugins()
     found = subjects(plugins, name, kind, backend)
@@ -77,9 +77,10 @@ def command(
     for subject in found:
         try:
             case = subject.make(**fittings.details(subject.kind))
-        except OBSTACLES as error:
+        except (*OBSTACLES, Unloaded) as error:
             if len(found) == 1:
                 raise
+            checked += isinstance(error, Unloaded)  # and hasn't passed
             show(f"{subject.kind} {subject.name}\n    not checked: {one_line(error)}")
             continue
         checked += 1

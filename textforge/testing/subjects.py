@@ -42,6 +42,10 @@ class NoChecks(PluginError):
     """The error that there are no checks of something."""
 
 
+class Unloaded(PluginError):
+    """The error that a plugin failed to load."""
+
+
 OBSTACLES = (NoChecks, OptionError, UnknownComponent)
 """The errors of making a case that say why something can't be checked, and are no fault of it."""
 
@@ -126,9 +130,8 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
         component = spec.build(plugins.find(kinds[0], spec.reference))
         return [Subject(kinds[0], spec.reference, functools.partial(_make_case, plugins, lambda: component))]
     brought = [plugin for plugin in plugins.found if _is_called(plugin, name)]
-    for plugin in brought:
-        if plugin.error:
-            raise PluginError(f"{plugin.source.title} failed to load: {plugin.error}")
+    for plugin in brought if all(plugin.error for plugin in brought) else ():
+        _refuse_unloaded(plugin)
     if not brought and bare and (unchecked := _find_unchecked(plugins, bare)):
         _refuse_unchecked(unchecked, bare)
     if not brought:
@@ -142,6 +145,10 @@ def _find_unchecked(plugins: Plugins, name: str) -> str | None:
     """Return the kind of what has the name, of those that there are no checks of."""
     kinds = [kind for kind in UNCHECKED if kind != "command" and name in plugins.names(kind)]
     return next(iter(kinds), "command" if name in [each.name for each in plugins.commands()] else None)
+
+
+def _refuse_unloaded(plugin: Plugin, **details: Any) -> Any:
+    raise Unloaded(f"{plugin.source.title} failed to load: {plugin.error}")
 
 
 def _refuse_unchecked(kind: str, name: str, **details: Any) -> Any:
@@ -179,6 +186,9 @@ def _of(plugins: Plugins, brought: Sequence[Plugin], kind: str | None) -> list[S
             found.setdefault((kind_found, name), Subject(kind_found, name, make))
 
     for plugin in brought:
+        if plugin.error:
+            name = plugin.source.name
+            found["plugin", name] = Subject("plugin", name, functools.partial(_refuse_unloaded, plugin))
         for each in plugin.components:
             if each.kind in CHECKED:
                 build = functools.partial(Spec(each.name).build, each.cls)
