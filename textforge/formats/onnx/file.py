@@ -79,7 +79,7 @@ def _make_model(graph: StepGraph, vocabulary_size: int, about: Mapping[str, Any]
     model = helper.make_model(
         made,
         producer_name="textforge",
-        producer_version=str(about["textforge"]),
+        producer_version=str(about.get("textforge", "")),
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
     )
