@@ -5,7 +5,6 @@ Whatever goes wrong in a plugin is recorded, and what it had registered is taken
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import sys
@@ -23,6 +22,7 @@ from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.errors import PluginError, list_names, nearest
 from textforge.plugins import hookspecs
+from textforge.plugins.aside import print_aside
 from textforge.plugins.implementations import Command, Implementation, make_command, make_implementation
 from textforge.plugins.kinds import KINDS, base_class
 from textforge.plugins.sources import IMPLEMENTATIONS, Provided, Source, state_reason
@@ -133,7 +133,7 @@ def load_plugin(source: Source) -> Plugin:
     collected = _Collected(source)
     started = time.perf_counter()
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints as it is imported is no result
+        with print_aside():  # what a plugin prints as it is imported is no result
             if source.provides:
                 collected.add_provided(source.provides)
             else:
