@@ -44,3 +44,29 @@ def source(text: str, name: str = "fake", distribution: str | None = None) -> So
 def implementing(statement: str) -> str:
     """A plugin that registers an implementation by this statement."""
     return f"import textforge\n@textforge.hookimpl\ndef register_implementations(register):\n    {statement}\n"
+
+
+def table_architecture(name: str) -> str:
+    """A plugin with an architecture of that name, whose logits are a table, and its implementation on NumPy."""
+    return f'''
+import textforge
+
+class Table(textforge.Architecture):
+    "A table of logits."
+    name = "{name}"
+
+    def weights(self, vocabulary_size):
+        return {{"table": textforge.Weight((vocabulary_size, vocabulary_size), textforge.normal(1.0), 0)}}
+
+class TableModel(textforge.NumpyModel):
+    def step(self, ids, state):
+        return self.weights["table"][ids]
+
+@textforge.hookimpl
+def register_architectures(register):
+    register(Table)
+
+@textforge.hookimpl
+def register_implementations(register):
+    register(backend="numpy", architecture="{name}", by=f"{{__name__}}:TableModel")
+'''

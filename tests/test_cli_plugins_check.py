@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from plugin_texts import table_architecture
 
 from textforge.cli import main
 
@@ -366,39 +367,19 @@ class TestTopK(SamplerTests):
     assert "42 passed" in shown
 
 
-TABLE = """
-import textforge
+TABLE_TESTS = """
 from textforge.testing import ImplementationTests
-
-class Table(textforge.Architecture):
-    "A table of logits."
-    name = "table"
-
-    def weights(self, vocabulary_size):
-        return {"table": textforge.Weight((vocabulary_size, vocabulary_size), textforge.normal(1.0), 0)}
-
-class TableModel(textforge.NumpyModel):
-    def step(self, ids, state):
-        return self.weights["table"][ids]
-
-@textforge.hookimpl
-def register_architectures(register):
-    register(Table)
-
-@textforge.hookimpl
-def register_implementations(register):
-    register(backend="numpy", architecture="table", by=f"{__name__}:TableModel")
 
 class TestTable(ImplementationTests):
     backend = "numpy"
     components = ("table",)
-    plugins = __name__
+    plugins = GIVEN
 """
 
 
 @pytest.mark.parametrize("given", ["__name__", "[__name__]", "textforge.Plugins([__name__])"])
 def test_a_suite_looks_in_the_file_that_it_is_in(tmp_path: Path, given: str) -> None:
-    result = pytest_in(tmp_path, TABLE.replace("plugins = __name__", f"plugins = {given}"))
+    result = pytest_in(tmp_path, table_architecture("table") + TABLE_TESTS.replace("GIVEN", given))
     assert re.search(r"^1\d passed, \d skipped in", result, re.M), result
 
 

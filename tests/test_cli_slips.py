@@ -1,4 +1,4 @@
-"""Where hands slip: what other tools call it, and what a hint must be worth."""
+"""Slips of the hand: what other tools call it, and what a hint must be worth."""
 
 from __future__ import annotations
 

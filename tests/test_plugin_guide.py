@@ -53,7 +53,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the guide is followed: with a text of one's own."""
+    """The folder in which the guide is followed: with a text of one's own."""
     made = tmp_path_factory.mktemp("guide")
     made.joinpath("book.txt").write_text("It is so, and that is that.\n\nIs it? It is.\n\n" * 60, encoding="utf-8")
     return made

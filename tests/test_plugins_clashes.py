@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugin_texts import HALVE, implementing, other, source
+from plugin_texts import HALVE, implementing, other, source, table_architecture
 
 import textforge
 from textforge.backends.choose import choose_trained, load_model
@@ -208,46 +208,21 @@ def test_our_implementation_wins_and_strangers_of_one_are_refused() -> None:
         Plugins(sources=[both[0], implementing_from("textforge-gru2", "c:C")]).implementation("numpy", "gru")
 
 
-OTHER_LSTM = """
-import textforge
-
-class LSTM(textforge.Architecture):
-    "Tables of what follows each token."
-    name = "lstm"
-    width: int = textforge.option(default=2, ge=1, help="Means nothing.")
-
-    def weights(self, vocabulary_size):
-        return {"table": textforge.Weight((vocabulary_size, vocabulary_size), textforge.normal(1.0), 0)}
-
-class Table(textforge.NumpyModel):
-    def step(self, ids, state):
-        return self.weights["table"][ids]
-
-@textforge.hookimpl
-def register_architectures(register):
-    register(LSTM)
-
-@textforge.hookimpl
-def register_implementations(register):
-    register(backend="numpy", architecture="lstm", by=f"{__name__}:Table")
-"""
-
-
 def test_each_architecture_of_a_name_keeps_its_own_implementations(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text(OTHER_LSTM, encoding="utf-8")
+    file.write_text(table_architecture("lstm"), encoding="utf-8")
     told: list[str] = []
     registry = Plugins([file], warn=told.append)
     ours, theirs = registry.find("architecture", "lstm"), registry.find("architecture", "lstm@mine.py")
     assert registry.implementation("numpy", ours).by == "textforge.backends.numpy.lstm:NumpyLSTM"
-    assert registry.implementation("numpy", theirs).by.endswith(":Table")
+    assert registry.implementation("numpy", theirs).by.endswith(":TableModel")
     assert {each.backend for each in registry.implementations(of=theirs)} == {"numpy"}
     assert {"numpy", "torch"} <= {each.backend for each in registry.implementations(of=ours)}
     assert choose_trained(registry, "lstm", None)[0] == ours()
     made = load_model(registry, registry.backend("numpy"), ours(hidden_size=3).create(5, 0))
     assert type(made).__name__ == "NumpyLSTM"
     model = load_model(registry, registry.backend("numpy"), theirs().create(5, 0), theirs())
-    assert type(model).__name__ == "Table"
+    assert type(model).__name__ == "TableModel"
     assert any("the architecture 'lstm' of " in line for line in told)
 
 

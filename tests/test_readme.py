@@ -21,7 +21,7 @@ NOT_HERE = ("make ", "pip install", ". .venv")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the README is followed: with a text of one's own, and one held out."""
+    """The folder in which the README is followed: with a text of one's own, and one held out."""
     from pydoc_data.topics import topics
 
     made = tmp_path_factory.mktemp("readme")

@@ -42,7 +42,7 @@ def same(one, other):
 
 
 def random_numbers_after(framework, called):
-    """Where everyone's random numbers stand after a call: the framework's, NumPy's and Python's."""
+    """Return where everyone's random numbers stand after a call: the framework's, NumPy's and Python's."""
     np.random.seed(4)
     random.seed(4)
     own = framework.random_numbers_after(called)

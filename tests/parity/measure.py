@@ -57,7 +57,7 @@ SWAP = {"epochs": 4, "characters": 80_000}
 
 @attrs.frozen
 class Parted:
-    """Where two texts that should be equal are not."""
+    """The place at which two texts that should be equal are not."""
 
     text: int
     place: int
@@ -166,7 +166,7 @@ class Parity:
         return {name: float(max(abs(end / whole - 1) for whole in wholes)) for name, end in ends.items()}
 
     def parted(self, precision: str) -> dict[str, list[Parted]]:
-        """Where the texts of two backends part, for each pair."""
+        """Return where the texts of two backends part, for each pair."""
         found: dict[str, list[Parted]] = {}
         for one, other in itertools.combinations(self.results, 2):
             texts = [self._of(side, f"texts {precision}", "texts").tolist() for side in (one, other)]

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textforge.errors import BackendError, list_names
 from textforge.model import Arrays, StateShape
+
+
+def has_shape(found: Sequence[int | None], declared: StateShape) -> bool:
+    """Return whether a shape is one that is declared; None in either, rows or a size not yet known, is as good as any.
+
+    >>> has_shape((1, 4, 8), (1, None, 8)), has_shape((1, 8), (1, None, 8))
+    (True, False)
+    """
+    return len(found) == len(declared) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(found, declared, strict=True)
+    )
+
+
+def write_shape(shape: Sequence[int | None]) -> str:
+    """Return a state's shape as messages have it.
+
+    >>> write_shape((1, None, 8))
+    '(1, rows, 8)'
+    """
+    return f"({', '.join('rows' if size is None else str(size) for size in shape)})"
 
 
 def count_rows(arrays: Arrays, shapes: Mapping[str, StateShape]) -> int:
@@ -26,8 +46,5 @@ def count_rows(arrays: Arrays, shapes: Mapping[str, StateShape]) -> int:
             rows = found[shape.index(None)]
         wanted = tuple(rows if size is None else size for size in shape)
         if found != wanted:
-            raise BackendError(
-                f"the state's {name} has shape {found}, but "
-                f"({', '.join('rows' if size is None else str(size) for size in wanted)}) is needed"
-            )
+            raise BackendError(f"the state's {name} has shape {found}, but {write_shape(wanted)} is needed")
     return rows or 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from textforge.architectures.base import Architecture
+from textforge.architectures.states import has_shape, write_shape
 from textforge.errors import BackendError, list_names
 from textforge.model import Array, Arrays, GradientModel, SavedModel, StateShape
 from textforge.plugins.blame import path_of
@@ -58,43 +59,37 @@ class FrameworkModel(GradientModel):
         options = dict(self._options)
         return SavedModel(self.architecture.name, options, self.vocabulary_size, self.network.save(), self.window)
 
-    def check_weights(self, network: object, shapes: Mapping[str, tuple[int, ...]], arrays: Arrays) -> None:
-        """Raise `BackendError` unless a network's weights have the names and the shapes of `arrays`.
-
-        `shapes` are those of the network's weights, in canonical order, by the name that the network gives them.
-        """
+    def check_weights(self, shapes: Mapping[str, tuple[int, ...]], arrays: Arrays) -> None:
+        """Raise `BackendError` unless the network's weights, of these canonical shapes, are those of `arrays`."""
         declared = f"the architecture {self.architecture.name} declares"
-        if missing := sorted(arrays.keys() - shapes.keys()):
-            raise self._make_unfit_error(network, f"lacks weights that {declared}: {list_names(missing)}")
-        if unknown := sorted(shapes.keys() - arrays.keys()):
-            raise self._make_unfit_error(network, f"has weights that {declared} none of: {list_names(unknown)}")
+        if missing := arrays.keys() - shapes.keys():
+            raise self._make_unfit_error(f"lacks weights that {declared}: {list_names(missing)}")
+        if unknown := shapes.keys() - arrays.keys():
+            raise self._make_unfit_error(f"has weights that {declared} none of: {list_names(unknown)}")
         for name, array in arrays.items():
             if shapes[name] != array.shape:
                 raise self._make_unfit_error(
-                    network, f"has the weights {name} in the shape {shapes[name]}, but {declared} {array.shape}"
+                    f"has the weights {name} in the shape {shapes[name]}, but {declared} {array.shape}"
                 )
 
-    def check_state(self, network: object, state: Mapping[str, Shaped]) -> None:
-        """Raise `BackendError` unless the first state that a network returns has the declared names and shapes.
+    def check_state(self, state: Mapping[str, Shaped]) -> None:
+        """Raise `BackendError` unless the first state that the network returns has the declared names and shapes.
 
         A size of None in a tensor's shape, which is not yet known, is as good as any.
         """
         if self._state_is_checked:
             return
         shapes = {name: tuple(value.shape) for name, value in state.items()}
-        fits = shapes.keys() == self.state_shapes.keys() and all(
-            _fits(shapes[name], declared) for name, declared in self.state_shapes.items()
-        )
-        if not fits:
+        declared = self.state_shapes
+        if shapes.keys() != declared.keys() or not all(has_shape(shapes[name], declared[name]) for name in declared):
             raise self._make_unfit_error(
-                network,
                 f"returns {_describe_state(shapes)}, but the architecture {self.architecture.name} declares "
-                f"{_describe_state(self.state_shapes)}",
+                f"{_describe_state(declared)}"
             )
         self._state_is_checked = True
 
-    def _make_unfit_error(self, network: object, problem: str) -> BackendError:
-        return BackendError(f"{self.framework}: the network {path_of(type(network))} {problem}")
+    def _make_unfit_error(self, problem: str) -> BackendError:
+        return BackendError(f"{self.framework}: the network {path_of(type(self.network))} {problem}")
 
     def check_precision(self) -> None:
         """Raise `BackendError` for float64, in which weights that are kept in float32 can't be trained."""
@@ -116,12 +111,6 @@ class FrameworkModel(GradientModel):
             raise IndexError(f"ids must be from 0 to {self.vocabulary_size - 1}, got {ids.min()} to {ids.max()}")
 
 
-def _fits(shape: Sequence[int | None], declared: StateShape) -> bool:
-    return len(shape) == len(declared) and all(
-        None in (size, wanted) or size == wanted for size, wanted in zip(shape, declared, strict=True)
-    )
-
-
 def _describe_state(shapes: Mapping[str, Sequence[int | None]]) -> str:
     """Return a state's arrays as a message has them.
 
@@ -130,8 +119,4 @@ def _describe_state(shapes: Mapping[str, Sequence[int | None]]) -> str:
     """
     if not shapes:
         return "no state"
-    described = (
-        f"{name} ({', '.join('rows' if size is None else str(size) for size in shape)})"
-        for name, shape in shapes.items()
-    )
-    return f"a state of {', '.join(described)}"
+    return f"a state of {', '.join(f'{name} {write_shape(shape)}' for name, shape in shapes.items())}"

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from textforge.architectures.states import has_shape, write_shape
 from textforge.errors import BackendError, BundleError
 from textforge.model import Array, Arrays, StateShape
 
@@ -66,12 +67,9 @@ def read_carried_state(arrays: Arrays, shapes: Mapping[str, StateShape]) -> Arra
 
 def _read_carried(name: str, arrays: Arrays, shape: StateShape) -> Array:
     found = arrays.get(name)
-    if found is None or not _has_shape(found.shape, shape):
+    if found is None or not has_shape(found.shape, shape):
         given = "nothing" if found is None else f"shape {found.shape}"
-        wanted = ", ".join("rows" if size is None else str(size) for size in shape)
-        raise BundleError(f"the checkpoint has {given} for {name}, but ({wanted}) is needed: train from the start")
+        raise BundleError(
+            f"the checkpoint has {given} for {name}, but {write_shape(shape)} is needed: train from the start"
+        )
     return found
-
-
-def _has_shape(found: tuple[int, ...], shape: StateShape) -> bool:
-    return len(found) == len(shape) and all(wanted in (None, size) for size, wanted in zip(found, shape, strict=True))

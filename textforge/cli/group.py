@@ -146,7 +146,7 @@ class CommandGroup(click.Group):
         return command
 
     def _note_plugins_behind(self, ctx: click.Context, session: Session) -> None:
-        """Note what ``--plugin`` names behind the command: it may be what brings the command."""
+        """Note what ``--plugin`` names anywhere among the words, read or not: it may be what brings the command."""
         from textforge.cli.slips import find_values
 
         session.name_plugins(find_values("--plugin", ctx.meta.get(WORDS, ())))
@@ -198,11 +198,11 @@ class CommandGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            from textforge.cli.slips import explain, find_values
+            from textforge.cli.slips import explain
 
-            session, words = ctx.ensure_object(Session), ctx.meta[WORDS]
-            session.plugin_names = find_values("--plugin", words)  # the parser stopped before it had all
-            raise explain(error, words, session.plugins) from None
+            session = ctx.ensure_object(Session)
+            self._note_plugins_behind(ctx, session)  # the parser stopped before it had all
+            raise explain(error, ctx.meta[WORDS], session.plugins) from None
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:

@@ -95,10 +95,9 @@ def command(
 
 def _point_to_backends(plugins: Plugins, architecture: str) -> None:
     """Show what checks what computes an architecture."""
-    name = architecture.partition("@")[0]
-    able = [one.backend for one in plugins.implementations() if one.architecture == name]
-    if able:
-        show("    to check what computes it: " + ", ".join(f"--backend {backend}" for backend in dict.fromkeys(able)))
+    found = plugins.implementations(of=plugins.find("architecture", architecture))
+    if able := dict.fromkeys(one.backend for one in found):
+        show("    to check what computes it: " + ", ".join(f"--backend {backend}" for backend in able))
     else:
         show("    no installed plugin computes it on any backend")
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import Component
+from textforge.errors import EncodingError
 
 END_OF_TEXT = "\ufdd0"
 """The end of a document, in a corpus of several. U+FDD0 is a Unicode noncharacter: no text has it."""
@@ -95,6 +96,19 @@ class Encoder(Component):
     def decoder(self) -> IncrementalDecoder:
         """Return a decoder for tokens as they come. By default each token's text stands by itself."""
         return TokenDecoder(self)
+
+
+def read_ids(ids: Iterable[int], vocabulary_size: int) -> Ids:
+    """Return token ids as an array, (T,); raise `EncodingError` for one that a vocabulary of that size lacks."""
+    array = np.asarray(ids if isinstance(ids, (np.ndarray, Sequence)) else list(ids), dtype=np.int64)
+    if len(array) and not 0 <= array.min() <= array.max() < vocabulary_size:
+        raise make_id_error(int(array.min()) if array.min() < 0 else int(array.max()), vocabulary_size)
+    return array
+
+
+def make_id_error(id: int, vocabulary_size: int) -> EncodingError:
+    """Return the error for an id that a vocabulary lacks."""
+    return EncodingError(f"there is no token {id}; the ids run from 0 to {vocabulary_size - 1}")
 
 
 class IncrementalDecoder:

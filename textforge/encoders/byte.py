@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import learned
-from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown
+from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown, read_ids
 from textforge.errors import EncodingError, advise
 
 BYTES = 256
@@ -74,11 +74,7 @@ class ByteEncoder(Encoder):
         return np.concatenate(parts[:-1]).astype(np.int64)
 
     def decode(self, ids: Iterable[int]) -> str:
-        gathered = ids if isinstance(ids, (np.ndarray, Sequence)) else list(ids)
-        array = np.asarray(gathered, dtype=np.int64)
-        if len(array) and not 0 <= array.min() <= array.max() < self.size:
-            id = int(array.min()) if array.min() < 0 else int(array.max())
-            raise EncodingError(f"there is no token {id}; the ids run from 0 to {self.size - 1}")
+        array = read_ids(ids, self.size)
         ends = np.flatnonzero(array == BYTES)
         documents = np.split(array.astype(np.uint8), ends)
         # All but the first begin with the byte that stands for the end of a document.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import learned
-from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown
+from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown, make_id_error, read_ids
 from textforge.errors import EncodingError, advise
 
 PIECE = 1 << 16
@@ -88,15 +88,12 @@ class CharEncoder(Encoder):
         return ids[:known]
 
     def decode(self, ids: Iterable[int]) -> str:
-        gathered = ids if isinstance(ids, (np.ndarray, Sequence)) else list(ids)
-        array, codes = np.asarray(gathered, dtype=np.int64), self._codes
-        if len(array) and (array.min() < 0 or array.max() >= self.vocabulary_size):
-            raise self._id_error(int(array.min()) if array.min() < 0 else int(array.max()))
-        return _to_text(codes[array])
+        codes = self._codes  # which says where there is no vocabulary yet
+        return _to_text(codes[read_ids(ids, self.vocabulary_size)])
 
     def token_text(self, id: int) -> str:
         if not 0 <= id < self.vocabulary_size:
-            raise self._id_error(id)
+            raise make_id_error(id, self.vocabulary_size)
         return self.vocabulary[id]
 
     def decoder(self) -> IncrementalDecoder:
@@ -123,9 +120,6 @@ class CharEncoder(Encoder):
         lacks = f"the vocabulary of {self.vocabulary_size} characters lacks {first}{others}"
         skip = advise("unknown", "skip")
         return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (", skip, ")")
-
-    def _id_error(self, id: int) -> EncodingError:
-        return EncodingError(f"there is no token {id}; the ids run from 0 to {self.vocabulary_size - 1}")
 
 
 class CharDecoder(IncrementalDecoder):

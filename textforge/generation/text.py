@@ -41,10 +41,8 @@ class Text:
         self.finish_reason: FinishReason | None = None
         self._end_of_text = encoder.end_of_text
         self._encoder = encoder
-        try:
+        with blame(encoder, "to decode"):
             self._decoder = encoder.decoder()
-        except Exception as error:
-            raise blame_error(encoder, error, "to decode") from error
         self._decode = self._decoder.push
         self._stops = StopFilter(stops) if stops else None
         self._pieces: list[str] = []

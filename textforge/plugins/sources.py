@@ -44,7 +44,7 @@ class Provided(NamedTuple):
 
 @attrs.frozen
 class Source:
-    """Where a plugin comes from: an entry point of a distribution, or a file or module named by hand."""
+    """The origin of a plugin: an entry point of a distribution, or a file or module named by hand."""
 
     name: str
     """The entry point's name, or the file or module as it was given."""

@@ -130,8 +130,8 @@ def subjects(plugins: Plugins, name: str, kind: str | None = None, backend: str 
         component = spec.build(plugins.find(kinds[0], spec.reference))
         return [Subject(kinds[0], spec.reference, functools.partial(_make_case, plugins, lambda: component))]
     brought = [plugin for plugin in plugins.found if _is_called(plugin, name)]
-    for plugin in brought if all(plugin.error for plugin in brought) else ():
-        _refuse_unloaded(plugin)
+    if brought and all(plugin.error for plugin in brought):
+        _refuse_unloaded(brought[0])
     if not brought and bare and (unchecked := _find_unchecked(plugins, bare)):
         _refuse_unchecked(unchecked, bare)
     if not brought:

@@ -189,9 +189,9 @@ class ImplementationTests(ComponentTests):
     """Tests of architectures on a backend: `backend` is its spec, `components` are the architectures.
 
     `plugins` names files and modules in which both are looked up beside what is installed: ``__name__`` for a plugin
-    that is one file with its tests. `saved` is a model to run,
-    for an implementation that can't train and whose first values say nothing; `tolerance` how far apart logits may lie
-    that should agree; `settings` how the tiny corpus is trained on.
+    that is one file with its tests. `saved` is a model to run, for an implementation that can't train and whose first
+    values say nothing; `tolerance` how far apart logits may lie that should agree; `settings` how the tiny corpus is
+    trained on.
 
     >>> class TestLSTMOnNumPy(ImplementationTests):
     ...     backend = "numpy"

@@ -1,4 +1,4 @@
-"""Which device is chosen, and what is said where there is none."""
+"""The choice of a device, and what is said where there is none."""
 
 from __future__ import annotations
 

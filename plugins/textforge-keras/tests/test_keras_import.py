@@ -1,4 +1,4 @@
-"""When TensorFlow and Keras are imported, and what is said, or not, meanwhile. Each in a process of its own."""
+"""The import of TensorFlow and Keras: its time, and what is said, or not, meanwhile. Each in a process of its own."""
 
 from __future__ import annotations
 

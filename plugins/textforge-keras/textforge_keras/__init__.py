@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Dropout", "KerasBackend", "KerasFormat", "Network", "State", "Weight", "one_hot"]
 
 _MODULES = {"KerasBackend": "backend", "KerasFormat": "format"}
-"""Where the names are that are not in ``network``; nothing is imported until it is asked for."""
+"""The modules of the names that are not in ``network``; nothing is imported until it is asked for."""
 
 
 @textforge.hookimpl

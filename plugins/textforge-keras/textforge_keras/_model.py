@@ -56,7 +56,7 @@ class KerasModel(FrameworkModel):
         dtype = "float64" if self.precision == "float64" else "float32"
         with tf.device(self._device):
             self.network = self._made_by(self.architecture, self.vocabulary_size, dtype, self._cudnn)
-            self.check_weights(self.network, {name: own.shape for name, own in self.network.weights().items()}, arrays)
+            self.check_weights({name: own.shape for name, own in self.network.weights().items()}, arrays)
             self.network.load(arrays)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
@@ -222,7 +222,7 @@ class KerasModel(FrameworkModel):
     def _with_state(self, read: tuple[tf.Tensor, State]) -> tuple[tf.Tensor, State]:
         """Return what a network gives, logits and state, the state checked and in the type it is kept in."""
         logits, after = read
-        self.check_state(self.network, after)
+        self.check_state(after)
         # Mixed precision computes the state in fewer bits than it is kept in.
         return logits, {name: tf.cast(after[name], self.network.dtype) for name in self.state_shapes}
 

@@ -1,4 +1,4 @@
-"""When PyTorch is imported, and what is said where it can't be. Each in a process of its own."""
+"""The import of PyTorch: its time, and what is said where it can't be. Each in a process of its own."""
 
 from __future__ import annotations
 

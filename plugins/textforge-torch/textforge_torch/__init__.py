@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Dropout", "Network", "PlainModule", "State", "TorchBackend", "TorchFormat", "one_hot"]
 
 _MODULES = {"PlainModule": "_export", "TorchBackend": "backend", "TorchFormat": "format"}
-"""Where the names are that are not in ``network``; nothing is imported until it is asked for."""
+"""The modules of the names that are not in ``network``; nothing is imported until it is asked for."""
 
 
 @textforge.hookimpl

@@ -43,7 +43,7 @@ class TorchModel(FrameworkModel):
         self._dtype = torch.float64 if precision == "float64" else torch.float32
         self.network = make_network(network, architecture, saved.vocabulary_size, device, self._dtype)
         shapes = {name: tuple(weight.shape) for name, weight in self.network.canonical_parameters().items()}
-        self.check_weights(self.network, shapes, saved.arrays)
+        self.check_weights(shapes, saved.arrays)
         self.network.load(saved.arrays)
         self._updates: Updates | None = None
         self._dropout: SeededDropout | None = None
@@ -125,7 +125,7 @@ class TorchModel(FrameworkModel):
     ) -> tuple[Tensor, State]:
         """Return the logits of (T, B) ids, time first, and the state after, detached and in the type it is kept in."""
         logits, after = self.network(ids, state, last_only, dropout)
-        self.check_state(self.network, after)
+        self.check_state(after)
         # Mixed precision gives the state in fewer bits than it is kept in.
         return logits, {name: after[name].detach().to(self._dtype) for name in self.state_shapes}
 
