@@ -37,6 +37,12 @@ class TestFit:
         assert ByteEncoder().vocabulary_size == 0
         assert ByteEncoder().fit([]).vocabulary_size == 256
 
+    def test_growing_adds_the_end_of_text_alone(self):
+        assert ONE_DOCUMENT.grow(["новое"]) == ONE_DOCUMENT
+        grown = ONE_DOCUMENT.grow(["one", END_OF_TEXT])
+        assert (grown.end_of_text, grown.common) == (256, ONE_DOCUMENT.common)
+        assert grown.grow(["more"]) == grown
+
     @pytest.mark.parametrize(("size", "common"), [(255, 0), ("256", 0), (256, 256), (257, -1), (256, "a")])
     def test_an_edited_one_is_refused(self, size, common):
         with pytest.raises(EncodingError, match=r"^the encoder byte has 256 tokens, or 257, got .*; fit it again$"):

@@ -178,6 +178,24 @@ class TestDecode:
         assert "".join(pieces) + decoder.finish() == text
 
 
+class TestGrowing:
+    @given(old=TEXTS, new=TEXTS)
+    def test_old_ids_stay_and_new_characters_come_behind(self, old, new):
+        encoder = encoder_of(old)
+        grown = encoder.grow([new])
+        assert grown.vocabulary == encoder.vocabulary + "".join(sorted(set(new) - set(old)))
+        assert grown.common == encoder.common
+        if old:
+            np.testing.assert_array_equal(grown.encode(old), encoder.encode(old))
+        if new:
+            assert grown.decode(grown.encode(new)) == new
+        assert grown.grow([old, new]) == grown
+
+    def test_the_end_of_text_is_learnt_too(self):
+        grown = encoder_of("ab").grow(["c", END_OF_TEXT])
+        assert (grown.end_of_text, grown.vocabulary_size) == (3, 4)
+
+
 class TestProperties:
     def test_the_end_of_text_is_a_token(self):
         encoder = encoder_of(f"ab{END_OF_TEXT}")

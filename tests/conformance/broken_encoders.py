@@ -33,6 +33,9 @@ class Lowering(GoodEncoder):
     def fit(self, chunks: Iterable[str]) -> Self:
         return super().fit(chunk.lower() for chunk in chunks)
 
+    def grow(self, chunks: Iterable[str]) -> Self:
+        return super().grow(chunk.lower() for chunk in chunks)
+
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         return super().encode(text.lower(), unknown=unknown)
 
@@ -135,6 +138,27 @@ class Endless(GoodEncoder):
         return None
 
 
+class Reordering(GoodEncoder):
+    """Puts what it learns later among what it knew."""
+
+    def grow(self, chunks: Iterable[str]) -> Self:
+        return self.replace(vocabulary="".join(sorted(super().grow(chunks).vocabulary)))
+
+
+class Deaf(GoodEncoder):
+    """Learns nothing later, and doesn't say so."""
+
+    def grow(self, chunks: Iterable[str]) -> Self:
+        return self
+
+
+class Fixed(GoodEncoder):
+    """Refuses to learn more, and so passes."""
+
+    def grow(self, chunks: Iterable[str]) -> Self:
+        return textforge.Encoder.grow(self, chunks)
+
+
 class Hashing(GoodEncoder):
     """Gives ids in the order of hashes."""
 
@@ -159,6 +183,11 @@ class Remembering(GoodEncoder):
         fitted = super().fit(chunks)
         object.__setattr__(fitted, "_fitted", True)
         return fitted
+
+    def grow(self, chunks: Iterable[str]) -> Self:
+        grown = super().grow(chunks)
+        object.__setattr__(grown, "_fitted", True)
+        return grown
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         if not hasattr(self, "_fitted"):
@@ -188,6 +217,8 @@ BROKEN = [
     (Unskipping(), "unknown skipped"),
     (Skipping(), "unknown skipped"),
     (Endless(), "special tokens"),
+    (Reordering(), "growth"),
+    (Deaf(), "growth"),
     (Hashing(), "hash seed"),
     (Listing(), "saving"),
     (Remembering(), "saving"),

@@ -43,6 +43,7 @@ GOOD = [
     broken_samplers.GoodSampler(),
     broken_encoders.GoodEncoder(),
     broken_encoders.Lowering(),
+    broken_encoders.Fixed(),
     broken_corpora.GoodCorpus(),
     broken_architectures.GoodArchitecture(),
     good_model.GOOD,

@@ -70,6 +70,16 @@ class Encoder(Component):
     def fit(self, chunks: Iterable[str]) -> Self:
         """Return a new encoder that knows the vocabulary of this text. Where chunks are cut means nothing."""
 
+    def grow(self, chunks: Iterable[str]) -> Self:
+        """Return a new encoder that knows this text's vocabulary too; the ids it had, and their texts, stay.
+
+        New tokens have the ids from `vocabulary_size` on, so that a model trained before keeps a row for each old one.
+        Raises `textforge.errors.EncodingError` unless overridden: the vocabulary stays as it was fitted.
+        """
+        raise EncodingError(
+            f"the encoder {self.name} can't learn more than it was fitted to; fit a new one, and train a new model"
+        )
+
     @abstractmethod
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         """Return the token ids of a text, (T,) int64.

@@ -66,6 +66,11 @@ class ByteEncoder(Encoder):
             counts += np.bincount(_to_bytes(chunk.replace(END_OF_TEXT, ""), "error"), minlength=BYTES)
         return self.replace(size=BYTES + documents, common=int(counts.argmax()))
 
+    def grow(self, chunks: Iterable[str]) -> Self:
+        """Return an encoder with a token for the end of a document, where this text is the first to have one."""
+        documents = any(END_OF_TEXT in chunk for chunk in chunks)
+        return self.replace(size=max(self.size, BYTES + documents))
+
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         if self.end_of_text is None or END_OF_TEXT not in text:
             return _to_bytes(text, unknown).astype(np.int64)

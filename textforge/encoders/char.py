@@ -23,8 +23,8 @@ _SMALL = 1 << 16
 class CharEncoder(Encoder):
     """The encoder with a token for each character of the corpus; ids follow the order of code points.
 
-    A character is a Unicode code point. `END_OF_TEXT`, where the corpus has it, is a token as well, and decodes to
-    itself.
+    The characters that it learns later, by `grow`, come behind those, in the same order. A character is a Unicode code
+    point. `END_OF_TEXT`, where the corpus has it, is a token as well, and decodes to itself.
 
     >>> encoder = CharEncoder().fit(["to be ", "or not to be"])
     >>> encoder.vocabulary
@@ -65,13 +65,14 @@ class CharEncoder(Encoder):
         return "characters"
 
     def fit(self, chunks: Iterable[str]) -> Self:
-        counts: dict[int, int] = {}
-        for codes in (codes for chunk in chunks for codes in _code_points(chunk)):
-            for code, count in zip(*_count(codes), strict=True):
-                counts[code] = counts.get(code, 0) + count
-        found = sorted(counts)
-        common = chr(max(found, key=counts.__getitem__)) if found else ""
-        return self.replace(vocabulary="".join(map(chr, found)), common=common)
+        counts = _count_characters(chunks)
+        common = max(counts, key=counts.__getitem__) if counts else ""
+        return self.replace(vocabulary="".join(counts), common=common)
+
+    def grow(self, chunks: Iterable[str]) -> Self:
+        known = set(self.vocabulary)
+        new = [character for character in _count_characters(chunks) if character not in known]
+        return self.replace(vocabulary=self.vocabulary + "".join(new))
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         table = self._table  # code point -> id
@@ -147,6 +148,15 @@ def _code_points(text: str) -> Iterator[npt.NDArray[np.uint32]]:
     """Yield the code points of a text, in pieces, each (n,)."""
     for start in range(0, len(text), PIECE):
         yield np.frombuffer(_to_utf_32(text[start : start + PIECE]), dtype="<u4")
+
+
+def _count_characters(chunks: Iterable[str]) -> dict[str, int]:
+    """Return the different characters of a text, in the order of code points, and how often each comes."""
+    counts: dict[int, int] = {}
+    for codes in (codes for chunk in chunks for codes in _code_points(chunk)):
+        for code, count in zip(*_count(codes), strict=True):
+            counts[code] = counts.get(code, 0) + count
+    return {chr(code): counts[code] for code in sorted(counts)}
 
 
 def _count(codes: npt.NDArray[np.uint32]) -> tuple[list[int], list[int]]:

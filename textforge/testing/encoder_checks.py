@@ -183,6 +183,37 @@ def check_special_tokens(case: EncoderCase) -> None:
             fail(f"token {id} to have a text", repr(encoder.token_text(id)), "let token_text return a str")
 
 
+def check_growth(case: EncoderCase) -> None:
+    """Check that an encoder that learns more keeps its ids; one that can't has to say so."""
+    encoder = case.fitted
+    new = [case.unknown, END_OF_TEXT, case.texts[0]]
+    try:
+        grown, alike = (encoder.grow(chunks) for chunks in (new, list("".join(new))))
+    except EncodingError:
+        return
+    mend = "let grow keep every token where it is, and add what is new behind them"
+    size = encoder.vocabulary_size
+    if grown.vocabulary_size < size or grown.end_of_text != encoder.end_of_text:
+        got = f"{grown.vocabulary_size} tokens, the end of a document {grown.end_of_text}"
+        fail(f"at least {size} tokens, the end of a document {encoder.end_of_text}", got, mend)
+    for id in range(size):
+        if grown.token_text(id) != encoder.token_text(id):
+            fail(f"token {id} to stay {quote(encoder.token_text(id))}", quote(grown.token_text(id)), mend)
+    decoded = [grown.decode(encoder.encode(text)) for text in case.texts]
+    if decoded != [encoder.decode(encoder.encode(text)) for text in case.texts]:
+        fail("ids from before to decode as before", "another text", mend)
+    try:
+        again = grown.decode(grown.encode(case.unknown))
+    except EncodingError as error:
+        fail(f"{quote(case.unknown)} to be known once it was learnt", describe_error(error), "let grow learn the text")
+    if not encoder.lossy and again != case.unknown:
+        fail(f"{quote(case.unknown)} to be known once it was learnt", quote(again), "let grow learn the text")
+    if _learnt(grown) != _learnt(alike):
+        fail("the same vocabulary from few chunks as from many", "another", "let nothing depend on where chunks end")
+    if grown.grow([case.unknown, END_OF_TEXT]) != grown:
+        fail("nothing to be learnt from a text that is known", "another encoder", "add only what is new")
+
+
 def check_hash_seed(case: EncoderCase) -> None:
     """Check that the same text gives the same vocabulary in every process, whatever its hash seed is."""
     texts = list(case.texts)
@@ -250,6 +281,7 @@ CHECKS = (
     check_unknown_text,
     check_unknown_skipped,
     check_special_tokens,
+    check_growth,
     check_hash_seed,
     check_saving,
     *component_checks.CHECKS,
