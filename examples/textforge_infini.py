@@ -33,7 +33,8 @@ class InfiniModel(textforge.CountingModel):
         self.text, self.vocabulary_size = saved.arrays["text"].astype(np.int64), saved.vocabulary_size
 
     def count(self, tokens):
-        return InfiniModel(textforge.SavedModel("infini", {}, self.vocabulary_size, {"text": tokens}), None)
+        text = np.concatenate([self.text, tokens])
+        return InfiniModel(textforge.SavedModel("infini", {}, self.vocabulary_size, {"text": text}), None)
 
     def start(self, batch_size):
         return np.full((batch_size, 16), -1)  # the last tokens of each row, the latest first

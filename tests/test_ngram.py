@@ -258,6 +258,41 @@ def test_tables_are_no_larger_than_what_is_different(monkeypatch: pytest.MonkeyP
     assert max(sizes) <= 14
 
 
+@given(size=st.integers(2, 5), order=st.integers(1, 4), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_counting_on_is_counting_both_texts_behind_one_another(size: int, order: int, data: Any) -> None:
+    texts = [np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=12))) for _ in range(3)]
+    first = np.tile(texts[0], 2 + 8 // len(texts[0]))  # it comes again within the text as it stands at its beginning
+    parts = [first, texts[1], texts[2]]
+    architecture = Ngram(order=order)
+    model = NgramModel(architecture.create(size, seed=0), architecture)
+    for part in parts:
+        model = model.count(part)
+    whole = NgramModel(architecture.create(size, seed=0), architecture).count(np.concatenate(parts))
+    for name, array in whole.save().arrays.items():
+        np.testing.assert_array_equal(model.save().arrays[name], array, err_msg=name)
+
+
+@given(size=st.integers(2, 5), larger=st.integers(5, 70), order=st.integers(1, 4), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_larger_vocabulary_changes_no_count(size: int, larger: int, order: int, data: Any) -> None:
+    tokens = np.array(data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=40)))
+    architecture = Ngram(order=order)
+    saved = NgramModel(architecture.create(size, seed=0), architecture).count(tokens).save()
+    grown = architecture.grow(saved, larger, seed=3)
+    architecture.check(grown)
+    expected = NgramModel(architecture.create(larger, seed=0), architecture).count(tokens).save()
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(grown.arrays[name], array, err_msg=name)
+
+
+def test_a_vocabulary_too_large_for_the_order() -> None:
+    architecture = Ngram(order=8)
+    saved = architecture.create(200, seed=0)
+    with pytest.raises(OptionError, match=r"order must be <= 7 for a vocabulary of 300 tokens, got 8$"):
+        architecture.grow(saved, 300, seed=0)
+
+
 @pytest.mark.parametrize(("precision", "near"), [("float32", 1e-5), ("float64", 1e-12)])
 def test_logits_are_log_probabilities(precision: str, near: float) -> None:
     tokens = np.random.default_rng(1).integers(0, 60, 3000) ** 2 // 60

@@ -109,7 +109,10 @@ class CountingModel(Model):
 
     @abstractmethod
     def count(self, tokens: Array) -> Self:
-        """Return a model trained on these token ids alone, (n,), memory-mapped and in the smallest type that fits."""
+        """Return a model that has counted these token ids, (n,), too, as if they followed those it has counted already.
+
+        They are memory-mapped, and of the smallest type that fits. A model that was just created has counted none.
+        """
 
 
 class GradientModel(Model):

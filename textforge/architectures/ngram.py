@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import attrs
 import numpy as np
 
 from textforge.architectures.base import Architecture, Weight
@@ -71,6 +72,19 @@ class Ngram(Architecture):
             empty = np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.full(DISCOUNTS, PLAIN_DISCOUNT)
             arrays |= dict(zip(name_tables(length), empty, strict=True))
         return SavedModel(self.name, {"order": order}, vocabulary_size, arrays)
+
+    def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
+        """Return the tables for a larger vocabulary, whose tokens may take more bits in a key.
+
+        Raises `OptionError` where the longest n-grams don't fit into a key any more.
+        """
+        order = attrs.evolve(self, order=saved.options["order"])._order_for(vocabulary_size)
+        bits, wider = count_token_bits(saved.vocabulary_size), count_token_bits(vocabulary_size)
+        arrays = self.check(saved)
+        for length in range(2, order + 1):
+            keys = name_tables(length)[0]
+            arrays[keys] = _repack(arrays[keys], length, bits, wider)
+        return attrs.evolve(saved, vocabulary_size=vocabulary_size, arrays=arrays)
 
     def check(self, saved: SavedModel) -> Arrays:
         """Return the tables of a saved model, each C-contiguous.
@@ -124,6 +138,15 @@ def find_longest_order(vocabulary_size: int) -> int:
 def mask_low_bits(bits: int) -> np.uint64:
     """Return a mask of the lowest `bits` bits."""
     return np.uint64((1 << bits) - 1)
+
+
+def _repack(keys: Array, length: int, bits: int, wider: int) -> Array:
+    """Return n-grams, (n,), with more bits for each token; their order stays."""
+    repacked = np.zeros_like(keys)
+    for place in range(length):  # the last token first
+        token = (keys >> np.uint64(place * bits)) & mask_low_bits(bits)
+        repacked |= token << np.uint64(place * wider)
+    return repacked
 
 
 def name_tables(length: int) -> tuple[str, str, str]:

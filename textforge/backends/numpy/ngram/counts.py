@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 CHUNK = 1 << 20
 """The number of n-grams sorted together, which bounds the memory that counting takes beside the tables."""
 SMALLEST = 1e-300
+NOTHING: Keys = np.zeros(0, np.uint64)
 
 
 @attrs.frozen(eq=False)
@@ -40,19 +41,29 @@ class Table:
     """(3,): the discounts of a count of 1, of 2, and of 3 or more."""
 
 
-def count_tables(tokens: npt.NDArray[Any], vocabulary_size: int, order: int) -> tuple[Table, ...]:
+def count_tables(
+    tokens: npt.NDArray[Any], vocabulary_size: int, order: int, counted: Table | None = None, ending: Keys = NOTHING
+) -> tuple[Table, ...]:
     """Return the tables of a text's n-grams, of length 1 to `order`, from its token ids, (n,).
 
-    Memory is bounded by the number of different n-grams: the tokens may be memory-mapped.
+    `counted` has the longest n-grams of the text before it, and `ending` that text's last tokens. Memory is bounded by
+    the number of different n-grams: the tokens may be memory-mapped.
     """
     bits = count_token_bits(vocabulary_size)
+    seam = np.concatenate([ending, tokens[: order - 1].astype(np.uint64)])  # its n-grams begin in the text before
     keys, counts = _count(tokens, bits, order)
+    if len(ending):
+        keys, counts = _merge(_count(seam, bits, order), (keys, counts))
+    beginning = seam
+    if counted is not None and len(counted.keys):
+        keys, counts = _merge((counted.keys, counted.counts.astype(np.int64)), (keys, counts))
+        beginning = NOTHING  # how the text before began isn't known any more
     tables = [make_table(keys, counts)]
     for length in range(order - 1, 0, -1):
         keys, counts = _count_distinct(np.sort(keys & mask_low_bits(length * bits)))
         tables.append(make_table(keys, counts))
-        if len(tokens) >= length:  # nothing comes before the text's beginning, but it is there
-            keys = np.union1d(keys, _pack(tokens[:length], bits, length))
+        if len(beginning) >= length:  # nothing comes before the text's beginning, but it is there
+            keys = np.union1d(keys, _pack(beginning[:length], bits, length))
     return tuple(reversed(tables))
 
 

@@ -62,9 +62,13 @@ class NgramModel(CountingModel):
         return sum(len(table.keys) for table in self.tables)
 
     def count(self, tokens: Array) -> NgramModel:
-        """Return the model of the n-grams of these tokens, (n,), and of nothing before."""
-        tables = count_tables(tokens, self.vocabulary_size, self.order)
-        saved = self._make_saved(tables, take_ending(tokens, self.order))
+        """Return the model of the n-grams of these tokens, (n,), and of those that it has counted before.
+
+        It is the model of both texts behind one another, but that the first one seems to begin within a text.
+        """
+        tables = count_tables(tokens, self.vocabulary_size, self.order, self.tables[-1], self._ending)
+        ending = np.concatenate([self._ending, take_ending(tokens, self.order)])
+        saved = self._make_saved(tables, take_ending(ending, self.order))
         return NgramModel(saved, self._architecture, self._precision)
 
     def start(self, batch_size: int) -> NgramState:
