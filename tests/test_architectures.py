@@ -56,6 +56,23 @@ def test_the_seed_decides_the_first_weights(name):
         assert key.endswith("bias") or not np.array_equal(array, other.arrays[key])
 
 
+@pytest.mark.parametrize(("name", "options"), [*SMALL.items(), *OTHERS.items()])
+def test_a_larger_vocabulary_keeps_every_row_and_draws_the_new_ones(name, options):
+    architecture = CLASSES[name](**options)
+    saved = attrs.evolve(initial(name, 6, seed=1, **options), window=7)
+    grown = architecture.grow(saved, 9, seed=5)
+    drawn = architecture.create(9, seed=5)
+    assert (grown.vocabulary_size, grown.options, grown.window) == (9, saved.options, 7)
+    architecture.check(grown)
+    for key, weight in architecture.weights(9).items():
+        if weight.vocabulary_axis is None:
+            np.testing.assert_array_equal(grown.arrays[key], saved.arrays[key])
+        else:
+            old, new = np.split(grown.arrays[key], [6], axis=weight.vocabulary_axis)
+            np.testing.assert_array_equal(old, saved.arrays[key])
+            np.testing.assert_array_equal(new, np.split(drawn.arrays[key], [6], axis=weight.vocabulary_axis)[1])
+
+
 @each
 def test_checked_arrays_are_the_weights(name):
     saved = initial(name)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textforge.errors import TrainingError
-from textforge.training.batches import Permutation, StreamBatches, WindowBatches, make_batches
+from textforge.training.batches import StreamBatches, WindowBatches, make_batches
+from textforge.training.permutation import Permutation
 from textforge.training.settings import TrainingSettings
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textforge
-from textforge.corpora import tokens
+from textforge.corpora import scratch, tokens
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.record import CorpusRecord
@@ -92,6 +92,7 @@ class Pairs(Encoder):
 @pytest.fixture
 def pieces(monkeypatch):
     monkeypatch.setattr(tokens, "PIECE", 3)
+    monkeypatch.setattr(scratch, "PIECE", 3)
 
 
 def error_of(corpora, encoder=None, folder=None, kind=CorpusError, **keywords):
@@ -120,6 +121,7 @@ def test_it_is_what_the_whole_text_encodes_as(encoder, corpora, once, size):
     scripted = [Scripted(chunks, once) for chunks in corpora]
     patch = pytest.MonkeyPatch()
     patch.setattr(tokens, "PIECE", size)
+    patch.setattr(scratch, "PIECE", size)
     try:
         with token_file(scripted, encoder) as file:
             assert file.encoder == encoder.fit([whole])
@@ -138,8 +140,9 @@ def test_a_fitted_encoder_stays_as_it_is(unknown, corpora, size):
     fitted = CharEncoder().fit([whole, "xyz"])
     patch = pytest.MonkeyPatch()
     patch.setattr(tokens, "PIECE", size)
+    patch.setattr(scratch, "PIECE", size)
     try:
-        with token_file([Scripted(chunks) for chunks in corpora], fitted, fitted=True, unknown=unknown) as file:
+        with token_file([Scripted(chunks) for chunks in corpora], fitted, learning="nothing", unknown=unknown) as file:
             assert file.encoder is fitted
             assert fitted.decode(file.tokens) == whole
     finally:
@@ -152,7 +155,7 @@ class TestReading:
             readings = []
             corpus = Scripted(["ab"], once, readings=readings)
             encoder = CharEncoder().fit(["ab"]) if fitted else CharEncoder()
-            with token_file([corpus], encoder, fitted=fitted):
+            with token_file([corpus], encoder, learning="nothing" if fitted else "fit"):
                 assert len(readings) == expected
 
     def test_an_encoder_that_needs_no_text_gets_its_records_all_the_same(self):
@@ -209,7 +212,7 @@ class TestErrors:
     @pytest.mark.parametrize("fitted", [False, True])
     def test_an_empty_corpus(self, chunks, once, fitted):
         encoder = CharEncoder().fit(["a" + END_OF_TEXT])
-        message = error_of([Scripted(["a"]), Scripted(chunks, once)], encoder, fitted=fitted)
+        message = error_of([Scripted(["a"]), Scripted(chunks, once)], encoder, learning="nothing" if fitted else "fit")
         assert message.startswith("the corpus scripted:")
         assert message.endswith("is empty; give one that has text")
 
@@ -234,18 +237,18 @@ class TestErrors:
 
     def test_unknown_text(self):
         encoder = CharEncoder().fit(["abc"])
-        message = error_of([Scripted(["abcé"])], encoder, kind=EncodingError, fitted=True)
+        message = error_of([Scripted(["abcé"])], encoder, kind=EncodingError, learning="nothing")
         assert "lacks 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)" in message
-        with token_file([Scripted(["abcé"])], encoder, fitted=True, unknown="skip") as file:
+        with token_file([Scripted(["abcé"])], encoder, learning="nothing", unknown="skip") as file:
             assert file.tokens.tolist() == [0, 1, 2]
 
     def test_nothing_known(self):
         encoder = CharEncoder().fit(["abc"])
-        message = error_of([Scripted(["xyz"])], encoder, fitted=True, unknown="skip")
+        message = error_of([Scripted(["xyz"])], encoder, learning="nothing", unknown="skip")
         assert message.startswith("nothing of the corpus is in the vocabulary; ")
 
     def test_not_fitted(self):
-        message = error_of([Scripted(["xyz"])], kind=EncodingError, fitted=True)
+        message = error_of([Scripted(["xyz"])], kind=EncodingError, learning="nothing")
         assert message.startswith("the encoder char has no vocabulary yet")
 
     def test_bytes_for_text(self):

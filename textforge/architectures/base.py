@@ -81,12 +81,11 @@ class Architecture(Component):
     def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
         """Return a model of this architecture for a larger vocabulary, whose first tokens are those it had.
 
-        A weight keeps its values, and each new token has the first values that `create` draws for it: what an encoder's
-        `grow` has added lies behind what was there, along the weight's `vocabulary_axis`.
+        Each weight keeps its values, and each new token has the first values that `create` draws for it. What an
+        encoder's `grow` has added lies behind what was there, along the axis that has a row for each token.
         """
         drawn = self.create(vocabulary_size, seed)
-        declared = self.weights(vocabulary_size)
-        arrays = {name: _keep(old, drawn.arrays[name], declared[name]) for name, old in self.check(saved).items()}
+        arrays = {name: _keep(old, drawn.arrays[name]) for name, old in self.check(saved).items()}
         return attrs.evolve(drawn, arrays=arrays, window=saved.window)
 
     def check(self, saved: SavedModel) -> Arrays:
@@ -119,12 +118,8 @@ def _draw(weight: Weight, random: np.random.Generator) -> Array:
     return np.ascontiguousarray(weight.initial(weight.shape, random), dtype=np.float32)
 
 
-def _keep(old: Array, drawn: Array, weight: Weight) -> Array:
-    """Return drawn values with the old ones in the place of the first."""
-    if weight.vocabulary_axis is None:
-        return old
-    kept = [slice(None)] * old.ndim
-    kept[weight.vocabulary_axis] = slice(old.shape[weight.vocabulary_axis])
+def _keep(old: Array, drawn: Array) -> Array:
+    """Return drawn values with the old ones in the place of the first, along each axis that is longer now."""
     grown = drawn.copy()
-    grown[tuple(kept)] = old
+    grown[tuple(map(slice, old.shape))] = old
     return grown

@@ -78,7 +78,7 @@ class Ngram(Architecture):
 
         Raises `OptionError` where the longest n-grams don't fit into a key any more.
         """
-        order = attrs.evolve(self, order=saved.options["order"])._order_for(vocabulary_size)
+        order = self.replace(order=saved.options["order"])._order_for(vocabulary_size)
         bits, wider = count_token_bits(saved.vocabulary_size), count_token_bits(vocabulary_size)
         arrays = self.check(saved)
         for length in range(2, order + 1):

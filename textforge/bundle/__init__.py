@@ -13,8 +13,18 @@ names is deleted after it; so whenever a run is killed, the bundle loads and its
 from __future__ import annotations
 
 from textforge.bundle.contents import BundleContents, collect_contents, find_plugin
+from textforge.bundle.lineage import Ancestor
 from textforge.bundle.manifest import FORMAT_VERSION, Results
 from textforge.bundle.reader import Bundle
 from textforge.bundle.writer import BundleWriter
 
-__all__ = ["FORMAT_VERSION", "Bundle", "BundleContents", "BundleWriter", "Results", "collect_contents", "find_plugin"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Ancestor",
+    "Bundle",
+    "BundleContents",
+    "BundleWriter",
+    "Results",
+    "collect_contents",
+    "find_plugin",
+]

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from textforge.backends.choose import choose_default_runner
+from textforge.bundle.lineage import Ancestor
 from textforge.components.component import Component
 from textforge.encoders.base import Encoder
 from textforge.model import Model, SavedModel
@@ -32,6 +33,8 @@ class BundleContents:
     versions: dict[str, str] = attrs.field(factory=dict)
     """The versions of textforge, Python, and what else had a part in the training."""
     checkpoint: Checkpoint | None = None
+    lineage: tuple[Ancestor, ...] = ()
+    """The models that it went on from, the first one first."""
     history: tuple[EpochResult, ...] = attrs.field()
     """The results of all epochs: the checkpoint's, unless given."""
     encoder_plugin: str | None = None

@@ -10,6 +10,7 @@ import attrs
 from textforge.bundle.checked_json import read_as, write_json
 from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
+from textforge.bundle.lineage import Ancestor
 from textforge.components import values
 from textforge.components.spec import parse_spec
 from textforge.errors import SpecError
@@ -122,6 +123,7 @@ class Manifest:
     position: Position | None
     results: Results
     files: Files
+    lineage: tuple[Ancestor, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         # When it is written too: a bundle that is saved must load.

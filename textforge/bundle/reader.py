@@ -12,6 +12,7 @@ from textforge.bundle.checks import check_settings
 from textforge.bundle.contents import BundleContents
 from textforge.bundle.errors import bundle_error, damage_error, reading_error
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
+from textforge.bundle.lineage import Ancestor
 from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_encoder_options, read_fitted_encoder, read_history
 from textforge.components import values
@@ -66,6 +67,11 @@ class Bundle:
     def corpora(self) -> tuple[CorpusRecord, ...]:
         """The corpora that the model was trained on."""
         return self._manifest.corpora
+
+    @property
+    def lineage(self) -> tuple[Ancestor, ...]:
+        """The models that it went on from, the first one first."""
+        return self._manifest.lineage
 
     @property
     def encoder_name(self) -> str:
@@ -189,6 +195,7 @@ class Bundle:
             settings=self.settings,
             versions=self.versions,
             checkpoint=checkpoint,
+            lineage=self.lineage,
             history=checkpoint.history if checkpoint else self.history(),
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,

@@ -204,4 +204,5 @@ def _make_manifest(contents: BundleContents, files: Files) -> Manifest:
         position=contents.checkpoint.position if contents.checkpoint else None,
         results=Results.from_history(contents.history),
         files=files,
+        lineage=contents.lineage,
     )

@@ -13,7 +13,7 @@ from textforge.cli.output import show
 from textforge.cli.parameters import model_argument
 
 if TYPE_CHECKING:
-    from textforge.bundle import Bundle
+    from textforge.bundle import Ancestor, Bundle
     from textforge.training.data import CorpusRecord
 
 
@@ -41,6 +41,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
         ("options", options),
         ("encoder", _encoder(bundle)),
         ("trained by", f"{bundle.backend} ({versions})"),
+        *[("from", _ancestor(ancestor)) for ancestor in bundle.lineage],
         *[("corpus", _corpus(corpus)) for corpus in bundle.corpora],
         ("training", _training(bundle)),
         ("loss", _loss(bundle)),
@@ -62,7 +63,15 @@ def _encoder(bundle: Bundle) -> str:
 
 def _corpus(corpus: CorpusRecord) -> str:
     several = f" in {corpus.documents:,} documents" if (corpus.documents or 0) > 1 else ""
-    return f"{corpus.spec}, {corpus.characters:,} characters{several}"
+    part = "" if corpus.part == "training" else f", for {corpus.part}"
+    return f"{corpus.spec}, {corpus.characters:,} characters{several}{part}"
+
+
+def _ancestor(ancestor: Ancestor) -> str:
+    corpora = ", ".join(corpus.spec for corpus in ancestor.corpora)
+    learnt = f", which had learnt {corpora}" if corpora else ""
+    loss = "" if ancestor.best_loss is None else f", to a loss of {ancestor.best_loss:.4f}"
+    return f"{ancestor.model or 'a model in hand'}{learnt}{loss}"
 
 
 def _training(bundle: Bundle) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -31,7 +32,17 @@ if TYPE_CHECKING:
     "--architecture", metavar="SPEC", help="What the model is, with its options; lstm unless given, where that trains."
 )
 @click.option("--backend", metavar="SPEC", help="What computes it; unless given, what is installed and trains fastest.")
-@add_declared_options(TrainingSettings, epochs="N", sample="CHAIN", validation="FRACTION")
+@click.option(
+    "--from", "from_model", type=click.Path(path_type=Path), metavar="MODEL", help="Model to go on from on a new text."
+)
+@add_declared_options(
+    TrainingSettings,
+    epochs="N",
+    sample="CHAIN",
+    validation="FRACTION",
+    validation_corpus="CORPUS",
+    replay="CORPUS:SHARE",
+)
 @click.option(
     "--report", "reports", multiple=True, metavar="SPEC", help="Report of a plugin that watches the run; repeatable."
 )
@@ -46,6 +57,7 @@ def command(
     encoder: str | None,
     architecture: str | None,
     backend: str | None,
+    from_model: Path | None,
     reports: tuple[str, ...],
     resume: bool,
     overwrite: bool,
@@ -56,7 +68,9 @@ def command(
     CORPUS is a file, a folder, a glob, - for standard input, or the spec of a registered corpus such as python-docs
     or files:book.txt,encoding=latin-1. Ctrl-C stops and keeps what was learnt.
     """
-    _check_usage(corpora, {"encoder": encoder, "architecture": architecture, "overwrite": overwrite}, resume)
+    of_model = {"encoder": encoder, "architecture": architecture}
+    _check_usage(corpora, {**of_model, "overwrite": overwrite, "from": from_model}, "resume" if resume else None)
+    _check_usage(corpora, of_model, "from" if from_model else None)
     from textforge.library.facade import train_contents
     from textforge.training.console import ConsoleReport
     from textforge.training.reports import Reports, make_reports
@@ -71,6 +85,7 @@ def command(
             output=output,
             overwrite=overwrite,
             resume=resume,
+            from_model=from_model,
             report=Reports([report, *make_reports(reports, plugins)]),
             plugins=plugins,
             **select_given(settings),
@@ -81,11 +96,12 @@ def command(
     say(f"saved in {output}; write with: {_command(session, 'generate', output)}")
 
 
-def _check_usage(corpora: tuple[str, ...], for_new_models: dict[str, object], resume: bool) -> None:
-    for name, value in for_new_models.items():
-        if resume and value:
-            raise click.UsageError(f"--resume goes on with the model as it is: leave out --{name}.")
-    if not (corpora or resume):
+def _check_usage(corpora: tuple[str, ...], excluded: Mapping[str, object], by: str | None) -> None:
+    """Refuse the options that go with new models alone, where one is gone on with by `by`, and a lack of corpora."""
+    for name, value in excluded.items():
+        if by and value:
+            raise click.UsageError(f"--{by} goes on with the model as it is: leave out --{name}.")
+    if not corpora and by != "resume":
         raise click.UsageError("Missing argument 'CORPUS...': a file, a folder, or a corpus such as python-docs.")
 
 

@@ -22,3 +22,5 @@ class CorpusRecord:
     characters: int
     documents: int | None = attrs.field(default=None, eq=False)
     """Documents that ended with `END_OF_TEXT`; None where there was one, or a bundle doesn't say."""
+    part: str = "training"
+    """Its part in the run: ``training``, ``validation`` or ``replay``."""

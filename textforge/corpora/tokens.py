@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal
 
 import attrs
 import numpy as np
 
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.record import CorpusRecord, Tokens
+from textforge.corpora.scratch import Scratch
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import CorpusError, EncodingError
 from textforge.plugins.blame import blame
 
 PIECE = 1 << 16
 """Characters encoded together, or a little more."""
+Learning = Literal["fit", "grow", "nothing"]
+"""The learning of an encoder from corpora that it is to encode: of its vocabulary, of what is new to it, or none."""
 
 
 @attrs.frozen(eq=False)
@@ -42,14 +44,14 @@ def token_file(
     encoder: Encoder,
     folder: Path | None = None,
     *,
-    fitted: bool = False,
+    learning: Learning = "fit",
     unknown: Unknown = "error",
 ) -> Iterator[TokenFile]:
     """Encode corpora into a temporary file in `folder`, which nothing leaves behind.
 
-    The encoder is fitted to them first, unless it is `fitted`: then each corpus is read once, and `unknown` says
-    what becomes of text the vocabulary lacks. Several corpora are joined, each ending with `END_OF_TEXT`. Memory
-    stays at a few MiB for a corpus of any size.
+    By `learning` the encoder is fitted to them first, or grown by them, or taken as it is: then each corpus is read
+    once, and `unknown` says what becomes of text the vocabulary lacks. Several corpora are joined, each ending with
+    `END_OF_TEXT`. Memory stays at a few MiB for a corpus of any size.
 
     Raises `CorpusError` for a corpus that is empty or changes while it is read, and for a full disk.
 
@@ -59,16 +61,42 @@ def token_file(
     ...     print(file.tokens.dtype, len(file.tokens) == file.corpora[0].characters)
     uint8 True
     """
-    if not corpora:
+    with token_files([corpora], encoder, folder, learning=learning, unknown=unknown) as (file,):
+        yield file
+
+
+@contextmanager
+def token_files(
+    groups: Sequence[Sequence[Corpus]],
+    encoder: Encoder,
+    folder: Path | None = None,
+    *,
+    learning: Learning = "fit",
+    unknown: Unknown = "error",
+) -> Iterator[tuple[TokenFile, ...]]:
+    """Encode groups of corpora as `token_file` does, a file each, by one encoder that learns from all of them.
+
+    A group without corpora gives a file without tokens, but for the first, which must have one.
+    """
+    if not groups[0]:
         raise CorpusError("there is no corpus to read; name a file, a folder or a corpus")
-    with _Scratch(folder) as file:
+    with ExitStack() as files:
+        scratches = [files.enter_context(Scratch(folder)) for _ in groups]
         with ExitStack() as spools:
-            sources = [_source(corpus, folder, spools, spooled=not fitted) for corpus in corpora]
-            if not fitted:
-                encoder = _fit(encoder, sources)
-            _encode(sources, encoder, file, unknown if fitted else "error")
-        records = tuple(source.record for source in sources if source.record)
-        yield TokenFile(encoder, file.map(_dtype(encoder)), records, _collect_notes(corpora))
+            read_again = learning != "nothing"
+            sources = [[_source(corpus, folder, spools, spooled=read_again) for corpus in group] for group in groups]
+            encoder, refusal = _learn(encoder, sources, learning)
+            for scratch, group in zip(scratches, sources, strict=True):
+                _encode(group, encoder, scratch, "error" if read_again else unknown, refusal)
+        yield tuple(
+            TokenFile(
+                encoder,
+                scratch.map(_dtype(encoder)) if corpora else np.zeros(0, _dtype(encoder)),
+                tuple(source.record for source in group if source.record),
+                _collect_notes(corpora),
+            )
+            for scratch, group, corpora in zip(scratches, sources, groups, strict=True)
+        )
 
 
 def _collect_notes(corpora: Sequence[Corpus]) -> tuple[str, ...]:
@@ -79,17 +107,29 @@ def _collect_notes(corpora: Sequence[Corpus]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _fit(encoder: Encoder, sources: Sequence[_Source]) -> Encoder:
-    text = _join(sources)
-    with blame(encoder, "to learn its vocabulary", passing=(OSError,)):  # a corpus is read meanwhile
-        encoder = encoder.fit(text)
+def _learn(
+    encoder: Encoder, groups: Sequence[Sequence[_Source]], learning: Learning
+) -> tuple[Encoder, EncodingError | None]:
+    """Return the encoder with what it learns; where it is to grow and can't, as it is, with its reason."""
+    if learning == "nothing":
+        return encoder, None
+    text = itertools.chain.from_iterable(map(_join, groups))
+    try:
+        with blame(encoder, "to learn its vocabulary", passing=(OSError,)):  # a corpus is read meanwhile
+            encoder = encoder.fit(text) if learning == "fit" else encoder.grow(text)
+    except EncodingError as error:
+        if learning == "fit":
+            raise
+        return encoder, error  # the text may have nothing new to it
     _exhaust(text)  # an encoder may know enough before the end, but the records need all
     if encoder.vocabulary_size < 1:
         raise EncodingError(f"the encoder {encoder.name} found nothing to learn in the corpus; try another encoder")
-    return encoder
+    return encoder, None
 
 
-def _encode(sources: Sequence[_Source], encoder: Encoder, file: _Scratch, unknown: Unknown) -> None:
+def _encode(
+    sources: Sequence[_Source], encoder: Encoder, file: Scratch, unknown: Unknown, refusal: EncodingError | None
+) -> None:
     dtype = _dtype(encoder)
     text = _join(sources)
     try:
@@ -98,9 +138,11 @@ def _encode(sources: Sequence[_Source], encoder: Encoder, file: _Scratch, unknow
                 ids = encoder.encode(piece, unknown=unknown)
             _check_ids(ids, encoder)
             file.write(ids.astype(dtype).tobytes())
-    except EncodingError:
+    except EncodingError as error:
         if sources[0].record:
             _exhaust(text)  # where the corpus has changed since it was fitted to, that is the reason
+        if refusal:
+            raise EncodingError(*error.args, f"; {refusal}") from None
         raise
 
 
@@ -157,7 +199,7 @@ class _Source:
     """A corpus that can be read as often as needed, and what is known of it once it was read."""
 
     corpus: Corpus
-    spool: _Scratch | None = None
+    spool: Scratch | None = None
     record: CorpusRecord | None = None
 
     def read(self) -> Iterator[str]:
@@ -179,10 +221,19 @@ class _Source:
         self.record = record
 
 
+def count_growth(corpus: Corpus, record: CorpusRecord) -> int:
+    """Return the number of characters that a corpus has behind the text of its record; 0 where that has changed."""
+    digest, characters = hashlib.sha256(), 0
+    for piece in _pieces(corpus):
+        digest.update(_utf_8(piece[: max(0, record.characters - characters)]))
+        characters += len(piece)
+    return max(0, characters - record.characters) if digest.hexdigest() == record.sha256 else 0
+
+
 def _source(corpus: Corpus, folder: Path | None, spools: ExitStack, spooled: bool) -> _Source:
     if corpus.rereadable or not spooled:
         return _Source(corpus)
-    spool = spools.enter_context(_Scratch(folder))
+    spool = spools.enter_context(Scratch(folder))
     for piece in _pieces(corpus):
         spool.write(_utf_8(piece))
     return _Source(corpus, spool)
@@ -207,65 +258,3 @@ def _title(corpus: Corpus) -> str:
 
 def _utf_8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-class _Scratch:
-    """A temporary file without a name (on Windows, one removed when it is closed), so a killed run leaves nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = Path(tempfile.gettempdir()) if folder is None else folder
-        try:
-            # unbuffered: a full disk shows when writing, not once more when closing
-            self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".textforge-", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise self._describe_failure(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def write(self, data: bytes) -> None:
-        """Append all of it. Raises `CorpusError` where the disk is full."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise self._describe_failure(error) from error
-
-    def text(self) -> Iterator[str]:
-        """Yield the text that was written as UTF-8, from its beginning."""
-        self._file.seek(0)
-        rest = b""
-        while data := self._file.read(PIECE):
-            data = rest + data
-            cut = _last_character(data)
-            rest = data[cut:]
-            if cut:
-                yield data[:cut].decode("utf-8", "surrogatepass")
-        if rest:
-            yield rest.decode("utf-8", "surrogatepass")
-
-    def map(self, dtype: np.dtype[Any]) -> Tokens:
-        """Return what was written as an array of that type, read-only; raise `CorpusError` where nothing was."""
-        if not self._file.tell():
-            raise CorpusError("nothing of the corpus is in the vocabulary; give a text like the one trained on")
-        return np.asarray(np.memmap(self._file, dtype=dtype, mode="r"))
-
-    def _describe_failure(self, error: OSError) -> CorpusError:
-        return CorpusError(
-            f"can't write the corpus's tokens into {str(self._folder)!r}: {error.strerror or error}; "
-            "free some space, or choose another folder"
-        )
-
-
-def _last_character(data: bytes) -> int:
-    """Return where the last character begins in UTF-8; Python's incremental decoder stumbles over cut surrogates."""
-    at = len(data) - 1
-    while at > 0 and data[at] & 0xC0 == 0x80:
-        at -= 1
-    return at

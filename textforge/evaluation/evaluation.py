@@ -77,7 +77,7 @@ def evaluate(
     if not corpora:
         raise CorpusError("there is no corpus to evaluate on; name a file, a folder or a corpus")
     text = JoinedCorpus(corpora=tuple(corpora), marked=encoder.end_of_text is not None)
-    with token_file([text], encoder, folder, fitted=True, unknown=unknown) as file:
+    with token_file([text], encoder, folder, learning="nothing", unknown=unknown) as file:
         skipped = text.size.less(measure_decoded(file.tokens, encoder)) if unknown == "skip" else TextSize()
         result = evaluate_tokens(model, file.tokens, text.size, skipped, encoder)
         measured = tuple(measure(metric, model, encoder, file.tokens) for metric in metrics)

@@ -25,6 +25,10 @@ class SettingsArguments(TypedDict, total=False):
     clip_norm: float | None
     weight_decay: float
     validation: float
+    validation_part: str
+    validation_corpus: Sequence[str]
+    shuffle: str
+    replay: str | None
     patience: int | None
     sample: str | Sampler | Sequence[str | Sampler | Sequence[str | Sampler]]
     sample_every: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,15 @@ def evaluate_text(
     corpora: list[Corpus] = resolve_corpora(corpus, plugins)
     several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
     measures = [plugins.metric(metric) for metric in several]
-    hashes = {record.sha256 for record in contents.corpora} if contents else ()
+    hashes = _list_learnt(contents) if contents else ()
     result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes)
     if not (contents and result.trained_on):
         return result
     losses = [epoch.validation_loss for epoch in contents.history if epoch.best]
     return attrs.evolve(result, trained_validation_loss=losses[-1] if losses else None)
+
+
+def _list_learnt(contents: BundleContents) -> set[str]:
+    """Return the hashes of all corpora that the model, or one that it goes on from, was trained on."""
+    corpora = itertools.chain(contents.corpora, *(ancestor.corpora for ancestor in contents.lineage))
+    return {record.sha256 for record in corpora if record.part != "validation"}

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
 from textforge.backends.choose import choose_runner, load_model, restore_architecture
-from textforge.bundle import Bundle, BundleContents, BundleWriter
+from textforge.bundle import Ancestor, Bundle, BundleContents, BundleWriter, Results
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
 from textforge.corpora.text import TextCorpus
 from textforge.encoders.base import Encoder
-from textforge.errors import OptionError, TrainingError
+from textforge.errors import OptionError, TrainingError, list_names
 from textforge.library.arguments import SettingsArguments
+from textforge.library.beginning import begin_run, begin_run_from, resume_run
 from textforge.library.generator import TextGenerator
 from textforge.library.logged import LoggingReport
-from textforge.library.run import begin_run, resume_run
-from textforge.library.run import train as train_run
+from textforge.library.run import Run
+from textforge.library.training import train as train_run
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
 from textforge.training.reports import Reports, make_reports
@@ -37,6 +38,7 @@ def train(
     output: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    from_model: str | Path | TextGenerator | None = None,
     progress: bool = False,
     report: str | Report | Sequence[str | Report] | None = None,
     plugins: Plugins | None = None,
@@ -49,7 +51,9 @@ def train(
     ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``: unless given, what is installed decides.
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
-    left out); without it, a run that is interrupted is lost. `progress` shows on standard error how training goes. Each
+    left out); without it, a run that is interrupted is lost. `from_model`, a saved model's folder or a generator, is
+    where a new run begins, with its encoder and architecture: the encoder learns what is new in the corpus, and the
+    tokens that it knew stay what they were. `progress` shows on standard error how training goes. Each
     `report`, an object or the spec of a registered one, is told, and may raise `textforge.StopTraining` to end the run
     well. Messages are logged as well, by the name ``textforge.training``.
 
@@ -61,6 +65,8 @@ def train(
     >>> made = train(text="It is so, and that is that. " * 20, architecture="ngram:order=3")
     >>> made.generate("It", seed=1, max_tokens=4)
     ' is '
+    >>> train(text="So it is, and it is not.", from_model=made).encoder.encode("n").tolist()
+    [6]
     """
     for name, value in {"overwrite": overwrite, "resume": resume, "progress": progress}.items():
         _check_flag(name, value)
@@ -73,6 +79,7 @@ def train(
         output=output,
         overwrite=overwrite,
         resume=resume,
+        from_model=from_model,
         report=_reports(progress, make_reports(report, plugins)),
         plugins=plugins,
         **settings,
@@ -112,6 +119,7 @@ def train_contents(
     output: str | Path | None,
     overwrite: bool,
     resume: bool,
+    from_model: str | Path | TextGenerator | None,
     report: Report,
     plugins: Plugins,
     **settings: Unpack[SettingsArguments],
@@ -120,13 +128,13 @@ def train_contents(
     corpora = [corpus] if isinstance(corpus, (str, os.PathLike, Corpus)) else corpus
     if not isinstance(corpora, Sequence):
         raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
-    if not resume:
-        run = begin_run(plugins, corpora, encoder or "char", architecture, backend, dict(settings))
-    elif output is None or encoder is not None or architecture is not None or overwrite:
-        wrong = "needs output" if output is None else "takes neither encoder, architecture nor overwrite"
-        raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
+    if resume:
+        new = {"encoder": encoder, "architecture": architecture, "overwrite": overwrite, "from_model": from_model}
+        run = _resume(output, corpora, backend, new, plugins, dict(settings))
+    elif from_model is not None:
+        run = _begin_from(from_model, corpora, backend, (encoder, architecture), plugins, dict(settings))
     else:
-        run = resume_run(plugins, Bundle.open(output), corpora, backend, dict(settings))
+        run = begin_run(plugins, corpora, encoder or "char", architecture, backend, dict(settings))
     if (architecture is None or backend is None) and not resume:
         _say_what_failed(plugins, report)
     if output is None:
@@ -136,6 +144,42 @@ def train_contents(
         return train_run(run, writer, report)
     finally:
         writer.close()
+
+
+def _resume(
+    output: str | Path | None,
+    corpora: Sequence[CorpusArgument],
+    backend: str | Backend | None,
+    new: Mapping[str, object],
+    plugins: Plugins,
+    settings: dict[str, Any],
+) -> Run:
+    """Return the run that is in `output`; `new` are the arguments that only a new one takes."""
+    if output is None or any(new.values()):
+        wrong = "needs output" if output is None else f"takes no {list_names(new)}"
+        raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
+    return resume_run(plugins, Bundle.open(output), corpora, backend, settings)
+
+
+def _begin_from(
+    model: str | Path | TextGenerator,
+    corpora: Sequence[CorpusArgument],
+    backend: str | Backend | None,
+    new: tuple[object, object],
+    plugins: Plugins,
+    settings: dict[str, Any],
+) -> Run:
+    if any(new):
+        raise TrainingError("from_model goes on with a model as it is: it takes neither encoder nor architecture")
+    if isinstance(model, TextGenerator):
+        contents, name, digest = model.contents, None, None
+    else:
+        bundle = Bundle.open(model)
+        contents = bundle.contents(plugins, resumable=False)
+        name, digest = str(model), bundle.files["model"].sha256
+    results = Results.from_history(contents.history)
+    ancestor = Ancestor(name, digest, contents.corpora, results.epochs, results.best_loss)
+    return begin_run_from(plugins, contents, ancestor, corpora, backend, settings)
 
 
 def _say_what_failed(plugins: Plugins, report: Report) -> None:

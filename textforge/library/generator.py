@@ -191,14 +191,21 @@ class TextGenerator:
 
         return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
 
+    @property
+    def contents(self) -> BundleContents:
+        """The model, its encoder, and what is known of its training, as a bundle has them."""
+        from textforge.bundle import collect_contents
+
+        return self._contents or collect_contents(self.model, self.encoder, self._plugins)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
 
         Raises `BundleError` where a bundle is there already, unless `overwrite`, or where nothing can be written.
         """
-        from textforge.bundle import BundleWriter, collect_contents
+        from textforge.bundle import BundleWriter
 
-        contents = self._contents or collect_contents(self.model, self.encoder, self._plugins)
+        contents = self.contents
         writer = BundleWriter.prepare(path, overwrite=overwrite)
         try:
             writer.commit(contents)

@@ -134,6 +134,8 @@ class ConsoleReport(Report):
         if result.validation_loss is not None:
             bits = result.validation_loss / math.log(2)
             parts.append(f"validation {result.validation_loss:.4f} ({bits:.3f} bits)")
+        if result.replay_loss is not None:
+            parts.append(f"older text {result.replay_loss:.4f}")
         speed = f"{result.tokens_per_second:,.0f} tokens/s"
         parts += [duration(result.seconds), speed]
         if result.best and result.validation_loss is not None:

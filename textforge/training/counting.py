@@ -9,14 +9,14 @@ from textforge.errors import StopTraining, TrainingError
 from textforge.evaluation.loss import token_loss
 from textforge.model import CountingModel, SavedModel
 from textforge.training.checkpoint import Checkpoint, Position
-from textforge.training.data import TrainingData
+from textforge.training.data import Tokens, TrainingData
 from textforge.training.events import EpochResult, RunStart
 from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 TRAIN_LOSS_TOKENS = 100_000
 """The tokens of the text's beginning that the training loss is measured on."""
-USED = ("seed", "validation", "sample")
+USED = ("seed", "validation", "validation_part", "validation_corpus", "replay", "sample")
 """The settings that mean something to such a model; `sample_every` doesn't, for there is one epoch."""
 
 
@@ -58,9 +58,9 @@ def _count(model: CountingModel, data: TrainingData, settings: TrainingSettings,
     with contextlib.suppress(StopTraining):
         report.start(_describe(trained, data))
     train_loss = token_loss(trained, data.train[:TRAIN_LOSS_TOKENS]).mean
-    validation_loss = token_loss(trained, data.validation).mean if _is_predictable(trained, data) else None
+    validation_loss, replay_loss = _loss(trained, data.validation), _loss(trained, data.replayed)
     saved = trained.save()
-    result = _result(data, train_loss, validation_loss, time.perf_counter() - began)
+    result = _result(data, train_loss, validation_loss, replay_loss, time.perf_counter() - began)
     with contextlib.suppress(StopTraining):
         report.checkpoint(_checkpoint(saved, result))
     with contextlib.suppress(StopTraining):
@@ -72,8 +72,9 @@ def _name(model: CountingModel) -> str:
     return model.save().architecture
 
 
-def _is_predictable(model: CountingModel, data: TrainingData) -> bool:
-    return len(data.validation) > (model.window or 1)
+def _loss(model: CountingModel, tokens: Tokens | None) -> float | None:
+    """Return the mean loss on tokens; None where there are too few."""
+    return token_loss(model, tokens).mean if tokens is not None and len(tokens) > (model.window or 1) else None
 
 
 def _tell_ignored(model: CountingModel, settings: TrainingSettings, report: Report) -> None:
@@ -106,12 +107,15 @@ def _describe(model: CountingModel, data: TrainingData) -> RunStart:
     )
 
 
-def _result(data: TrainingData, train_loss: float, validation_loss: float | None, seconds: float) -> EpochResult:
+def _result(
+    data: TrainingData, train_loss: float, validation_loss: float | None, replay_loss: float | None, seconds: float
+) -> EpochResult:
     return EpochResult(
         epoch=1.0,
         step=1,
         train_loss=train_loss,
         validation_loss=validation_loss,
+        replay_loss=replay_loss,
         learning_rate=0.0,
         tokens_per_second=len(data.train) / max(seconds, 1e-9),
         seconds=seconds,

@@ -16,8 +16,10 @@ class TrainingData:
 
     train: Tokens
     validation: Tokens
-    """The corpus's end, which may be empty."""
+    """Tokens kept from training, or another text; there may be none."""
     encoder: Encoder
+    replayed: Tokens | None = None
+    """Tokens kept from the older text that is mixed in, to tell what is forgotten of it."""
 
     @classmethod
     def split(cls, tokens: Tokens, encoder: Encoder, validation: float) -> TrainingData:

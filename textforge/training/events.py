@@ -64,6 +64,8 @@ class EpochResult:
     seconds: float
     best: bool
     """True where these weights are the best so far."""
+    replay_loss: float | None = None
+    """Mean loss over what was kept of the older text that is mixed in, in nats a token; None where none is."""
 
     @property
     def judged_loss(self) -> float:

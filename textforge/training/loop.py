@@ -27,6 +27,8 @@ from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings
 from textforge.training.validating import Validation
 
+REPLAYED_TOKENS = 100_000
+"""The most tokens of an older text that its loss is measured on."""
 SECONDS_BETWEEN_REPORTS = 0.1
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -67,7 +69,7 @@ class TrainingRun:
         self.data = data
         self.settings = settings
         self.report = report
-        self.batches = make_batches(data.train, settings, data.encoder.unit)
+        self.batches = make_batches(data.train, settings, data.encoder.unit, data.encoder.end_of_text)
         self.clock = Clock(checkpoint.position.seconds if checkpoint else 0.0)
         self.losses = Losses()
         self.state: State = None
@@ -80,6 +82,9 @@ class TrainingRun:
         self._begin(checkpoint)
         size = self.position.validation_tokens
         self.validation = Validation(data.validation, settings, self.batches.length, size)
+        self.replayed: Validation | None = None
+        if data.replayed is not None:
+            self.replayed = Validation(data.replayed, settings, self.batches.length, size or REPLAYED_TOKENS)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if self.settings.sequences == "windows":
@@ -188,6 +193,7 @@ class TrainingRun:
 
     def _bound_validation(self, size: int) -> None:
         self.validation = self.validation.bound(size)
+        self.replayed = self.replayed and self.replayed.bound(size)
         if self.validation.tokens < len(self.data.validation):
             self._go_to(validation_tokens=self.validation.tokens)
             self.report.message(
@@ -278,6 +284,7 @@ class TrainingRun:
             step=self.position.step,
             train_loss=train_loss,
             validation_loss=validation_loss,
+            replay_loss=self.replayed.loss(self.model) if self.replayed else None,
             learning_rate=learning_rate(self.settings, self.position.step, self.position.total_steps),
             tokens_per_second=self.clock.take_rate() * self.batches.tokens_per_step,
             seconds=self.clock.seconds,

@@ -56,7 +56,24 @@ class TrainingSettings(Declared):
         lt=1,
         help="Share of each weight that a step takes off it, times the learning rate, as AdamW does.",
     )
-    validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus, its end, kept for validation.")
+    validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus kept for validation.")
+    validation_part: str = option(
+        default="tail",
+        choices=("tail", "slices", "documents"),
+        help="The part of the corpus kept for validation: its end, slices all over it, or whole documents.",
+    )
+    validation_corpus: tuple[str, ...] = option(
+        default=(), help="Corpus to validate on, so that all of CORPUS is learnt; repeatable."
+    )
+    shuffle: str = option(
+        default="none",
+        choices=("none", "documents"),
+        help="Order of the documents in streams: as they come, or drawn anew each epoch.",
+    )
+    replay: str | None = option(
+        default=None,
+        help="Older text to be mixed in, with its share: old.txt:0.2, or 0.2 for what the model of --from learnt.",
+    )
     patience: int | None = option(
         default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."
     )

@@ -1,0 +1,247 @@
+"""Training that goes on from a model on another text: the vocabulary, the lineage, and the older text mixed in."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import bigram_plugin
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support import LettersEncoder
+
+import textforge
+from textforge.bundle import Bundle
+from textforge.cli import main
+from textforge.errors import EncodingError, TrainingError
+from textforge.library.reading import parse_replay
+from textforge.plugins.registry import Plugins
+
+OLD = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
+NEW = "Ça va? Le texte est bref, et voilà que c'est tout. \n" * 12
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return write(tmp_path / "old.txt", OLD)
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    return write(tmp_path / "new.txt", NEW)
+
+
+@pytest.fixture
+def registry() -> Plugins:
+    return Plugins([bigram_plugin], disabled="all")
+
+
+class Watch(textforge.Report):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.results: list[Any] = []
+        self.runs: list[Any] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def start(self, run: Any) -> None:
+        self.runs.append(run)
+
+    def epoch(self, result: Any, model: Any) -> None:
+        self.results.append(result)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(*arguments: object, status: int = 0) -> str:
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == status, result.output
+    return result.stdout if status == 0 else result.stderr.splitlines()[-1]
+
+
+def train(corpus: Path, plugins: Plugins, **more: Any) -> textforge.TextGenerator:
+    return textforge.train(corpus, backend="bigram", plugins=plugins, **{"seed": 1, "epochs": 2} | more)
+
+
+def test_old_tokens_keep_their_rows_by_their_text_and_new_ones_are_drawn(
+    old: Path, new: Path, registry: Plugins
+) -> None:
+    before = train(old, registry)
+    after = train(new, registry, from_model=before, epochs=1, learning_rate=1e-9)
+    known = before.encoder.vocabulary_size
+    assert [after.encoder.token_text(id) for id in range(known)] == list(before.encoder.vocabulary)
+    assert set(after.encoder.vocabulary[known:]) == set(NEW) - set(OLD)
+    drawn = bigram_plugin.Bigram().create(after.encoder.vocabulary_size, seed=1).arrays
+    for name, array in after.model.save().arrays.items():
+        np.testing.assert_allclose(array[:known, :known], before.model.save().arrays[name], atol=1e-6)
+        np.testing.assert_allclose(array[known:], drawn[name][known:], atol=1e-6)
+
+
+def test_a_text_of_known_characters_changes_no_shape(old: Path, registry: Plugins) -> None:
+    before, watch = train(old, registry), Watch()
+    after = train(old, registry, from_model=before, report=watch)
+    assert after.encoder == before.encoder
+    assert f"from a model in hand: {len(set(OLD))} characters are known, 0 are new" in watch.messages
+    assert after.evaluate(old).loss < before.evaluate(old).loss
+
+
+def test_n_grams_count_on(old: Path, new: Path) -> None:
+    before = textforge.train(old, architecture="ngram:order=4", seed=1)
+    after = textforge.train(new, from_model=before, seed=1)
+    alone = textforge.train(new, architecture="ngram:order=4", seed=1)
+    assert after.evaluate(old).loss < 0.5, "the older text is still known"
+    assert after.evaluate(new).loss == pytest.approx(alone.evaluate(new).loss, abs=0.1)
+    assert after.model.save().options == before.model.save().options
+
+
+def test_the_lineage_is_kept_and_shown(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    first, second, third = tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    train(old, registry, output=first)
+    train(new, registry, from_model=first, output=second)
+    train(old, registry, from_model=second, output=third)
+    lineage = Bundle.open(third).lineage
+    assert [ancestor.model for ancestor in lineage] == [str(first), str(second)]
+    assert lineage[0].sha256 == Bundle.open(first).files["model"].sha256
+    assert lineage[0].best_loss == Bundle.open(first).results.best_loss
+    assert [corpus.characters for corpus in lineage[1].corpora] == [len(NEW)]
+    told = run("info", third)
+    assert f"from            {first}, which had learnt files:paths={old}, to a loss of " in told
+    assert json.loads(run("info", third, "--json"))["lineage"][1]["model"] == str(second)
+    result = textforge.load(second, plugins=registry).evaluate(old)
+    assert result.trained_on == (f"files:paths={old}",), "an ancestor had learnt it"
+
+
+def test_such_a_run_resumes_exactly(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    train(old, registry, output=tmp_path / "old")
+    more = {"from_model": tmp_path / "old", "replay": f"{old}:0.3", "schedule": "constant"}
+    whole = train(new, registry, epochs=4, output=tmp_path / "whole", **more)
+    train(new, registry, epochs=2, output=tmp_path / "part", **more)
+    resumed = textforge.train(output=tmp_path / "part", resume=True, epochs=4, plugins=registry)
+    for name, array in whole.model.save().arrays.items():
+        np.testing.assert_array_equal(resumed.model.save().arrays[name], array)
+    assert Bundle.open(tmp_path / "part").lineage == Bundle.open(tmp_path / "whole").lineage
+    write(old, OLD.upper())
+    with pytest.raises(TrainingError, match=r"^the corpus is not the one that the run began with"):
+        textforge.train(output=tmp_path / "part", resume=True, epochs=5, plugins=registry)
+
+
+@pytest.mark.parametrize("replay", ["{old}:0.25", "0.25"])
+def test_an_older_text_is_mixed_in_and_its_loss_told(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins, replay: str
+) -> None:
+    train(old, registry, output=tmp_path / "old")
+    watch = Watch()
+    again = train(new, registry, from_model=tmp_path / "old", replay=replay.format(old=old), report=watch, epochs=3)
+    learnt = len(NEW) - int(len(NEW) * 0.1)
+    assert watch.runs[0].train_tokens == learnt + round(learnt / 3)
+    kept = OLD[len(OLD) - int(len(OLD) * 0.1) :]
+    expected = again.evaluate(textforge.corpora.text.TextCorpus.of(kept)).loss
+    assert watch.results[-1].replay_loss == pytest.approx(expected, abs=1e-6)
+    forgetting = Watch()
+    train(new, registry, from_model=tmp_path / "old", report=forgetting, epochs=3)
+    assert forgetting.results[-1].replay_loss is None
+    assert again.evaluate(old).loss < textforge.load(tmp_path / "old", plugins=registry).evaluate(old).loss + 1
+
+
+def test_more_of_an_older_text_than_it_has_is_repeated(old: Path, new: Path, registry: Plugins) -> None:
+    watch = Watch()
+    train(new, registry, replay=f"{old}:0.9", report=watch, epochs=1)
+    learnt = len(NEW) - int(len(NEW) * 0.1)
+    assert watch.runs[0].train_tokens == learnt + round(9 * learnt)
+
+
+@pytest.mark.parametrize("text", ["old.txt:1", "0", "1.5", "old.txt:nan"])
+def test_a_share_that_can_not_be(text: str) -> None:
+    with pytest.raises(TrainingError, match=r"^replay must be a corpus with its share, > 0 and < 1, such as"):
+        parse_replay(text)
+
+
+def test_nothing_older_is_known(new: Path, registry: Plugins) -> None:
+    with pytest.raises(TrainingError, match=r"^there is no older text to replay: name it, such as old.txt:0.2"):
+        train(new, registry, replay="0.2")
+
+
+def test_an_encoder_that_can_not_learn_more_takes_what_it_knows(tmp_path: Path, registry: Plugins) -> None:
+    class Fixed(LettersEncoder):
+        name = "fixed"
+
+        def encode(self, text: str, *, unknown: Any = "error") -> Any:
+            if set(text) - set("abcde"):
+                raise EncodingError("z is unknown")
+            return super().encode(text)
+
+    before = train(write(tmp_path / "known.txt", "abcde" * 50), registry, encoder=Fixed())
+    train(write(tmp_path / "more.txt", "edcba" * 50), registry, from_model=before)
+    with pytest.raises(EncodingError, match=r"^z is unknown; the encoder fixed can't learn more than it was fitted to"):
+        train(write(tmp_path / "other.txt", "abcz" * 50), registry, from_model=before)
+
+
+def test_windows_go_on_as_windows(old: Path, new: Path, registry: Plugins) -> None:
+    before = train(old, registry, sequences="windows", window=5, stride=1)
+    after = train(new, registry, from_model=before)
+    assert (after.model.window, after.contents.settings["sequences"]) == (5, "windows")
+    assert train(new, registry, from_model=before, sequences="stream").model.window is None
+
+
+def test_what_does_not_go_together(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    before = train(old, registry)
+    for more in ({"encoder": "char"}, {"architecture": "bigram"}):
+        with pytest.raises(TrainingError, match="neither encoder nor architecture"):
+            train(new, registry, from_model=before, **more)
+    with pytest.raises(TrainingError, match=r"takes no .*from_model"):
+        textforge.train(output=tmp_path / "m", resume=True, from_model=before, plugins=registry)
+    options = {"--encoder": "char", "--architecture": "ngram"}
+    for option, value in options.items():
+        message = run("train", new, "--from", tmp_path, "-o", tmp_path / "x", option, value, status=2)
+        assert f"--from goes on with the model as it is: leave out {option}." in message
+    message = run("train", "--from", tmp_path, "-o", tmp_path / "x", "--resume", status=2)
+    assert "--resume goes on with the model as it is: leave out --from." in message
+    message = run("train", new, "--from", tmp_path / "none", "-o", tmp_path / "x", status=1)
+    assert message.startswith(f"Error: there is no folder {tmp_path / 'none'}; correct the path")
+    assert "Missing argument 'CORPUS...'" in run("train", "--from", tmp_path, "-o", tmp_path / "x", status=2)
+
+
+def test_a_text_that_has_grown_is_told_the_way_on(old: Path, tmp_path: Path, registry: Plugins) -> None:
+    train(old, registry, output=tmp_path / "m", epochs=2)
+    write(old, OLD + "Ça va.\n")
+    with pytest.raises(TrainingError, match=r"has grown by 7 characters .* into another folder: from_model=…$"):
+        textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)
+
+
+VALIDATED = [
+    {"validation_part": part, "shuffle": shuffle}
+    for part, shuffle in itertools.product(("tail", "slices", "documents"), ("none", "documents"))
+]
+
+
+@pytest.mark.parametrize("more", VALIDATED, ids=lambda more: "-".join(more.values()))
+def test_documents_may_be_kept_and_shuffled_and_the_run_resumes_exactly(
+    more: dict[str, str], tmp_path: Path, registry: Plugins
+) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(30):
+        write(folder / f"{number:02}.txt", f"{number} is the number of this text.\n")
+    whole = train(folder, registry, epochs=4, output=tmp_path / "whole", schedule="constant", **more)
+    train(folder, registry, epochs=2, output=tmp_path / "part", schedule="constant", **more)
+    resumed = textforge.train(output=tmp_path / "part", resume=True, epochs=4, plugins=registry)
+    for name, array in whole.model.save().arrays.items():
+        np.testing.assert_array_equal(resumed.model.save().arrays[name], array)
+
+
+def test_another_text_to_validate_on(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    watch = Watch()
+    made = train(new, registry, validation_corpus=[str(old)], report=watch, output=tmp_path / "m")
+    assert (watch.runs[0].train_tokens, watch.runs[0].validation_tokens) == (len(NEW), len(OLD))
+    assert watch.results[-1].validation_loss == pytest.approx(made.evaluate(old).loss, abs=1e-6)
+    assert [record.part for record in Bundle.open(tmp_path / "m").corpora] == ["training", "validation"]
+    assert made.evaluate(old).trained_on == ()
+    assert made.evaluate(new).trained_on == (f"files:paths={new}",)
+    textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)

@@ -1,0 +1,86 @@
+"""Temporary files that leave nothing behind: text and tokens too long for memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from textforge.corpora.record import Tokens
+from textforge.errors import CorpusError
+
+PIECE = 1 << 16
+"""Bytes read at once."""
+
+
+class Scratch:
+    """A temporary file without a name (on Windows, one removed when it is closed), so a killed run leaves nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = Path(tempfile.gettempdir()) if folder is None else folder
+        try:
+            # unbuffered: a full disk shows when writing, not once more when closing
+            self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".textforge-", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise self._describe_failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Append all of it. Raises `CorpusError` where the disk is full."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise self._describe_failure(error) from error
+
+    def text(self) -> Iterator[str]:
+        """Yield the text that was written as UTF-8, from its beginning."""
+        self._file.seek(0)
+        rest = b""
+        while data := self._file.read(PIECE):
+            data = rest + data
+            cut = _last_character(data)
+            rest = data[cut:]
+            if cut:
+                yield data[:cut].decode("utf-8", "surrogatepass")
+        if rest:
+            yield rest.decode("utf-8", "surrogatepass")
+
+    def store(self, parts: Iterable[Tokens], dtype: np.dtype[Any]) -> Tokens:
+        """Append tokens behind one another, a piece at a time, and return all that was written."""
+        for part in parts:
+            for start in range(0, len(part), PIECE):
+                self.write(part[start : start + PIECE].astype(dtype).tobytes())
+        return self.map(dtype)
+
+    def map(self, dtype: np.dtype[Any]) -> Tokens:
+        """Return what was written as an array of that type, read-only; raise `CorpusError` where nothing was."""
+        if not self._file.tell():
+            raise CorpusError("nothing of the corpus is in the vocabulary; give a text like the one trained on")
+        return np.asarray(np.memmap(self._file, dtype=dtype, mode="r"))
+
+    def _describe_failure(self, error: OSError) -> CorpusError:
+        return CorpusError(
+            f"can't write the corpus's tokens into {str(self._folder)!r}: {error.strerror or error}; "
+            "free some space, or choose another folder"
+        )
+
+
+def _last_character(data: bytes) -> int:
+    """Return where the last character begins in UTF-8; Python's incremental decoder stumbles over cut surrogates."""
+    at = len(data) - 1
+    while at > 0 and data[at] & 0xC0 == 0x80:
+        at -= 1
+    return at

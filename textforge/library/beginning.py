@@ -1,0 +1,203 @@
+"""The beginning of a run: anew, on from a model on another text, or on from a checkpoint."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from textforge.architectures.base import Architecture
+from textforge.backends.base import Backend
+from textforge.backends.choose import choose_trained, restore_architecture
+from textforge.bundle import Ancestor, Bundle, BundleContents
+from textforge.components.spec import parse_spec, write_chain
+from textforge.corpora.base import Corpus
+from textforge.corpora.resolve import CorpusArgument, resolve_corpora
+from textforge.encoders.base import Encoder
+from textforge.errors import TrainingError, advise
+from textforge.library.reading import PARTS, parse_replay
+from textforge.library.run import Run
+from textforge.plugins.registry import Plugins
+from textforge.samplers.base import Sampler
+from textforge.training.data import CorpusRecord
+from textforge.training.settings import TrainingSettings, complete_settings
+
+CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
+"""The settings that may differ when a run is resumed; the others say what its batches are."""
+
+
+def begin_run(
+    plugins: Plugins,
+    corpora: Sequence[CorpusArgument],
+    encoder: str | Encoder,
+    architecture: str | Architecture | None,
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """Return a run from the beginning; whatever is wrong with what it was given is said here."""
+    chosen, computing = choose_trained(plugins, architecture, backend)
+    return _make_run(plugins, corpora, plugins.encoder(encoder), chosen, computing, settings)
+
+
+def begin_run_from(
+    plugins: Plugins,
+    contents: BundleContents,
+    ancestor: Ancestor,
+    corpora: Sequence[CorpusArgument],
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """Return a run that goes on from a model on another text, with an optimizer and a schedule of its own."""
+    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
+    architecture, computing = choose_trained(plugins, architecture, backend)
+    before = contents.settings
+    if before.get("sequences") == "windows":
+        settings = {"sequences": "windows", "window": before["window"], **settings}
+    older = [record for record in contents.corpora if record.part == PARTS[0]]
+    run = _make_run(plugins, corpora, contents.encoder, architecture, computing, settings, older)
+    lineage = (*contents.lineage, ancestor)
+    return attrs.evolve(run, learning="grow", source=contents.model, lineage=lineage)
+
+
+def _make_run(
+    plugins: Plugins,
+    corpora: Sequence[CorpusArgument],
+    encoder: Encoder,
+    architecture: Architecture,
+    backend: Backend,
+    settings: dict[str, Any],
+    older: Sequence[CorpusRecord] = (),
+) -> Run:
+    chains = _parse_chains(settings, plugins)
+    given = _complete(settings, chains)
+    defaults = architecture.training_defaults
+    made = make_settings(complete_settings(given, defaults, f"the architecture {architecture.name}"))
+    if not corpora:
+        raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
+    return Run(
+        plugins=plugins,
+        encoder=encoder,
+        architecture=architecture,
+        backend=backend,
+        settings=made,
+        chains=chains or [],
+        corpora=resolve_corpora(corpora, plugins),
+        validation_corpora=resolve_corpora(made.validation_corpus, plugins),
+        replay_corpora=[] if made.replay is None else _resolve_replay(made.replay, older, plugins),
+    )
+
+
+def _resolve_replay(text: str, older: Sequence[CorpusRecord], plugins: Plugins) -> list[Corpus]:
+    corpus, _ = parse_replay(text)
+    if corpus is not None:
+        return resolve_corpora(corpus, plugins)
+    if not older:
+        raise TrainingError("there is no older text to replay: name it, such as old.txt:0.2, got ", repr(text))
+    return _find_recorded(plugins, older)
+
+
+def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:
+    """Return the chains of the samples, looked up, however they were given; None where none were."""
+    if "sample" not in settings:
+        return None
+    given = settings["sample"]
+    return [plugins.chain(chain) for chain in ([given] if isinstance(given, (str, Sampler)) else given)]
+
+
+def _complete(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    """Return the settings with a seed, and with the chains as text, as a bundle keeps them."""
+    completed = _write_chains(settings, chains)
+    if completed.get("seed") is None:
+        completed["seed"] = secrets.randbits(32)
+    return completed
+
+
+def _write_chains(settings: dict[str, Any], chains: list[list[Sampler]] | None) -> dict[str, Any]:
+    return dict(settings) if chains is None else {**settings, "sample": tuple(map(write_chain, chains))}
+
+
+def resume_run(
+    plugins: Plugins,
+    bundle: Bundle,
+    corpora: Sequence[CorpusArgument],
+    backend: str | Backend | None,
+    settings: dict[str, Any],
+) -> Run:
+    """Return a run that goes on from a bundle's checkpoint, with the settings that were given anew.
+
+    Raises `TrainingError` where there is no checkpoint, or a setting can't be changed any more.
+    """
+    contents = bundle.contents(plugins)
+    checkpoint = contents.checkpoint
+    if checkpoint is None:
+        overwrite = advise("overwrite", True)
+        raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
+    chains = _parse_chains(settings, plugins)
+    made = _change_settings(contents.settings, _write_chains(settings, chains))
+    if made.minutes != contents.settings.get("minutes"):
+        checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
+    if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
+        backend = plugins.backend(contents.backend)  # with the run-time options it had
+    architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture, trainer = choose_trained(plugins, architecture, backend)
+    training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
+    return Run(
+        plugins=plugins,
+        corpora=resolve_corpora(corpora, plugins) if corpora else _find_recorded(plugins, training),
+        validation_corpora=_find_recorded(plugins, validation),
+        replay_corpora=_find_recorded(plugins, replay),
+        recorded=not corpora,
+        encoder=contents.encoder,
+        architecture=architecture,
+        backend=trainer,
+        settings=made,
+        chains=[plugins.chain(chain) for chain in made.sample] if chains is None else chains,
+        learning="nothing",
+        lineage=contents.lineage,
+        checkpoint=checkpoint,
+        records=contents.corpora,
+    )
+
+
+def _find_recorded(plugins: Plugins, records: Sequence[CorpusRecord]) -> list[Corpus]:
+    """Return the corpora that records name; raise `TrainingError` for one that can't be read a second time."""
+    corpora: list[Corpus] = [plugins.corpus(record.spec) for record in records]
+    for corpus in corpora:
+        if not corpus.rereadable:
+            raise TrainingError(
+                f"the run was given {corpus.spec}, which can't be read a second time: give the same text again"
+            )
+    return corpora
+
+
+def make_settings(values: dict[str, Any]) -> TrainingSettings:
+    """Return the settings of these names and values.
+
+    Raises `OptionError` for an unknown name or a bad value, `TrainingError` for two that exclude each other.
+    """
+    for name in values:
+        TrainingSettings.known_option(name)
+    if values.get("epochs") is not None and values.get("minutes") is not None:
+        raise TrainingError("epochs and minutes were both given; a run is limited by one of them")
+    return TrainingSettings(**values)
+
+
+def _change_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSettings:
+    before = make_settings(saved)
+    changed = dict(saved)
+    for name, value in given.items():
+        checked = TrainingSettings.known_option(name).check(value)
+        if name not in CHANGEABLE and checked != getattr(before, name):
+            raise TrainingError(
+                advise(name),
+                f" was {getattr(before, name)} when the run began and can't become {checked}; "
+                f"resume without it, or train anew",
+            )
+        changed[name] = value
+    if given.get("minutes") is not None:
+        changed["epochs"] = given.get("epochs")
+    elif given.get("epochs") is not None:
+        changed["minutes"] = None
+    return make_settings(changed)

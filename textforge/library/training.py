@@ -1,0 +1,61 @@
+"""A training run from its corpora to its bundle."""
+
+from __future__ import annotations
+
+import itertools
+
+import attrs
+
+from textforge.backends.choose import load_model
+from textforge.bundle import BundleContents, BundleWriter
+from textforge.encoders.base import Encoder
+from textforge.generation.chain import check_chain, expand_presets
+from textforge.library.keeping import Keeper
+from textforge.library.reading import read_corpora
+from textforge.library.run import Run
+from textforge.model import Model, SavedModel
+from textforge.plugins.blame import blame
+from textforge.training.report import Report
+from textforge.training.reports import Reports
+from textforge.training.samples import SampleWriter
+
+
+def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleContents:
+    """Do the run and give what a bundle has of it; with a writer, every checkpoint is committed."""
+    from textforge.training.fit import fit  # the loop, which nothing else needs
+
+    folder = writer.path if writer else None
+    with read_corpora(run, folder) as read:
+        encoder = read.data.encoder
+        for note in read.notes:
+            report.message(note)
+        check_chain(expand_presets(list(itertools.chain(*run.chains))), encoder)
+        report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
+        model = _first_model(run, encoder, report)
+        keeper = Keeper(run, encoder, read.records, writer)
+        reports = Reports([SampleWriter(run.chains, read.data, run.settings, report), keeper, report])
+        return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
+
+
+def _first_model(run: Run, encoder: Encoder, report: Report) -> Model:
+    if run.checkpoint is not None:
+        saved = run.checkpoint.model
+    elif run.source is not None:
+        saved = _grow(run, run.source, encoder, report)
+    else:
+        with blame(run.architecture, "to make a new model"):
+            saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
+    return load_model(run.plugins, run.backend, saved, run.architecture)
+
+
+def _grow(run: Run, source: SavedModel, encoder: Encoder, report: Report) -> SavedModel:
+    """Return the model that the run goes on from, for the vocabulary that there is now."""
+    new = encoder.vocabulary_size - source.vocabulary_size
+    known = f"{source.vocabulary_size:,} {encoder.unit} are known"
+    report.message(f"from {run.lineage[-1].model or 'a model in hand'}: {known}, {new:,} are new")
+    if run.settings.sequences == "stream":
+        source = attrs.evolve(source, window=run.architecture.window)  # it may have been trained by windows before
+    if not new:
+        return source
+    with blame(run.architecture, "to grow its vocabulary"):
+        return run.architecture.grow(source, encoder.vocabulary_size, run.settings.seed)
