@@ -195,7 +195,7 @@ def test_what_does_not_go_together(old: Path, new: Path, tmp_path: Path, registr
     for more in ({"encoder": "char"}, {"architecture": "bigram"}):
         with pytest.raises(TrainingError, match="neither encoder nor architecture"):
             train(new, registry, from_model=before, **more)
-    with pytest.raises(TrainingError, match=r"takes no .*from_model"):
+    with pytest.raises(TrainingError, match=r"takes neither .*from_model"):
         textforge.train(output=tmp_path / "m", resume=True, from_model=before, plugins=registry)
     options = {"--encoder": "char", "--architecture": "ngram"}
     for option, value in options.items():

@@ -103,6 +103,24 @@ def test_a_run_that_fails_leaves_no_folder_behind(tmp_path: Path, registry: Plug
     assert (tmp_path / "own").is_dir(), "a folder that was there stays"
 
 
+def test_several_texts_are_documents(tmp_path: Path) -> None:
+    names = ["emma", "olivia", "ava", "", "mia"] * 30
+    generator = textforge.train(text=iter(names), architecture="ngram:order=6", seed=1, output=tmp_path / "m")
+    assert generator.encoder.end_of_text is not None
+    written = [text.text for text in generator.complete(count=20, seed=3)]
+    assert set(written) <= {"emma", "olivia", "ava", "mia"}
+    (record,) = Bundle.open(tmp_path / "m").corpora
+    assert (record.documents, record.characters) == (120, len("".join(names)) + 120)
+    again = textforge.train(text=names, architecture="ngram:order=6", seed=1)
+    assert again.contents.corpora == generator.contents.corpora
+
+
+@pytest.mark.parametrize("text", [5, b"bytes", Path("book.txt"), ["one", 2], [b"one"]])
+def test_what_is_no_text(text: Any) -> None:
+    with pytest.raises(TrainingError, match=r"^text must be the text to learn from, or several as documents, got "):
+        textforge.train(text=text)
+
+
 def test_evaluate(book: Path) -> None:
     generator = textforge.train(book, architecture="ngram", seed=1)
     result = generator.evaluate(book)
@@ -250,7 +268,7 @@ def test_chains_of_samples_may_be_a_spec_an_object_or_several(book: Path, regist
 def test_resuming_takes_the_model_as_it_is(book: Path, tmp_path: Path, registry: Plugins) -> None:
     textforge.train(book, backend="bigram:4", epochs=1, seed=1, output=tmp_path / "m", plugins=registry)
     for wrong in ({"encoder": "char"}, {"overwrite": True}):
-        with pytest.raises(TrainingError, match="neither encoder, architecture nor overwrite"):
+        with pytest.raises(TrainingError, match="neither encoder, architecture, from_model nor overwrite"):
             textforge.train(resume=True, output=tmp_path / "m", plugins=registry, **wrong)  # type: ignore[arg-type]
     textforge.train(resume=True, output=tmp_path / "m", plugins=registry, epochs=2)
     assert Bundle.open(tmp_path / "m").backend == "bigram:4"
@@ -291,7 +309,7 @@ def test_a_text_may_be_given_in_a_corpus_s_place(book: Path, registry: Plugins) 
     assert from_text.generate("It", seed=1) == from_file.generate("It", seed=1)
     with pytest.raises(TrainingError, match="a corpus and a text were both given; give one of them"):
         textforge.train(book, text=text, plugins=registry)
-    with pytest.raises(TrainingError, match="text must be the text to learn from, got 3"):
+    with pytest.raises(TrainingError, match="text must be the text to learn from, or several as documents, got 3"):
         textforge.train(text=3, plugins=registry)  # type: ignore[arg-type]
 
 

@@ -69,8 +69,10 @@ def command(
     or files:book.txt,encoding=latin-1. Ctrl-C stops and keeps what was learnt.
     """
     of_model = {"encoder": encoder, "architecture": architecture}
-    _check_usage(corpora, {**of_model, "overwrite": overwrite, "from": from_model}, "resume" if resume else None)
-    _check_usage(corpora, of_model, "from" if from_model else None)
+    if resume:
+        _check_usage(corpora, {**of_model, "overwrite": overwrite, "from": from_model}, "resume")
+    else:
+        _check_usage(corpora, of_model, "from" if from_model else None)
     from textforge.library.facade import train_contents
     from textforge.training.console import ConsoleReport
     from textforge.training.reports import Reports, make_reports

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
 
 from textforge.components.component import learned, option
-from textforge.corpora.base import Corpus
+from textforge.components.values import quote
+from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.errors import CorpusError
 
 
 class TextCorpus(Corpus):
-    """A string as a corpus, for the library: its spec says how long it is, not what it says.
+    """A text as a corpus, or several as its documents, for the library: its spec says how long it is, not what it says.
 
     >>> corpus = TextCorpus.of("It is so.")
     >>> "".join(corpus.read()), corpus.spec
     ('It is so.', 'text:9')
+    >>> "".join(TextCorpus.of(["one", "", "two"]).read())
+    'one\ufdd0two\ufdd0'
     """
 
     name = "text"
@@ -23,8 +26,13 @@ class TextCorpus(Corpus):
     text: str = learned(default="")
 
     @classmethod
-    def of(cls, text: str) -> Self:
-        """Return the corpus of a text."""
+    def of(cls, text: str | Iterable[str]) -> Self:
+        """Return the corpus of a text, or of several, each of which is a document; an empty one is none.
+
+        Raises `TypeError` for what is no text.
+        """
+        if not isinstance(text, str):
+            text = "".join(document + END_OF_TEXT for document in map(_check_text, text) if document)
         return cls(len(text), text=text)
 
     @property
@@ -36,3 +44,9 @@ class TextCorpus(Corpus):
         if self.characters != len(self.text):
             raise CorpusError(f"{self.spec} stands for a text that a program had in hand: give the same text again")
         yield self.text
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a document must be a text, got {quote(value)}")
+    return value

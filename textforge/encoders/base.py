@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Literal, Self
@@ -96,6 +97,11 @@ class Encoder(Component):
         """Return the text of one token, to show."""
         return self.decode([id])
 
+    @functools.cached_property
+    def token_texts(self) -> tuple[str, ...]:
+        """The texts of all tokens, by id."""
+        return tuple(self.token_text(id) for id in range(self.vocabulary_size))
+
     def cut(self, text: str) -> int:
         """Return a place where the text may be cut so that both parts encode as the whole does.
 
@@ -137,7 +143,7 @@ class TokenDecoder(IncrementalDecoder):
     """A decoder of single tokens, for encoders where a token's text does not depend on its neighbours."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._texts = [encoder.token_text(id) for id in range(encoder.vocabulary_size)]
+        self._texts = encoder.token_texts
 
     def push(self, ids: Sequence[int]) -> str:
         texts = self._texts

@@ -37,4 +37,5 @@ class Logprobs:
 
     def take(self, text: Text) -> tuple[TokenLogprob, ...]:
         """Return the log-probabilities of those tokens of a finished text that show, and forget them all."""
-        return tuple(self._by_text.pop(text.number, ())[: text.tokens])
+        first = text.hidden_tokens
+        return tuple(self._by_text.pop(text.number, ())[first : first + text.tokens])

@@ -11,6 +11,7 @@ from textforge.encoders.base import Ids
 from textforge.errors import GenerationError
 from textforge.generation.chain import Chain
 from textforge.generation.drawing import Draw, UndrawableRow
+from textforge.generation.healing import PromptEnd
 from textforge.generation.history import History
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
@@ -96,9 +97,12 @@ class Batch:
 
     def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
         self._ended: list[Text] = []
-        self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append) for number in numbers)
+        hidden = len(task.prompt_end)
+        self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append, hidden) for number in numbers)
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
+        self._prompt_end = PromptEnd(task.prompt_end, len(numbers), task.encoder) if hidden else None
+        self._max_steps = task.max_tokens + hidden  # no row hides more tokens than characters
         self._vocabulary_size = task.model.vocabulary_size
         self._never = list(task.encoder.never_generated)
         self._history = History(task.prompt, len(numbers))
@@ -117,17 +121,27 @@ class Batch:
 
     def run(self) -> Iterator[list[str]]:
         """Write all texts to their end; after each token, yield the piece that it shows of each unfinished row."""
-        for step in range(self._max_tokens):
+        for step in range(self._max_steps):
             if step:
                 self._take(self._reader.read(self._history))
             ids = self._draw_ids(step)
             self._history.append(ids)
-            yield [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+            pieces = [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+            if self._prompt_end is not None:
+                self._prompt_end.advance(ids)
+                self._end_full(pieces)
+            yield pieces
             if self._ended:
                 self._keep([row for row, text in enumerate(self._rows) if text.finish_reason is None])
                 if not self._rows:
                     return
         yield [text.finish("length") for text in self._rows]
+
+    def _end_full(self, pieces: list[str]) -> None:
+        """End the rows that have as many tokens as asked for, where some tokens have not shown."""
+        for row, text in enumerate(self._rows):
+            if text.finish_reason is None and text.tokens >= self._max_tokens:
+                pieces[row] += text.finish("length")
 
     def _draw_ids(self, step: int) -> Ids:
         """Draw the next token of each row, (B,)."""
@@ -144,6 +158,8 @@ class Batch:
         self._kept[...] = logits
         if self._never:
             self._kept[:, self._never] = -np.inf
+        if self._prompt_end is not None:
+            self._prompt_end.rule_out(self._kept)
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all rows but these."""
@@ -151,8 +167,9 @@ class Batch:
         self._rows = [self._rows[row] for row in rows]
         if not rows:
             return
-        for part in (self._history, self._chain, self._numbers, self._reader):
-            part.keep(rows)
+        for part in (self._history, self._chain, self._numbers, self._reader, self._prompt_end):
+            if part is not None:
+                part.keep(rows)
         self._make_buffers()
 
     def _make_buffers(self) -> None:

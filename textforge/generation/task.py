@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from textforge.encoders.base import Encoder, Ids
-from textforge.generation.arguments import encode_prompt
 from textforge.generation.chain import make_chain
+from textforge.generation.healing import split_prompt
 from textforge.generation.request import Request
 from textforge.generation.unreachable import warn_of_unreachable
 from textforge.model import Model
@@ -33,6 +33,8 @@ class Task:
     max_tokens: int
     stops: Sequence[str]
     seed: int
+    prompt_end: str = ""
+    """The end of the prompt, which was taken back, and which each text has to begin with; it doesn't show."""
 
 
 def make_task(model: Model, encoder: Encoder, request: Request, plugins: Plugins | None = None) -> Task:
@@ -41,6 +43,7 @@ def make_task(model: Model, encoder: Encoder, request: Request, plugins: Plugins
     Raises `EncodingError` for characters of the prompt that the vocabulary lacks, and the errors of the chain. Warns
     with a `TextforgeWarning` of a stop text that can never come.
     """
+    prompt, end = split_prompt(encoder, request.prompt, request.unknown)
     task = Task(
         model=model,
         encoder=encoder,
@@ -48,7 +51,8 @@ def make_task(model: Model, encoder: Encoder, request: Request, plugins: Plugins
         stops=request.stop,
         seed=secrets.randbits(32) if request.seed is None else request.seed,
         samplers=make_chain(request.samplers, encoder, plugins),
-        prompt=encode_prompt(encoder, request.prompt, request.unknown),
+        prompt=prompt,
+        prompt_end=end,
     )
     warn_of_unreachable(task.stops, encoder)
     return task

@@ -21,11 +21,13 @@ class Text:
         "_decoder",
         "_encoder",
         "_end_of_text",
+        "_hidden",
         "_on_end",
         "_pieces",
         "_stops",
         "_tokens",
         "finish_reason",
+        "hidden_tokens",
         "number",
     )
 
@@ -35,7 +37,9 @@ class Text:
         encoder: Encoder,
         stops: Sequence[str] = (),
         on_end: Callable[[Text], None] = lambda text: None,
+        hidden: int = 0,
     ) -> None:
+        """Begin a text whose first `hidden` characters don't show, for they are the prompt's."""
         self.number = number
         self._on_end = on_end
         self.finish_reason: FinishReason | None = None
@@ -47,6 +51,9 @@ class Text:
         self._stops = StopFilter(stops) if stops else None
         self._pieces: list[str] = []
         self._tokens = 0
+        self._hidden = hidden
+        self.hidden_tokens = 0
+        """Tokens at the beginning of which nothing shows."""
 
     @property
     def text(self) -> str:
@@ -69,6 +76,12 @@ class Text:
             piece = self._decode((id,))
         except Exception as error:
             raise blame_error(self._encoder, error, "to decode") from error
+        if self._hidden:
+            shown, self._hidden = piece[self._hidden :], max(0, self._hidden - len(piece))
+            if not shown:
+                self._tokens, self.hidden_tokens = 0, self.hidden_tokens + 1
+                return ""
+            piece = shown
         if self._stops is not None:
             piece = self._stops.push(piece)
         self._pieces.append(piece)

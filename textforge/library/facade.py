@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,7 +17,7 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument
 from textforge.corpora.text import TextCorpus
 from textforge.encoders.base import Encoder
-from textforge.errors import OptionError, TrainingError, list_names
+from textforge.errors import OptionError, TrainingError
 from textforge.library.arguments import SettingsArguments
 from textforge.library.beginning import begin_run, begin_run_from, resume_run
 from textforge.library.generator import TextGenerator
@@ -31,7 +32,7 @@ from textforge.training.reports import Reports, make_reports
 def train(
     corpus: CorpusArgument | Sequence[CorpusArgument] = (),
     *,
-    text: str | None = None,
+    text: str | Iterable[str] | None = None,
     encoder: str | Encoder | None = None,
     architecture: str | Architecture | None = None,
     backend: str | Backend | None = None,
@@ -47,8 +48,9 @@ def train(
     """Learn a model from a text and return a generator that writes with it.
 
     `corpus` is a path, a registered corpus's spec, an object, or several of them; `text` is the text itself, in the
-    place of a corpus. `encoder` is ``char`` unless given. `architecture` says what the model is,
-    ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``: unless given, what is installed decides.
+    place of a corpus, or several, each of which is a document. `encoder` is ``char`` unless given. `architecture` says
+    what the model is, ``"lstm:hidden_size=256"``, and `backend` what computes it, ``"torch"``: unless given, what is
+    installed decides.
     `settings` are those of `TrainingSettings`: ``epochs=3``, ``learning_rate=0.005``, …. With `output`, checkpoints are
     saved there as training goes on, and ``resume=True`` goes on from the last one (then `corpus` and `settings` may be
     left out); without it, a run that is interrupted is lost. `from_model`, a saved model's folder or a generator, is
@@ -92,12 +94,16 @@ def _check_flag(name: str, value: object) -> None:
         raise OptionError(f"{name} must be True or False, got {value!r}")
 
 
-def _text_corpus(text: str, corpus: CorpusArgument | Sequence[CorpusArgument]) -> Corpus:
+def _text_corpus(text: str | Iterable[str], corpus: CorpusArgument | Sequence[CorpusArgument]) -> Corpus:
     if corpus != ():
         raise TrainingError("a corpus and a text were both given; give one of them")
-    if not isinstance(text, str):
-        raise TrainingError(f"text must be the text to learn from, got {quote(text)}; a file is given as the corpus")
-    return TextCorpus.of(text)
+    if isinstance(text, (str, Iterable)) and not isinstance(text, (bytes, os.PathLike)):
+        with contextlib.suppress(TypeError):
+            return TextCorpus.of(text)
+    raise TrainingError(
+        f"text must be the text to learn from, or several as documents, got {quote(text)}; a file is given as the "
+        "corpus"
+    )
 
 
 def _reports(progress: bool, own: Sequence[Report]) -> Report:
@@ -156,7 +162,7 @@ def _resume(
 ) -> Run:
     """Return the run that is in `output`; `new` are the arguments that only a new one takes."""
     if output is None or any(new.values()):
-        wrong = "needs output" if output is None else f"takes no {list_names(new)}"
+        wrong = "needs output" if output is None else "takes neither encoder, architecture, from_model nor overwrite"
         raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
     return resume_run(plugins, Bundle.open(output), corpora, backend, settings)
 
