@@ -218,6 +218,10 @@ def test_resume_goes_on_and_refuses_what_cannot_change(book: Path, tmp_path: Pat
     assert "--batch-size was 16 when the run began" in one_line_last(run(*base, "--resume", "--batch-size", 3))
     other = tmp_path / "other.txt"
     other.write_text(TEXT + "!", encoding="utf-8")
+    told = one_line_last(run(*base, other, "--resume", "--epochs", 4))
+    assert f"files:paths={other} has grown by 1 character since the run began" in told
+    assert told.endswith("into another folder: --from MODEL")
+    other.write_text(TEXT[1:], encoding="utf-8")
     assert "the corpus is not the one" in one_line_last(run(*base, other, "--resume", "--epochs", 4))
     assert one_line(run(*base, "--resume", "--encoder", "char"), 2)
     assert "missing" in one_line_last(run("train", "-o", tmp_path / "missing", "--resume"))

@@ -68,7 +68,7 @@ def train(
     >>> made.generate("It", seed=1, max_tokens=4)
     ' is '
     >>> train(text="So it is, and it is not.", from_model=made).encoder.encode("n").tolist()
-    [6]
+    [8]
     """
     for name, value in {"overwrite": overwrite, "resume": resume, "progress": progress}.items():
         _check_flag(name, value)

@@ -67,7 +67,7 @@ def _other_corpus(run: Run) -> TrainingError:
     for corpus, record in zip(run.corpora, run.records, strict=False):
         if corpus.rereadable and (more := count_growth(corpus, record)):
             return TrainingError(
-                f"{corpus.spec} has grown by {more:,} characters since the run began, and a run goes on with the text "
+                f"{corpus.spec} has grown by {more:,} character{'' if more == 1 else 's'} since the run began, and a run goes on with the text "
                 "that it began with; learn what is there now, with the model as it is, into another folder: ",
                 FROM_MODEL,
             )
