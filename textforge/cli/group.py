@@ -27,6 +27,8 @@ COMMANDS = {
     "evaluate": "Measure how well a model predicts a text.",
     "compare": "Write from one prompt under several chains of samplers.",
     "export": "Write a model to a file that other programs read.",
+    "corpus": "Show what a corpus is, and what each encoder makes of it.",
+    "cache": "List what was downloaded or worked out and is kept, or clear it.",
     "info": "Show what a model is and how it was trained.",
     "plugins": "Show what is installed, from where, and what failed.",
     "options": "Show the options of every component.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textforge.corpora.paths import reading, status_of, title
-from textforge.errors import CorpusError
+from textforge.errors import CorpusError, nearest
 
 if TYPE_CHECKING:
     from requests.exceptions import RequestException
@@ -45,6 +47,44 @@ def fetch_cached(url: str, sha256: str) -> Path:
             "away to have the right one downloaded, or put that one there"
         )
     return path
+
+
+def list_cached(names: Sequence[str] = ()) -> dict[Path, int]:
+    """Return the files in the cache and their sizes in bytes, sorted: all, or those of these names and in such folders.
+
+    Raises `CorpusError` for a name that isn't there.
+    """
+    folder = cache_folder()
+    with reading(str(folder)):
+        files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+        sizes = {path: path.stat().st_size for path in files}
+    shown = [path.relative_to(folder).as_posix() for path in files]
+    for name in names:
+        if not any(each == name or each.startswith(f"{name}/") for each in shown):
+            hint = nearest(name, shown) or "; `textforge cache` lists what it has"
+            raise CorpusError(f"the cache {title(str(folder))} has no {name!r}{hint}")
+    return {
+        path: sizes[path]
+        for path, each in zip(files, shown, strict=True)
+        if not names or any(each == name or each.startswith(f"{name}/") for name in names)
+    }
+
+
+def clear_cached(files: Iterable[Path]) -> None:
+    """Delete files of the cache, and the folders in it that this leaves empty; raise `CorpusError` where one stays."""
+    folder = cache_folder()
+    for path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CorpusError(
+                f"can't delete {title(str(path))}: {error.strerror or error}; delete it by hand"
+            ) from error
+        for parent in path.parents:
+            if parent == folder or not parent.is_relative_to(folder):
+                break
+            with contextlib.suppress(OSError):  # it has other files
+                parent.rmdir()
 
 
 def _sha256(path: Path) -> str:

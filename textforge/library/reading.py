@@ -66,8 +66,9 @@ def _other_corpus(run: Run) -> TrainingError:
     """Return the error of a resumed run's corpus that isn't the one that it began with; it may have grown since."""
     for corpus, record in zip(run.corpora, run.records, strict=False):
         if corpus.rereadable and (more := count_growth(corpus, record)):
+            characters = "1 character" if more == 1 else f"{more:,} characters"
             return TrainingError(
-                f"{corpus.spec} has grown by {more:,} character{'' if more == 1 else 's'} since the run began, and a run goes on with the text "
+                f"{corpus.spec} has grown by {characters} since the run began, and a run goes on with the text "
                 "that it began with; learn what is there now, with the model as it is, into another folder: ",
                 FROM_MODEL,
             )
