@@ -7,9 +7,18 @@ import pytest
 from parity.measure import ARCHITECTURES, BOUNDARY, TAME, Parity
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+FEW = (0, 3, 4)
+"""One layer and three with an embedding, two with one-hot input: a framework compiles for minutes for all six."""
+MODELS = [
+    *((architecture, FEW) for architecture in ARCHITECTURES),
+    *(pytest.param((architecture, range(6)), marks=pytest.mark.slow) for architecture in ARCHITECTURES),
+]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=str)
 def parity(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Parity:
-    return Parity(request.param, tmp_path_factory.mktemp("parity")).measure()
+    architecture, models = request.param
+    return Parity(architecture, tmp_path_factory.mktemp("parity"), models=models).measure()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,12 @@ class Parted:
 class Parity:
     """Every measurement of one architecture."""
 
-    def __init__(self, architecture: str, folder: Path, texts: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, architecture: str, folder: Path, texts: dict[str, Any] | None = None, models: Sequence[int] = range(6)
+    ) -> None:
         self.architecture = architecture
+        options = list(OPTIONS[architecture].items())
+        self.options = dict(options[number] for number in models)
         self.folder = folder
         self.texts_job = {**TEXTS, **(texts or {})}
         self.results: dict[str, Arrays] = {}
@@ -102,7 +106,7 @@ class Parity:
 
     def _models(self) -> Iterator[dict[str, Any]]:
         base = {"kind": "train", "optimizer": "adam", "seed": 3}
-        for name, options in OPTIONS[self.architecture].items():
+        for name, options in self.options.items():
             for kind, steps in (("fresh", 0), ("trained", 150)):
                 yield {**base, "steps": steps, "options": options, "model": f"{name} {kind}", "key": f"{name} {kind}"}
         yield {**base, "steps": 400, "options": SMALLER[self.architecture], "model": "writer", "key": "writer"}
@@ -114,7 +118,7 @@ class Parity:
             yield {**base, "steps": 50, "key": f"tame {optimizer}", **TAME[optimizer]}
 
     def _logits(self) -> Iterator[dict[str, Any]]:
-        models = itertools.product(OPTIONS[self.architecture], ("fresh", "trained"), ("float32", "float64"))
+        models = itertools.product(self.options, ("fresh", "trained"), ("float32", "float64"))
         for name, kind, precision in models:
             for rows, window in itertools.product((1, 16), (None, 60)):
                 job = {"kind": "logits", "model": f"{name} {kind}", "precision": precision}
