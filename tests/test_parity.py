@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from parity.measure import ARCHITECTURES, BOUNDARY, TAME, Parity
 
-
 FEW = (0, 3, 4)
 """One layer and three with an embedding, two with one-hot input: a framework compiles for minutes for all six."""
 MODELS = [
