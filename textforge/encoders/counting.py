@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from textforge.encoders.pieces import PIECE, read_blocks, split_piece
+from textforge.encoders.pieces import RUNS, read_blocks, split_tokens
 
 MOST = 1 << 18
 """The most different words that are kept when there are twice as many, and the most pieces."""
@@ -36,9 +36,17 @@ class TokenCounts:
 
     def add(self, block: str) -> None:
         """Count the tokens of a block of text."""
-        self._pieces.update(PIECE.findall(block))
+        parts = RUNS.split(block)
+        text, runs = " ".join(parts[::2]), parts[1::2]
+        pieces = self._pieces
+        pieces[" "] += text.count(" ") - len(runs)
+        if "\r" not in text:  # before which a line end is no token by itself
+            pieces["\n"] += text.count("\n")
+            text = text.replace("\n", " ")
+        pieces.update(text.split(" "))
+        pieces.update(runs)
         self._blocks += 1
-        if len(self._pieces) > MOST or self._blocks >= _BLOCKS:
+        if len(pieces) > MOST or self._blocks >= _BLOCKS:
             self._split_pieces()
 
     def finish(self) -> dict[str, int]:
@@ -49,7 +57,7 @@ class TokenCounts:
     def _split_pieces(self) -> None:
         tokens = self._tokens
         for piece, count in self._pieces.items():
-            for token in split_piece(piece):
+            for token in split_tokens(piece) if count else ():
                 tokens[token] = tokens.get(token, 0) + count
             if len(tokens) > 2 * MOST:
                 tokens = self._tokens = _forget_rare(tokens)

@@ -15,7 +15,7 @@ from textforge.components.values import quote
 from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown, make_id_error, read_ids
 from textforge.encoders.byte import BYTES, make_surrogate_error
 from textforge.encoders.counting import count_tokens, spell_rare
-from textforge.encoders.pieces import PIECE, cut_pieces, read_blocks, split_piece
+from textforge.encoders.pieces import RUNS, cut_tokens, read_blocks, split_tokens
 from textforge.errors import EncodingError, OptionError
 
 _MOST_KEPT = 1 << 16
@@ -102,6 +102,11 @@ class WordEncoder(Encoder):
         """Return the vocabulary with all characters of the tokens behind it, then those that come often enough."""
         known = set(vocabulary)
         characters = sorted(set("".join(counts)) - known)
+        surrogates = [character for character in characters if "\ud800" <= character <= "\udfff"]
+        if surrogates:
+            raise EncodingError(
+                f"the corpus has a lone surrogate, U+{ord(surrogates[0]):04X}, which is no text: leave it out"
+            )
         often = [token for token, count in counts.items() if count >= self.min_count and len(token) > 1]
         words = sorted((token for token in often if token not in known), key=lambda token: (-counts[token], token))
         room = self.max_vocabulary - BYTES - len(vocabulary) - len(characters)
@@ -109,16 +114,15 @@ class WordEncoder(Encoder):
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         self._check_fitted()
-        parts: list[bytes] = []
+        blocks: list[bytes] = []
         for block in read_blocks([text]):
-            pieces = PIECE.findall(block)
             try:
-                parts += map(self._pieces.__getitem__, pieces)
+                blocks.append(self._pieces.find(block))
             except UnicodeEncodeError:
                 if unknown != "skip":
                     raise make_surrogate_error(text) from None
-                parts += [self._pieces.spell(piece, "ignore") for piece in pieces]
-        return np.frombuffer(b"".join(parts), dtype=np.intc).astype(np.int64)
+                blocks.append(self._pieces.spell(block, "ignore"))
+        return np.frombuffer(b"".join(blocks), dtype=np.intc).astype(np.int64)
 
     def decode(self, ids: Iterable[int]) -> str:
         self._check_fitted()
@@ -131,7 +135,7 @@ class WordEncoder(Encoder):
         return f"<0x{id:02X}>" if id < BYTES else self.vocabulary[id - BYTES]
 
     def cut(self, text: str) -> int:
-        return cut_pieces(text)
+        return cut_tokens(text)
 
     def decoder(self) -> IncrementalDecoder:
         self._check_fitted()
@@ -163,13 +167,27 @@ class WordEncoder(Encoder):
 
 
 class PieceIds(dict[str, bytes]):
-    """The token ids of pieces of text, as C's int, which are kept: most words come again."""
+    """The token ids of what stands between spaces, as C's int, which are kept: most words come again."""
 
     def __init__(self, places: Mapping[str, int]) -> None:
         self._places = places
 
+    def find(self, text: str) -> bytes:
+        """Return the ids of a text."""
+        # Text is split at spaces by str.split, which takes a third of the time that a regular expression does.
+        find_ids, space = self.__getitem__, self[" "]
+        parts = RUNS.split(text)
+        found = [space.join(map(find_ids, part.split(" "))) for part in parts[::2]]
+        if len(found) == 1:
+            return found[0]
+        runs = [*map(find_ids, parts[1::2]), b""]
+        return b"".join([ids for pair in zip(found, runs, strict=True) for ids in pair])
+
     def __missing__(self, piece: str) -> bytes:
-        ids = self.spell(piece)
+        if "\n" in piece and piece != "\n" and "\r" not in piece:
+            ids = self["\n"].join(map(self.__getitem__, piece.split("\n")))
+        else:
+            ids = self.spell(piece)
         if len(piece) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()
@@ -179,16 +197,16 @@ class PieceIds(dict[str, bytes]):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._places,)  # a copy finds the ids again
 
-    def spell(self, piece: str, surrogates: str = "strict") -> bytes:
-        """Return the ids of the words of a piece, or of their characters, or of those characters' bytes.
+    def spell(self, text: str, surrogates: str = "strict") -> bytes:
+        """Return the ids of the tokens of a text, or of their characters, or of those characters' bytes.
 
-        Raises `UnicodeEncodeError` for a lone surrogate, which has no bytes, unless they are ``ignore``d.
+        Raises `UnicodeEncodeError` for a lone surrogate, which has no bytes, unless they are to be ``ignore``d.
         """
         places, ids = self._places, array("i")
-        for token in split_piece(piece):
-            for text in (token,) if token in places else token:
-                place = places.get(text)
-                ids.extend(text.encode("utf-8", surrogates) if place is None else (place,))
+        for token in split_tokens(text):
+            for known in (token,) if token in places else token:
+                place = places.get(known)
+                ids.extend(known.encode("utf-8", surrogates) if place is None else (place,))
         return ids.tobytes()
 
 
