@@ -42,11 +42,12 @@ class WordEncoder(Encoder):
     name = "word"
 
     max_vocabulary: int = option(
+        # About as many words as come twice or more in a book or ten; each costs the default network 193 weights.
         default=20_000,
         gt=BYTES,
-        help="Most tokens there are, 256 bytes and the corpus's characters among them.",
+        help="Largest number of tokens, with 256 bytes and the corpus's characters among them.",
     )
-    min_count: int = option(default=2, ge=1, help="Times that a word must come to be a token.")
+    min_count: int = option(default=2, ge=1, help="Times that a word must come to be a token; rarer ones are spelled.")
     vocabulary: tuple[str, ...] = learned(default=())
     common: str = learned(default="")
 
