@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support import PieceEncoder, ScriptedModel, hashed_logits, letters
 
 from textforge.encoders.char import CharEncoder
+from textforge.encoders.word import WordEncoder
 from textforge.errors import TextforgeWarning
 from textforge.generation.unreachable import find_missing_characters
 from textforge.library.generator import TextGenerator
@@ -49,6 +50,8 @@ class Spoken(PieceEncoder):
         (Spoken.of("so", "it"), "it so", ""),
         (Spoken.of("so", "it"), "t s", ""),
         (Spoken.of("so", "it"), "It", "I"),
+        (WordEncoder().fit(["so it is"]), "it so", ""),
+        (WordEncoder().fit(["so it is"]), "it é?", "é?"),  # spelled in bytes, which are never generated
     ],
 )
 def test_what_can_never_come_is_found(encoder, stop, missing):

@@ -115,10 +115,16 @@ def _to_bytes(text: str, unknown: Unknown) -> npt.NDArray[np.uint8]:
     """Return the bytes of a text in UTF-8, (n,); lone surrogates, which have none, are an error or left out."""
     try:
         return np.frombuffer(text.encode("utf-8", "ignore" if unknown == "skip" else "strict"), dtype=np.uint8)
-    except UnicodeEncodeError as error:
-        raise EncodingError(
-            f"a lone surrogate, U+{ord(text[error.start]):04X} at character {error.start}, is no text: write the "
-            "text without, or leave it out (",
-            advise("unknown", "skip"),
-            ")",
-        ) from None
+    except UnicodeEncodeError:
+        raise make_surrogate_error(text) from None
+
+
+def make_surrogate_error(text: str) -> EncodingError:
+    """Return the error for the first lone surrogate of a text that has one."""
+    place = next(place for place, character in enumerate(text) if "\ud800" <= character <= "\udfff")
+    return EncodingError(
+        f"a lone surrogate, U+{ord(text[place]):04X} at character {place}, is no text: write the "
+        "text without, or leave it out (",
+        advise("unknown", "skip"),
+        ")",
+    )
