@@ -664,3 +664,16 @@ def test_info_shows_the_rest_where_the_encoders_file_is_damaged(book: Path, tmp_
     assert shown.exit_code == 0
     assert re.search(r"^encoder +char; .*encoder-.*\.json", shown.stdout, re.M)
     assert "order=2" in shown.stdout
+
+
+def test_evaluate_says_how_far_it_is_where_it_takes_long(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("train", book, "-o", tmp_path / "m", "--architecture", "ngram", "--seed", 1).exit_code == 0
+    usual = run("evaluate", tmp_path / "m", book)
+    assert "predicted" not in usual.stderr
+    monkeypatch.setattr("textforge.cli.status_line.SECONDS_BETWEEN_UNWATCHED", 0.0)
+    told = run("evaluate", tmp_path / "m", book)
+    count = len(TEXT) - 1
+    assert f"\n{count:,} of {count:,} characters predicted\n" in told.stderr
+    assert told.stdout == usual.stdout

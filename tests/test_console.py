@@ -136,3 +136,25 @@ def test_one_epoch_is_said_in_the_singular() -> None:
     report, stream = report_to(terminal=False)
     report.start(start(epochs=1))
     assert "training for 1 epoch, 12 steps" in stream.getvalue()
+
+
+def test_without_a_bar_a_line_every_half_minute_says_how_far_an_epoch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("textforge.training.console.time.perf_counter", lambda: now[0])
+    report, stream = report_to(terminal=False)
+    report.start(start())
+    progress = Progress(6, 12, 0.5, 1.75, 0.01, 12_345.0, 8.0, 8.5)
+    for seconds in (29.0, 0.9):
+        now[0] += seconds
+        report.step(progress)
+    assert "epoch 0.50" not in stream.getvalue()
+    now[0] += 0.2
+    report.step(progress)
+    now[0] += 29.0
+    report.step(progress)
+    assert stream.getvalue().endswith("epoch 0.50  loss 1.750  12,345 tokens/s  8.5 s left\n")
+    assert stream.getvalue().count("epoch 0.50") == 1
+    report.epoch(result(), None)  # type: ignore[arg-type]
+    now[0] += 29.0
+    report.step(progress)
+    assert stream.getvalue().count("epoch 0.50") == 1, "an epoch's line tells it too"

@@ -11,6 +11,7 @@ import click
 from textforge.cli.group import Session
 from textforge.cli.output import say, show
 from textforge.cli.parameters import backend_option, model_argument, unknown_option
+from textforge.cli.status_line import StatusLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,16 @@ def command(
     from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
-    result = generator.evaluate(corpora, unknown=unknown, metrics=metrics)
+    status = StatusLine(unwatched=True)
+
+    def tell(done: int, total: int) -> None:
+        if status.is_due():
+            status.say(f"{done:,} of {total:,} {generator.encoder.unit} predicted")
+
+    try:
+        result = generator.evaluate(corpora, unknown=unknown, metrics=metrics, progress=tell)
+    finally:
+        status.clear()
     for note in result.notes:
         say(note)
     if result.trained_on:

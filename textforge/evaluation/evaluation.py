@@ -13,7 +13,7 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.tokens import token_file
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import CorpusError
-from textforge.evaluation.loss import token_loss
+from textforge.evaluation.loss import LossWatcher, token_loss
 from textforge.evaluation.metric import Measured, Metric, measure
 from textforge.evaluation.text import JoinedCorpus, TextSize, count_among, measure_decoded
 from textforge.model import Array, Model
@@ -65,11 +65,12 @@ def evaluate(
     *,
     metrics: Sequence[Metric] = (),
     trained_on: Collection[str] = (),
+    progress: LossWatcher | None = None,
 ) -> Evaluation:
     """Evaluate a model on a text, encoded as the one it was trained on, and return the figures.
 
     `trained_on` are the SHA-256 hashes of the corpora it was trained on, to be recognised. Tokens lie in a temporary
-    file in `folder` meanwhile.
+    file in `folder` meanwhile. `progress` is told how many are predicted.
 
     Raises `CorpusError` for a text that can't be read or is too short, `EncodingError` for one that the vocabulary
     doesn't cover, unless `unknown` is ``skip``, and `PluginError` where a metric fails.
@@ -79,14 +80,19 @@ def evaluate(
     text = JoinedCorpus(corpora=tuple(corpora), marked=encoder.end_of_text is not None)
     with token_file([text], encoder, folder, learning="nothing", unknown=unknown) as file:
         skipped = text.size.less(measure_decoded(file.tokens, encoder)) if unknown == "skip" else TextSize()
-        result = evaluate_tokens(model, file.tokens, text.size, skipped, encoder)
+        result = evaluate_tokens(model, file.tokens, text.size, skipped, encoder, progress)
         measured = tuple(measure(metric, model, encoder, file.tokens) for metric in metrics)
     seen = tuple(spec for spec, digest in text.hashes if digest in trained_on)
     return attrs.evolve(result, trained_on=seen, metrics=measured, notes=file.notes)
 
 
 def evaluate_tokens(
-    model: Model, tokens: Array, size: TextSize, skipped: TextSize | None = None, encoder: Encoder | None = None
+    model: Model,
+    tokens: Array,
+    size: TextSize,
+    skipped: TextSize | None = None,
+    encoder: Encoder | None = None,
+    progress: LossWatcher | None = None,
 ) -> Evaluation:
     """Evaluate a model on a text of this size that these tokens, (n,), stand for, and return the figures.
 
@@ -100,7 +106,7 @@ def evaluate_tokens(
     if encoder and marks:
         unwritten = counted.less(measure_decoded(tokens, encoder, without=never))
         counted = counted.less(unwritten)
-    loss = token_loss(model, tokens, excluded=never if marks else ())
+    loss = token_loss(model, tokens, excluded=never if marks else (), progress=progress)
     bits = loss.mean * (len(tokens) - marks) / math.log(2)  # nats to bits; all tokens, those predicted from nothing too
     return Evaluation(
         loss=loss.mean,

@@ -6,7 +6,7 @@ Shapes: B rows read at once, T tokens, V the vocabulary's size.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -27,6 +27,9 @@ DEVICE_LOGITS = 1 << 26
 """Logits a model that computes its own loss may hold at once, where training holds as many."""
 PENDING = 64
 """Losses left unread: reading one may wait for a device."""
+
+LossWatcher = Callable[[int, int], None]
+"""A function called with the number of tokens predicted so far, and of all."""
 
 
 @runtime_checkable
@@ -64,13 +67,14 @@ def token_loss(
     sequence_length: int = SEQUENCE_LENGTH,
     stride: int = 1,
     excluded: Sequence[int] = (),
+    progress: LossWatcher | None = None,
 ) -> LossSum:
     """Return the loss of a model over token ids, (n,), each predicted from those before it.
 
     A model that carries its state on reads up to `rows` contiguous streams side by side, `sequence_length` tokens
     at a time, and predicts every token after the first just once. A model with a window predicts every `stride`-th
     token after the first window, each from the `window` tokens before it. Ids that are `excluded` are read, but their
-    own losses are left out.
+    own losses are left out. `progress` is called with the number of tokens predicted so far, and of all.
 
     Raises `CorpusError` where there is nothing to predict.
     """
@@ -83,10 +87,21 @@ def token_loss(
     most_rows = max(1, scorer.most_logits // model.vocabulary_size)
     if model.window is not None:
         batches = _windows(tokens, min(rows * WINDOWS_A_ROW, most_rows), model.window, stride)
-        return _sum(scorer.score(inputs, targets, model.start(len(inputs)))[:2] for inputs, targets in batches)
+        losses = (scorer.score(inputs, targets, model.start(len(inputs)))[:2] for inputs, targets in batches)
+        return _sum(_tell(losses, -(-(len(tokens) - first) // stride), progress))
     streams = max(1, min(rows, most_rows, (len(tokens) - 1) // STREAM_LENGTH))
     length = max(1, min(sequence_length, scorer.most_logits // (model.vocabulary_size * streams)))
-    return _sum(_stream_losses(model, scorer, tokens, streams, length))
+    return _sum(_tell(_stream_losses(model, scorer, tokens, streams, length), len(tokens) - 1, progress))
+
+
+def _tell(losses: Iterator[tuple[Loss, int]], total: int, progress: LossWatcher | None) -> Iterator[tuple[Loss, int]]:
+    """Yield the losses, and tell after each how many tokens are predicted."""
+    done = 0
+    for loss, count in losses:
+        done += count
+        if progress is not None:
+            progress(done, total)
+        yield loss, count
 
 
 def _sum(losses: Iterable[tuple[Loss, int]]) -> LossSum:

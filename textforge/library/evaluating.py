@@ -13,6 +13,7 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.encoders.base import Encoder, Unknown
 from textforge.evaluation.evaluation import Evaluation, evaluate
+from textforge.evaluation.loss import LossWatcher
 from textforge.evaluation.metric import Metric
 from textforge.model import Model
 
@@ -28,6 +29,7 @@ def evaluate_text(
     unknown: Unknown,
     plugins: Plugins,
     contents: BundleContents | None,
+    progress: LossWatcher | None = None,
 ) -> Evaluation:
     """Return how well a model predicts a text; `contents` is what is known of its training.
 
@@ -37,7 +39,7 @@ def evaluate_text(
     several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
     measures = [plugins.metric(metric) for metric in several]
     hashes = _list_learnt(contents) if contents else ()
-    result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes)
+    result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes, progress=progress)
     if not (contents and result.trained_on):
         return result
     losses = [epoch.validation_loss for epoch in contents.history if epoch.best]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation.evaluation import Evaluation
+    from textforge.evaluation.loss import LossWatcher
     from textforge.evaluation.metric import Metric
     from textforge.library.exporting import Exported
     from textforge.plugins.registry import Plugins
@@ -179,17 +180,21 @@ class TextGenerator:
         *,
         unknown: Unknown = "error",
         metrics: str | Metric | Sequence[str | Metric] = (),
+        progress: LossWatcher | None = None,
     ) -> Evaluation:
         """Return how well the model predicts a text: its loss, perplexity, bits a character and a byte, and metrics.
 
         `corpus` is what `textforge.train` takes; `metrics` are specs of registered ones, or objects. The result says
-        where the model was trained on the text. Raises `CorpusError` for a text that can't be read or is too short,
+        where the model was trained on the text. `progress` is called with the number of tokens predicted so far, and of
+        all. Raises `CorpusError` for a text that can't be read or is too short,
         `EncodingError` for one that the vocabulary doesn't cover, unless `unknown` is ``skip``, and `PluginError` where
         a metric fails.
         """
         from textforge.library.evaluating import evaluate_text
 
-        return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
+        return evaluate_text(
+            self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents, progress
+        )
 
     @property
     def contents(self) -> BundleContents:

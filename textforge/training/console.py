@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO, cast
 
@@ -17,6 +18,9 @@ from textforge.training.events import EpochResult, Progress, RunStart, Sample
 from textforge.training.progress_bar import ProgressBar, fit
 from textforge.training.report import Report
 from textforge.training.schedule import MEASURED
+
+SECONDS_BETWEEN_LINES = 30.0
+"""The interval of lines where there is no bar: standard error is a log, or is to have no line rewritten."""
 
 
 class Lasting:
@@ -68,7 +72,10 @@ def plain_console(file: TextIO | None = None, **where: Any) -> Console:
 
 
 class ConsoleReport(Report):
-    """A report on standard error: a line an epoch, and a bar where somebody watches who wants more than text."""
+    """A report on standard error: a line an epoch, and a bar where somebody watches who wants more than text.
+
+    Without a bar, a line every half minute says how far an epoch is.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or plain_console()
@@ -76,6 +83,7 @@ class ConsoleReport(Report):
         self._bar: ProgressBar | None = None
         self._minutes: float | None = None
         self._measuring = False
+        self._said = time.perf_counter()
         self.saved = False
         """True where the run left a checkpoint."""
 
@@ -84,6 +92,7 @@ class ConsoleReport(Report):
 
     def _print(self, text: str, wrap: bool) -> None:
         """Print a text: on a terminal made visible, and broken between words if `wrap`; else to the letter."""
+        self._said = time.perf_counter()
         self._console.print(make_visible(text) if self._watched else text, soft_wrap=not (wrap and self._watched))
 
     def start(self, run: RunStart) -> None:
@@ -110,13 +119,16 @@ class ConsoleReport(Report):
     def step(self, progress: Progress) -> None:
         if self._minutes is not None:
             self._say_plan(self._minutes, progress)
-        if self._bar is None:
+        if self._bar is None and time.perf_counter() - self._said < SECONDS_BETWEEN_LINES:
             return
         speed = f"{progress.tokens_per_second:,.0f} tokens/s"
         parts = [f"epoch {progress.epoch:.2f}", f"loss {progress.loss:.3f}", speed]
         if progress.seconds_left is not None:
             parts.append(f"{duration(progress.seconds_left)} left")
-        self._bar.update(parts, speed, completed=progress.step, total=progress.total_steps)
+        if self._bar is None:
+            self.message(fit(parts, self._console.width if self._watched else sys.maxsize, speed))
+        else:
+            self._bar.update(parts, speed, completed=progress.step, total=progress.total_steps)
 
     def _say_plan(self, minutes: float, progress: Progress) -> None:
         """Say of a run limited by time that its speed is measured, which takes a while, and then what fits into it."""
