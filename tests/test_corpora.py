@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support import builtin_plugins
 
 from textforge.components.spec import parse_spec
-from textforge.corpora import decoding, files, paths
+from textforge.corpora import decoding, paths, sources
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.decoding import Lowercaser
 from textforge.corpora.files import FilesCorpus
@@ -103,11 +103,11 @@ class TestFiles:
         assert parse_spec("files:book.txt,encoding=latin-1").build(FilesCorpus).paths == ("book.txt",)
 
     def test_a_big_file_is_read_in_chunks(self, folder):
-        (folder / "big.txt").write_text("a" * 3 * files.CHUNK_BYTES)
-        assert [len(chunk) for chunk in FilesCorpus(["big.txt"]).read()] == [files.CHUNK_BYTES] * 3
+        (folder / "big.txt").write_text("a" * 3 * sources.CHUNK_BYTES)
+        assert [len(chunk) for chunk in FilesCorpus(["big.txt"]).read()] == [sources.CHUNK_BYTES] * 3
 
     def test_a_text_stops_being_read_when_nobody_wants_more(self, folder):
-        (folder / "big.txt").write_text("a" * 3 * files.CHUNK_BYTES)
+        (folder / "big.txt").write_text("a" * 3 * sources.CHUNK_BYTES)
         reading = FilesCorpus(["big.txt"]).read()
         next(reading)
         reading.close()  # an open file would be a ResourceWarning, which is an error here
@@ -124,7 +124,7 @@ class TestDecoding:
         if newlines == "universal":
             expected = expected.replace("\r\n", "\n").replace("\r", "\n")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(files, "CHUNK_BYTES", size)
+            patch.setattr(sources, "CHUNK_BYTES", size)
             found = text_of(file, encoding=encoding, lowercase=lowercase, newlines=newlines)
         assert found == (expected.lower() if lowercase else expected)
 
@@ -319,7 +319,7 @@ class TestFileErrors:
 
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 20])
     def test_wrong_encoding(self, folder, monkeypatch, size):
-        monkeypatch.setattr(files, "CHUNK_BYTES", size)
+        monkeypatch.setattr(sources, "CHUNK_BYTES", size)
         (folder / "a.txt").write_bytes("漢 caf".encode() + b"\xe9 noir")
         assert error_of(lambda: text_of("a.txt", encoding="utf-8")) == (
             "'a.txt' is not in utf-8: byte 7 is 0xe9, invalid continuation byte; try files:paths=a.txt"

@@ -10,7 +10,15 @@ from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
-from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, is_text, make_missing_error, status_of
+from textforge.corpora.paths import (
+    STANDARD_INPUT,
+    files_of,
+    is_pattern,
+    is_text,
+    make_missing_error,
+    split_member,
+    status_of,
+)
 from textforge.errors import Advice, CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
@@ -76,7 +84,7 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
         return _find_corpus(text, plugins)
-    exists = status_of(text) is not None
+    exists = status_of(text) is not None or split_member(text) is not None
     if installed and exists:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
     if exists:
