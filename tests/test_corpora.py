@@ -26,6 +26,7 @@ from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 TRICKY = st.text(st.sampled_from("ΣΣσςAaİßé'.:\u0301\u00ad \r\n\r\n😀\ufeff漢"))
+CORPORA = "files, lines, nietzsche, paragraphs, python-docs, text"
 needs_fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 
@@ -436,15 +437,13 @@ class TestResolve:
         message = error_of(lambda: resolve("python-doc"))
         assert message.startswith("there is no file or folder 'python-doc'")
         assert message.endswith(
-            "as a corpus: there is no corpus 'python-doc'; installed: files, nietzsche, python-docs, text; "
-            "did you mean 'python-docs'?"
+            f"as a corpus: there is no corpus 'python-doc'; installed: {CORPORA}; did you mean 'python-docs'?"
         )
         assert "there is no corpus 'library'" in error_of(lambda: resolve("library:url=x"))
 
     def test_what_can_only_be_a_path(self, tree, resolve):
         assert error_of(lambda: resolve("c.txt")) == (
-            "there is no file or folder 'c.txt'; did you mean 'b.txt'? "
-            "(read as a path; corpora: files, nietzsche, python-docs, text)"
+            f"there is no file or folder 'c.txt'; did you mean 'b.txt'? (read as a path; corpora: {CORPORA})"
         )
         assert error_of(lambda: resolve(Path("c.txt"))).endswith("'b.txt'?")
 

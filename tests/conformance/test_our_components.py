@@ -66,6 +66,16 @@ def some_files(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     return Plugins(disabled="all").corpus(f"files:{folder}")
 
 
+def some_lines(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "names.txt").write_bytes("Zoë\r\n\r\nZoé\r\n".encode() * 30_000)  # more than is read at once
+    return Plugins(disabled="all").corpus(f"lines:{folder / 'names.txt'}")
+
+
+def some_paragraphs(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "poems.txt").write_bytes("Été,\r\nété.\r\n\r\n".encode() * 30_000)
+    return Plugins(disabled="all").corpus(f"paragraphs:{folder / 'poems.txt'}")
+
+
 def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     """As it is once it has been downloaded."""
     shutil.copy(corpus_path("nietzsche.txt"), folder)
@@ -75,6 +85,8 @@ def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
 
 NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "files": some_files,
+    "lines": some_lines,
+    "paragraphs": some_paragraphs,
     "nietzsche": cached_nietzsche,
 }
 """The ways to make the corpora that need something beside them."""
