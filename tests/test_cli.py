@@ -558,7 +558,8 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     assert "backend      bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
     assert any(
-        plugin["components"].get("corpus") == ["files", "lines", "nietzsche", "paragraphs", "python-docs", "text"]
+        plugin["components"].get("corpus")
+        == ["csv", "files", "jsonl", "lines", "nietzsche", "paragraphs", "python-docs", "text"]
         for plugin in found
     )
 

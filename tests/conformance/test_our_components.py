@@ -76,6 +76,16 @@ def some_paragraphs(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     return Plugins(disabled="all").corpus(f"paragraphs:{folder / 'poems.txt'}")
 
 
+def some_json(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "songs.jsonl").write_bytes('{"n": 1, "song": {"words": "Ünter \\ud83d\\ude00."}}\n'.encode() * 20_000)
+    return Plugins(disabled="all").corpus(f"jsonl:{folder / 'songs.jsonl'},field=song.words")
+
+
+def some_table(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "reviews.csv").write_bytes(b"stars;text\n" + '5;"Gut, und\r\nschön."\n'.encode() * 20_000)
+    return Plugins(disabled="all").corpus(f"csv:{folder / 'reviews.csv'}")
+
+
 def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     """As it is once it has been downloaded."""
     shutil.copy(corpus_path("nietzsche.txt"), folder)
@@ -84,7 +94,9 @@ def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
 
 
 NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
+    "csv": some_table,
     "files": some_files,
+    "jsonl": some_json,
     "lines": some_lines,
     "paragraphs": some_paragraphs,
     "nietzsche": cached_nietzsche,

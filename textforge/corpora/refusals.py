@@ -59,3 +59,9 @@ def write_spec(corpus: Corpus, file: str, **changes: str) -> str:
     spec = corpus.replace(paths=(file,), **changes).spec
     bare = values.write(file, str)
     return spec.replace(corpus.options()["paths"].write((file,)), bare, 1) if bare == file else spec
+
+
+def write_plain_spec(file: str) -> str:
+    """Return how a user writes the corpus of one file that is read as it is."""
+    bare = values.write(file, str)
+    return f"files:{bare}" if bare == file else f"files:paths={values.write((file,), tuple[str, ...])}"
