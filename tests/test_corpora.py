@@ -17,8 +17,10 @@ from support import builtin_plugins
 from textforge.components.spec import parse_spec
 from textforge.corpora import decoding, paths, sources
 from textforge.corpora.base import END_OF_TEXT, Corpus
+from textforge.corpora.csv_corpus import CsvCorpus
 from textforge.corpora.decoding import Lowercaser
 from textforge.corpora.files import FilesCorpus
+from textforge.corpora.jsonl import JsonlCorpus
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
@@ -412,6 +414,18 @@ class TestResolve:
             FilesCorpus(("b.txt",), lowercase=True),
             FilesCorpus(("b.txt",)),
         ]
+
+    def test_records_are_known_by_their_suffix(self, folder, resolve):
+        for name in ("a.jsonl", "b.NDJSON", "c.csv.gz", "d.tsv", "e.json", "f.jsonl.txt", "csv"):
+            (folder / name).touch()
+        (folder / "g.csv").mkdir()
+        (folder / "g.csv" / "a.txt").touch()
+        assert resolve("a.jsonl", Path("b.NDJSON"), "c.csv.gz", "d.tsv", "e.json", "f.jsonl.txt", "./csv", "g.csv") == [
+            JsonlCorpus(("a.jsonl", "b.NDJSON")),
+            CsvCorpus(("c.csv.gz", "d.tsv")),
+            FilesCorpus(("e.json", "f.jsonl.txt", "./csv", "g.csv")),
+        ]
+        assert resolve("*.jsonl", "files:a.jsonl") == [JsonlCorpus(("*.jsonl",)), FilesCorpus(("a.jsonl",))]
 
     def test_a_pattern_in_a_spec(self, tree, resolve):
         assert resolve("files:a/*.md") == [FilesCorpus(("a/*.md",))]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textforge.cli import main
 from textforge.components.spec import parse_spec
 from textforge.corpora import csv_corpus, records, sources
 from textforge.corpora.base import END_OF_TEXT
@@ -23,7 +25,6 @@ from textforge.corpora.records import RecordsCorpus
 from textforge.errors import CorpusError, OptionError, TextforgeError
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\r\ufdd0"), max_size=12)
-SKIPPING = "; mend it, or have such records left out by bad_records=skip"
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,8 @@ class TestJson:
         assert jsonl(field="song.words") == ["La."]
         assert jsonl(field="a.b") == ["dots"]
         assert error_of(jsonl, field="song.tune") == (
-            f"'a.jsonl', line 1: the record has no field 'song.tune'; its fields are 'song', 'a.b'{SKIPPING}"
+            "'a.jsonl', line 1: the record has no field 'song.tune'; its fields are 'song', 'a.b'; mend it, or have "
+            "such records left out by jsonl:paths=a.jsonl,bad_records=skip,field=song.tune"
         )
         assert error_of(jsonl, field="song.words.x").startswith("'a.jsonl', line 1: the record has no field 'song.w")
 
@@ -162,6 +164,12 @@ class TestJson:
         assert error_of(jsonl, field="txet", bad_records="skip") == (
             f"no record can be read; the first of 3 records is 'a.jsonl', line 1: {hint}"
         )
+
+    def test_the_spec_to_write_is_of_all_files(self) -> None:
+        write("a.jsonl", '{"text": "one"}\n')
+        write("b.jsonl", "[]\n")
+        spec = error_of(jsonl, "a.jsonl", "b.jsonl", lowercase=True).partition(" left out by ")[2]
+        assert documents(parse_spec(spec).build(JsonlCorpus)) == ["one"]
 
     def test_nulls_are_left_out_and_counted(self) -> None:
         write("a.jsonl", '{"text": "one"}\n{"text": null}\n{"text": ""}\n{"text": " "}\n{"text": null}')
@@ -323,3 +331,14 @@ class TestTable:
 def test_small_documents_come_many_at_once() -> None:
     write("a.jsonl", '{"text": "x"}\n' * 10_000)
     assert len(list(JsonlCorpus(["a.jsonl"]).read())) == 1
+
+
+def test_training_tells_how_a_file_was_read() -> None:
+    write("songs.jsonl", '{"id": 1, "text": "La la la."}\n' * 5)
+    result = CliRunner().invoke(main, ["train", "songs.jsonl", "--architecture", "ngram", "-o", "m", "--seed", "1"])
+    assert result.exit_code == 0
+    assert "'songs.jsonl' was read as JSON Lines, by the field 'text' of 'id', 'text'; " in result.output
+    write("songs.jsonl", '{"words": "La la la.", "tune": "x"}\n')
+    result = CliRunner().invoke(main, ["train", "songs.jsonl", "--architecture", "ngram", "-o", "n"])
+    assert result.exit_code == 1
+    assert "several that are texts: 'words', 'tune'; say which to read, as jsonl:paths=songs.jsonl," in result.output

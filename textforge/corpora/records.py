@@ -14,6 +14,7 @@ from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.findings import Findings
 from textforge.corpora.paths import title
+from textforge.corpora.refusals import write_spec
 from textforge.corpora.text_files import FileText, TextFilesCorpus
 from textforge.errors import CorpusError
 
@@ -30,8 +31,9 @@ class RecordReading:
     """One reading of records: what was left out, and the field that was chosen."""
 
     findings: Findings
-    skip: bool
-    """Leave out records that can't be read, instead of raising `CorpusError`."""
+    remedy: str
+    """The spec by which records that can't be read are left out; empty where they are, instead of raising
+    `CorpusError`."""
     field: str | None = None
     """The field or column with the text; None until it is chosen."""
     _bad: int = 0
@@ -41,8 +43,8 @@ class RecordReading:
     def refuse(self, name: str, line: int, reason: str) -> None:
         """Count a record that can't be read; raises `CorpusError` unless such are left out."""
         place = f"{title(name)}, line {line:,}: {reason}"
-        if not self.skip:
-            advice = "" if place.endswith("?") else "; mend it, or have such records left out by bad_records=skip"
+        if self.remedy:
+            advice = "" if place.endswith("?") else f"; mend it, or have such records left out by {self.remedy}"
             raise CorpusError(f"{place}{advice}")
         self._bad += 1
         self._first = self._first or place
@@ -75,12 +77,19 @@ class RecordsCorpus(TextFilesCorpus):
     )
 
     def read(self) -> Iterator[str]:
-        reading = RecordReading(self.begin(), skip=self.bad_records == "skip")
+        reading = RecordReading(self.begin(), self._remedy)
         empty = True
         for text in batch(self._read_documents(reading)):
             empty = False
             yield text
         reading.finish(empty)
+
+    @property
+    def _remedy(self) -> str:
+        if self.bad_records == "skip":
+            return ""
+        several = len(self.paths) > 1
+        return self.replace(bad_records="skip").spec if several else write_spec(self, self.paths[0], bad_records="skip")
 
     def _read_documents(self, reading: RecordReading) -> Iterator[str]:
         for file in self.read_texts(reading.findings, lowercase=False):
