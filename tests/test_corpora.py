@@ -28,7 +28,7 @@ from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 TRICKY = st.text(st.sampled_from("ΣΣσςAaİßé'.:\u0301\u00ad \r\n\r\n😀\ufeff漢"))
-CORPORA = "csv, files, jsonl, lines, nietzsche, paragraphs, python-docs, text"
+CORPORA = "csv, files, jsonl, lines, nietzsche, paragraphs, python-docs, sqlite, text"
 needs_fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 

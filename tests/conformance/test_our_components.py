@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -86,6 +88,14 @@ def some_table(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     return Plugins(disabled="all").corpus(f"csv:{folder / 'reviews.csv'}")
 
 
+def some_database(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    with closing(sqlite3.connect(folder / "songs.db")) as database:
+        database.execute("create table songs (words text)")
+        database.executemany("insert into songs values (?)", [("Ünter 😀.",), (None,)] * 10_000)
+        database.commit()
+    return Plugins(disabled="all").corpus(f"sqlite:{folder / 'songs.db'},query=select words from songs")
+
+
 def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     """As it is once it has been downloaded."""
     shutil.copy(corpus_path("nietzsche.txt"), folder)
@@ -99,6 +109,7 @@ NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "jsonl": some_json,
     "lines": some_lines,
     "paragraphs": some_paragraphs,
+    "sqlite": some_database,
     "nietzsche": cached_nietzsche,
 }
 """The ways to make the corpora that need something beside them."""
