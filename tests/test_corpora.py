@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from support import builtin_plugins
 
 from textforge.components.spec import parse_spec
-from textforge.corpora import decoding, paths, sources
+from textforge.corpora import lowercasing, paths, sources
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.csv_corpus import CsvCorpus
-from textforge.corpora.decoding import Lowercaser
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.jsonl import JsonlCorpus
+from textforge.corpora.lowercasing import Lowercaser
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
@@ -134,7 +134,7 @@ class TestDecoding:
     @given(chunks=st.lists(TRICKY), tail=st.integers(1, 3))
     def test_lower_case_does_not_depend_on_chunks(self, chunks, tail):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decoding, "_TAIL", tail)
+            patch.setattr(lowercasing, "_TAIL", tail)
             lowercaser = Lowercaser()
             lowered = [lowercaser.push(chunk) for chunk in chunks]
         assert "".join([*lowered, lowercaser.push("", final=True)]) == "".join(chunks).lower()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT
-from textforge.corpora.text_files import TextFilesCorpus
+from textforge.corpora.plain_text import PlainTextCorpus
 
 
-class FilesCorpus(TextFilesCorpus):
+class FilesCorpus(PlainTextCorpus):
     r"""Text files: by path, by folder (all files below it that are not hidden), or by pattern.
 
     Several files are several documents, each followed by `END_OF_TEXT`; an empty file is none. The members of an
@@ -34,7 +34,7 @@ class FilesCorpus(TextFilesCorpus):
     )
 
     def read(self) -> Iterator[str]:
-        for file in self.read_texts(self.begin(), newlines=self.newlines):
+        for file in self.read_plain(self.begin(), newlines=self.newlines):
             empty = True
             for text in file.chunks:
                 empty = False

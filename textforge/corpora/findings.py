@@ -16,6 +16,7 @@ class Findings:
     _encodings: dict[str, str] = attrs.field(factory=dict)
     """By file, as each may be named more than once; so are the folders."""
     _left_out: dict[str, str] = attrs.field(factory=dict)
+    _among: dict[str, dict[str, None]] = attrs.field(factory=dict)
     _others: dict[str, None] = attrs.field(factory=dict)
 
     def add_decoded(self, file: str, encoding: str | None) -> None:
@@ -31,6 +32,10 @@ class Findings:
                 f"left out {len(kinds)} of the {total} files in {folder!r}, which {verb} no text: {list_kinds(kinds)}"
             )
 
+    def add_among(self, what: str, file: str) -> None:
+        """Note something that may be true of several files."""
+        self._among.setdefault(what, {})[file] = None
+
     def add(self, note: str) -> None:
         """Note something in words, once."""
         self._others[note] = None
@@ -41,7 +46,8 @@ class Findings:
         for file, encoding in self._encodings.items():
             decoded.setdefault(encoding, []).append(file)
         encodings = (_describe(encoding, files) for encoding, files in decoded.items())
-        return (*self._left_out.values(), *encodings, *self._others)
+        among = (f"{what}: {_shorten([repr(file) for file in files])}" for what, files in self._among.items())
+        return (*self._left_out.values(), *encodings, *among, *self._others)
 
 
 def list_kinds(kinds: dict[str, str]) -> str:

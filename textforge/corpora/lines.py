@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textforge.corpora.plain_text import PlainTextCorpus
 from textforge.corpora.splitting import split_documents
-from textforge.corpora.text_files import TextFilesCorpus
 
 
-class LinesCorpus(TextFilesCorpus):
+class LinesCorpus(PlainTextCorpus):
     r"""Lines of text files, such as names: each is a document, followed by `END_OF_TEXT`, the only one too.
 
     Lines end with ``\n``, ``\r\n`` or ``\r``; the last may lack its end. Blank lines are none. Blanks around others
@@ -26,5 +26,5 @@ class LinesCorpus(TextFilesCorpus):
     name = "lines"
 
     def read(self) -> Iterator[str]:
-        for file in self.read_texts(self.begin()):
+        for file in self.read_plain(self.begin()):
             yield from split_documents(file.chunks, every_line=True)

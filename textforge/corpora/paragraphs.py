@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textforge.corpora.plain_text import PlainTextCorpus
 from textforge.corpora.splitting import split_documents
-from textforge.corpora.text_files import TextFilesCorpus
 
 
-class ParagraphsCorpus(TextFilesCorpus):
+class ParagraphsCorpus(PlainTextCorpus):
     r"""Paragraphs of text files, such as poems: each is a document, followed by `END_OF_TEXT`, the only one too.
 
     A line of blanks alone parts them, whatever ends it: ``\n``, ``\r\n`` or ``\r``. Within a paragraph lines stay as
@@ -25,5 +25,5 @@ class ParagraphsCorpus(TextFilesCorpus):
     name = "paragraphs"
 
     def read(self) -> Iterator[str]:
-        for file in self.read_texts(self.begin()):
+        for file in self.read_plain(self.begin()):
             yield from split_documents(file.chunks, every_line=False)

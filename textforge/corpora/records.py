@@ -15,6 +15,7 @@ from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.findings import Findings
 from textforge.corpora.paths import title
 from textforge.corpora.refusals import write_spec
+from textforge.corpora.stages import change_text
 from textforge.corpora.text_files import FileText, TextFilesCorpus
 from textforge.errors import CorpusError
 
@@ -92,7 +93,7 @@ class RecordsCorpus(TextFilesCorpus):
         return self.replace(bad_records="skip").spec if several else write_spec(self, self.paths[0], bad_records="skip")
 
     def _read_documents(self, reading: RecordReading) -> Iterator[str]:
-        for file in self.read_texts(reading.findings, lowercase=False):
+        for file in self.read_texts(reading.findings, stages=tuple):
             for line, text in self.read_records(file, reading):
                 if document := self._finish_text(text, file.name, line, reading):
                     yield document
@@ -103,7 +104,7 @@ class RecordsCorpus(TextFilesCorpus):
             reading.refuse(name, line, f"its text has half a surrogate pair, \\u{ord(found[0]):x}")
             return ""
         text = _SURROGATE.sub(_MARKS[self.errors], text) if found else text
-        text = text.lower() if self.lowercase else text
+        text = change_text(text, self.normalize, self.lowercase)
         return "" if text.isspace() else text
 
     @abstractmethod

@@ -12,8 +12,10 @@ from textforge.components.component import option
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.findings import Findings
+from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import is_file, make_missing_error, title
 from textforge.corpora.records import batch, count_records, list_fields
+from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP, change_text
 from textforge.errors import CorpusError, OptionError
 
 _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
@@ -38,7 +40,8 @@ class SqliteCorpus(Corpus):
     name = "sqlite"
     path: str = option(help="The database.")
     query: str = option(help="A query whose first column is the text: select words from songs order by number.")
-    lowercase: bool = option(default=False, help="Turn everything into lower case.")
+    lowercase: bool = option(default=False, help=LOWERCASE_HELP)
+    normalize: str = option(default=NONE, choices=NORMAL_FORMS, help=NORMALIZE_HELP)
 
     def __attrs_post_init__(self) -> None:
         if not self.path:
@@ -72,7 +75,7 @@ class SqliteCorpus(Corpus):
                     f"{_describe(text)}, not a text; select another, or cast it as text"
                 )
             elif text and not text.isspace():
-                yield text.lower() if self.lowercase else text
+                yield change_text(text, self.normalize, self.lowercase)
         if nulls:
             findings.add(f"left out {count_records(nulls)} whose text is null")
 

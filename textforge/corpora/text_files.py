@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from textforge.components import values
@@ -12,9 +12,11 @@ from textforge.corpora.binary import describe_binary, find_wide_encoding
 from textforge.corpora.decoding import AUTO, TextDecoder, check_encoding, has_null_bytes
 from textforge.corpora.detecting import UndecidedError
 from textforge.corpora.findings import Findings, list_kinds
+from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import STANDARD_INPUT, is_folder, is_stream
 from textforge.corpora.refusals import refuse_binary, refuse_encoding, refuse_undecided
 from textforge.corpora.sources import Source, Sources
+from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP, Stage, make_stages
 from textforge.errors import CorpusError, OptionError
 
 
@@ -52,7 +54,8 @@ class TextFilesCorpus(Corpus):
         choices=("strict", "replace", "ignore"),
         help="What becomes of bytes that are not in the encoding: an error, a mark, or nothing.",
     )
-    lowercase: bool = option(default=False, help="Turn everything into lower case.")
+    lowercase: bool = option(default=False, help=LOWERCASE_HELP)
+    normalize: str = option(default=NONE, choices=NORMAL_FORMS, help=NORMALIZE_HELP)
 
     def __attrs_post_init__(self) -> None:
         if not self.paths or "" in self.paths:
@@ -80,15 +83,26 @@ class TextFilesCorpus(Corpus):
         object.__setattr__(self, "_findings", findings)
         return findings
 
+    def make_stages(self) -> list[Stage]:
+        """Return the changes to a text that the options ask for."""
+        return make_stages(self.normalize, self.lowercase)
+
     def read_texts(
-        self, findings: Findings, *, newlines: str = "universal", lowercase: bool | None = None
+        self,
+        findings: Findings,
+        *,
+        newlines: str = "universal",
+        stages: Callable[[], Sequence[Stage]] | None = None,
     ) -> Iterator[FileText]:
-        """Yield the files that the paths stand for, each with its text; `lowercase` is the option's unless given."""
-        lowercase = self.lowercase if lowercase is None else lowercase
+        """Yield the files that the paths stand for, each with its text.
+
+        `stages` makes the changes to each file's text, instead of those that the options ask for.
+        """
+        make = stages or self.make_stages
         with Sources() as sources:
             found = [source for path in self.paths for source in self._find(path, sources, findings)]
             for source in found:
-                decoder = TextDecoder(self.encoding, self.errors, newlines == "universal", lowercase)
+                decoder = TextDecoder(self.encoding, self.errors, newlines == "universal", make())
                 yield FileText(source.name, self._decode_all(decoder, sources.read(source), source), len(found))
                 findings.add_decoded(source.name, decoder.found_encoding)
 
