@@ -559,7 +559,7 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     found = json.loads(run("plugins", "--json").stdout)
     assert any(
         plugin["components"].get("corpus")
-        == ["csv", "files", "jsonl", "lines", "nietzsche", "paragraphs", "python-docs", "sqlite", "text"]
+        == ["csv", "files", "jsonl", "lines", "nietzsche", "paragraphs", "python-docs", "sqlite", "text", "url"]
         for plugin in found
     )
 

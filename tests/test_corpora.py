@@ -23,12 +23,13 @@ from textforge.corpora.jsonl import JsonlCorpus
 from textforge.corpora.lowercasing import Lowercaser
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
+from textforge.corpora.url import UrlCorpus
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
 from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 TRICKY = st.text(st.sampled_from("ΣΣσςAaİßé'.:\u0301\u00ad \r\n\r\n😀\ufeff漢"))
-CORPORA = "csv, files, jsonl, lines, nietzsche, paragraphs, python-docs, sqlite, text"
+CORPORA = "csv, files, jsonl, lines, nietzsche, paragraphs, python-docs, sqlite, text, url"
 needs_fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 
@@ -515,6 +516,14 @@ class TestResolve:
     )
     def test_nonsense(self, folder, resolve, argument, kind, message):
         assert message in error_of(lambda: resolve(argument), kind)
+
+    def test_an_address_is_answered_with_its_corpus(self, folder, resolve):
+        assert error_of(lambda: resolve("https://example.com/a.txt")) == (
+            "'https://example.com/a.txt' is an address, not a path; have it downloaded by url:https://example.com/a.txt"
+        )
+        for address in ("http://example.com/a?b=c", "https://example.com/a,b|c", "HTTPS://example.com/*.txt"):
+            spec = error_of(lambda address=address: resolve(address)).partition(" downloaded by ")[2]
+            assert resolve(spec) == [UrlCorpus(address)]
 
     def test_nothing(self, resolve):
         assert resolve() == []

@@ -14,6 +14,7 @@ from support import corpus_path
 
 from textforge.components.spec import parse_spec
 from textforge.corpora.text import TextCorpus
+from textforge.errors import CorpusError
 from textforge.plugins.registry import Plugins
 from textforge.testing import (
     ArchitectureTests,
@@ -103,6 +104,16 @@ def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     return Plugins(disabled="all").corpus("nietzsche")
 
 
+def cached_page(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    """As it is once it has been downloaded."""
+    patch.setenv("TEXTFORGE_CACHE", str(folder))
+    corpus = Plugins(disabled="all").corpus("url:http://127.0.0.1:9/book.txt")
+    with pytest.raises(CorpusError) as unreachable:
+        next(corpus.read())
+    Path(str(unreachable.value).partition(" put it at '")[2].partition("'")[0]).write_bytes(b"It was so.\n" * 50_000)
+    return corpus
+
+
 NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "csv": some_table,
     "files": some_files,
@@ -110,6 +121,7 @@ NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
     "lines": some_lines,
     "paragraphs": some_paragraphs,
     "sqlite": some_database,
+    "url": cached_page,
     "nietzsche": cached_nietzsche,
 }
 """The ways to make the corpora that need something beside them."""

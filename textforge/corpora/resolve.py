@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from textforge.components import values
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
@@ -32,6 +33,7 @@ CorpusArgument = str | os.PathLike[str] | Corpus
 """A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
 _SUFFIX = re.compile(r"\.(jsonl|ndjson|csv|tsv)(\.(gz|bz2|xz|zst))?$")
 """The suffixes of files that are not read as plain text; the corpora that read them tell it in their notes."""
+_ADDRESSES = ("https://", "http://")
 _AS_TEXT = Advice(
     "text", "text=… to train, or as textforge.corpora.text.TextCorpus(…)", "standard input, with - in its place"
 )
@@ -106,6 +108,9 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
     if exists:
         return text
+    if text.lower().startswith(_ADDRESSES):
+        written = text if values.write(text, str) == text else f"url={values.write(text, str)}"
+        raise CorpusError(f"{quote(text)} is an address, not a path; have it downloaded by url:{written}")
     if is_text(text):
         raise CorpusError(
             f"a corpus is a path or a spec, and {quote(text)}, {len(text):,} characters, is a text; give it as ",
