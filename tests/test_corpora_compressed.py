@@ -276,6 +276,12 @@ class TestArchives:
             "name another archive"
         )
 
+    def test_empty_files_are_no_documents(self) -> None:
+        write_zip("a.zip", {"a.txt": "", "b.txt": "b"})
+        Path("c.gz").write_bytes(gzip.compress(b""))
+        assert text_of("a.zip", "c.gz") == f"b{END_OF_TEXT}"
+        assert text_of("c.gz") == ""
+
     def test_an_archive_of_nothing(self) -> None:
         write_zip("a.zip", {})
         assert error_of("a.zip").startswith("'a.zip' has no files, hidden ones aside; ")

@@ -12,6 +12,7 @@ import pytest
 import textforge
 from textforge.components.spec import parse_spec
 from textforge.corpora.base import END_OF_TEXT
+from textforge.corpora.files import FilesCorpus
 from textforge.corpora.sqlite import SqliteCorpus
 from textforge.errors import CorpusError, OptionError, TextforgeError
 
@@ -149,6 +150,13 @@ def test_what_is_no_database() -> None:
     assert error_of(path=".") == "'.' is no file, so no SQLite database; check the path"
     assert error_of(path="", kind=OptionError) == "sqlite: path must name a database, got ''"
     assert sorted(path.name for path in Path().iterdir()) == ["a.txt", "songs.db"]
+
+
+def test_a_database_among_files_is_told_by_its_corpus() -> None:
+    with pytest.raises(
+        CorpusError, match=r"^'songs.db' is an SQLite database, not text; read .* by the corpus sqlite$"
+    ):
+        list(FilesCorpus(["songs.db"]).read())
 
 
 def test_a_name_with_signs_of_an_address(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -66,6 +68,9 @@ def made(kind: str) -> list[Any]:
 def some_files(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     (folder / "one.txt").write_bytes("First: été.\r\n".encode() * 1000)
     (folder / "two.txt").write_bytes("Second: 日本語.\r\n".encode() * 30_000)  # more than is read at once
+    (folder / "three.txt.gz").write_bytes(gzip.compress("Third: Ünter.\n".encode() * 30_000))
+    with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("four.txt", "Fourth: été.\n" * 30_000)
     return Plugins(disabled="all").corpus(f"files:{folder}")
 
 

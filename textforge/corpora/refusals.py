@@ -16,6 +16,8 @@ def refuse_binary(kind: str, source: Source) -> CorpusError:
     """Return the error for a file that is no text."""
     if kind.startswith("a PDF"):
         advice = "save its text first, with pdftotext, say"
+    elif kind.startswith("an SQLite"):
+        advice = "read what a query gives of it, by the corpus sqlite"
     elif source.path == source.name:
         advice = "give text files only"
     else:
