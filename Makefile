@@ -65,7 +65,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 
 # All that the README's tour uses.
 $(VENV)/.install: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
-	$(INSTALL) --no-build-isolation -e '.[onnx]' -e plugins/textforge-keras
+	$(INSTALL) --no-build-isolation -e '.[onnx,zst]' -e plugins/textforge-keras
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.install

@@ -1,6 +1,6 @@
-"""A corpus as a plugin: a column of a CSV file, each row a document.
+"""A corpus as a plugin: a column of a CSV file, each row a document (textforge's own `csv` does more).
 
-textforge train csv:reviews.csv,column=text --plugin examples/textforge_csv.py -o model/
+textforge train table:reviews.csv,column=text --plugin examples/textforge_csv.py -o model/
 """
 
 import csv
@@ -12,7 +12,7 @@ import textforge
 class CsvCorpus(textforge.Corpus):
     """A column of a CSV file, each row a document."""
 
-    name = "csv"
+    name = "table"
     path: str = textforge.option(help="The file.")
     column: str = textforge.option(default="text", help="The column's name, from the first row.")
 

@@ -561,7 +561,11 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     assert f"    sampler      {samplers}\n" in result.stdout
     assert "backend      bigram" in result.stdout
     found = json.loads(run("plugins", "--json").stdout)
-    assert any(plugin["components"].get("corpus") == ["files", "nietzsche", "python-docs", "text"] for plugin in found)
+    assert any(
+        plugin["components"].get("corpus")
+        == ["csv", "files", "jsonl", "lines", "nietzsche", "paragraphs", "python-docs", "sqlite", "text", "url"]
+        for plugin in found
+    )
 
 
 def test_plugins_shows_what_was_left_out(install: Any, monkeypatch: pytest.MonkeyPatch) -> None:

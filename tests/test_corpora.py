@@ -15,17 +15,21 @@ from hypothesis import strategies as st
 from support import builtin_plugins
 
 from textforge.components.spec import parse_spec
-from textforge.corpora import decoding, files, paths
+from textforge.corpora import lowercasing, paths, sources
 from textforge.corpora.base import END_OF_TEXT, Corpus
-from textforge.corpora.decoding import Lowercaser
+from textforge.corpora.csv_corpus import CsvCorpus
 from textforge.corpora.files import FilesCorpus
+from textforge.corpora.jsonl import JsonlCorpus
+from textforge.corpora.lowercasing import Lowercaser
 from textforge.corpora.python_docs import PythonDocsCorpus
 from textforge.corpora.resolve import resolve_corpora
+from textforge.corpora.url import UrlCorpus
 from textforge.errors import CorpusError, OptionError, SpecError, TextforgeError
 from textforge.plugins.registry import Plugins, Source
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 TRICKY = st.text(st.sampled_from("ΣΣσςAaİßé'.:\u0301\u00ad \r\n\r\n😀\ufeff漢"))
+CORPORA = "csv, files, jsonl, lines, nietzsche, paragraphs, python-docs, sqlite, text, url"
 needs_fifos = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 
@@ -103,11 +107,11 @@ class TestFiles:
         assert parse_spec("files:book.txt,encoding=latin-1").build(FilesCorpus).paths == ("book.txt",)
 
     def test_a_big_file_is_read_in_chunks(self, folder):
-        (folder / "big.txt").write_text("a" * 3 * files.CHUNK_BYTES)
-        assert [len(chunk) for chunk in FilesCorpus(["big.txt"]).read()] == [files.CHUNK_BYTES] * 3
+        (folder / "big.txt").write_text("a" * 3 * sources.CHUNK_BYTES)
+        assert [len(chunk) for chunk in FilesCorpus(["big.txt"]).read()] == [sources.CHUNK_BYTES] * 3
 
     def test_a_text_stops_being_read_when_nobody_wants_more(self, folder):
-        (folder / "big.txt").write_text("a" * 3 * files.CHUNK_BYTES)
+        (folder / "big.txt").write_text("a" * 3 * sources.CHUNK_BYTES)
         reading = FilesCorpus(["big.txt"]).read()
         next(reading)
         reading.close()  # an open file would be a ResourceWarning, which is an error here
@@ -124,14 +128,14 @@ class TestDecoding:
         if newlines == "universal":
             expected = expected.replace("\r\n", "\n").replace("\r", "\n")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(files, "CHUNK_BYTES", size)
+            patch.setattr(sources, "CHUNK_BYTES", size)
             found = text_of(file, encoding=encoding, lowercase=lowercase, newlines=newlines)
         assert found == (expected.lower() if lowercase else expected)
 
     @given(chunks=st.lists(TRICKY), tail=st.integers(1, 3))
     def test_lower_case_does_not_depend_on_chunks(self, chunks, tail):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decoding, "_TAIL", tail)
+            patch.setattr(lowercasing, "_TAIL", tail)
             lowercaser = Lowercaser()
             lowered = [lowercaser.push(chunk) for chunk in chunks]
         assert "".join([*lowered, lowercaser.push("", final=True)]) == "".join(chunks).lower()
@@ -319,7 +323,7 @@ class TestFileErrors:
 
     @pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 20])
     def test_wrong_encoding(self, folder, monkeypatch, size):
-        monkeypatch.setattr(files, "CHUNK_BYTES", size)
+        monkeypatch.setattr(sources, "CHUNK_BYTES", size)
         (folder / "a.txt").write_bytes("漢 caf".encode() + b"\xe9 noir")
         assert error_of(lambda: text_of("a.txt", encoding="utf-8")) == (
             "'a.txt' is not in utf-8: byte 7 is 0xe9, invalid continuation byte; try files:paths=a.txt"
@@ -412,6 +416,18 @@ class TestResolve:
             FilesCorpus(("b.txt",)),
         ]
 
+    def test_records_are_known_by_their_suffix(self, folder, resolve):
+        for name in ("a.jsonl", "b.NDJSON", "c.csv.gz", "d.tsv", "e.json", "f.jsonl.txt", "csv"):
+            (folder / name).touch()
+        (folder / "g.csv").mkdir()
+        (folder / "g.csv" / "a.txt").touch()
+        assert resolve("a.jsonl", Path("b.NDJSON"), "c.csv.gz", "d.tsv", "e.json", "f.jsonl.txt", "./csv", "g.csv") == [
+            JsonlCorpus(("a.jsonl", "b.NDJSON")),
+            CsvCorpus(("c.csv.gz", "d.tsv")),
+            FilesCorpus(("e.json", "f.jsonl.txt", "./csv", "g.csv")),
+        ]
+        assert resolve("*.jsonl", "files:a.jsonl") == [JsonlCorpus(("*.jsonl",)), FilesCorpus(("a.jsonl",))]
+
     def test_a_pattern_in_a_spec(self, tree, resolve):
         assert resolve("files:a/*.md") == [FilesCorpus(("a/*.md",))]
 
@@ -436,15 +452,13 @@ class TestResolve:
         message = error_of(lambda: resolve("python-doc"))
         assert message.startswith("there is no file or folder 'python-doc'")
         assert message.endswith(
-            "as a corpus: there is no corpus 'python-doc'; installed: files, nietzsche, python-docs, text; "
-            "did you mean 'python-docs'?"
+            f"as a corpus: there is no corpus 'python-doc'; installed: {CORPORA}; did you mean 'python-docs'?"
         )
         assert "there is no corpus 'library'" in error_of(lambda: resolve("library:url=x"))
 
     def test_what_can_only_be_a_path(self, tree, resolve):
         assert error_of(lambda: resolve("c.txt")) == (
-            "there is no file or folder 'c.txt'; did you mean 'b.txt'? "
-            "(read as a path; corpora: files, nietzsche, python-docs, text)"
+            f"there is no file or folder 'c.txt'; did you mean 'b.txt'? (read as a path; corpora: {CORPORA})"
         )
         assert error_of(lambda: resolve(Path("c.txt"))).endswith("'b.txt'?")
 
@@ -502,6 +516,14 @@ class TestResolve:
     )
     def test_nonsense(self, folder, resolve, argument, kind, message):
         assert message in error_of(lambda: resolve(argument), kind)
+
+    def test_an_address_is_answered_with_its_corpus(self, folder, resolve):
+        assert error_of(lambda: resolve("https://example.com/a.txt")) == (
+            "'https://example.com/a.txt' is an address, not a path; have it downloaded by url:https://example.com/a.txt"
+        )
+        for address in ("http://example.com/a?b=c", "https://example.com/a,b|c", "HTTPS://example.com/*.txt"):
+            spec = error_of(lambda address=address: resolve(address)).partition(" downloaded by ")[2]
+            assert resolve(spec) == [UrlCorpus(address)]
 
     def test_nothing(self, resolve):
         assert resolve() == []

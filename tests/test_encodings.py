@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import textforge
 from textforge.cli import main
 from textforge.components.spec import parse_spec
-from textforge.corpora import detecting, files
+from textforge.corpora import detecting, sources
 from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.detecting import DetectingDecoder, UndecidedError
 from textforge.corpora.files import FilesCorpus
@@ -86,7 +86,7 @@ class TestOneAmongOthers:
 
     @pytest.mark.parametrize("size", [1, 3, 1 << 20])
     def test_how_a_file_is_read_decides_nothing(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-        monkeypatch.setattr(files, "CHUNK_BYTES", size)
+        monkeypatch.setattr(sources, "CHUNK_BYTES", size)
         monkeypatch.setattr(detecting, "BLOCK_BYTES", 16)
         Path("a.txt").write_bytes(WINDOWS * 20)
         assert read("a.txt")[0] == "It’s naïve.\n" * 20

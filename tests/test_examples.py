@@ -96,7 +96,7 @@ def test_many_threads(names: Path, tmp_path: Path) -> None:
 
 
 PLUGINS = {
-    "csv": "--kind corpus csv:reviews.csv",
+    "csv": "table:reviews.csv",
     "shift": "shift",
     "infini": "--kind architecture infini",
     "p-less-norm": "p-less-norm",
@@ -119,7 +119,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 def test_the_plugins_are_known_once_they_are_installed(installed: Callable[[str], str]) -> None:
     shown = installed("textforge plugins")
     for kind, names in (
-        ("corpus", "csv"),
+        ("corpus", "table"),
         ("encoder", "shift"),
         ("architecture", "infini"),
         ("sampler", "p-less-norm"),
@@ -138,7 +138,7 @@ def test_the_plugins_keep_their_contract(installed: Callable[[str], str], spec: 
 
 def test_the_plugins_work_together(installed: Callable[[str], str]) -> None:
     installed(
-        "textforge train csv:reviews.csv --encoder shift --architecture infini --seed 1 -o model "
+        "textforge train table:reviews.csv --encoder shift --architecture infini --seed 1 -o model "
         "--report csv:losses.csv"
     )
     text = installed("textforge generate model --prompt 'Good' --sampler p-less-norm --seed 1 --max-tokens 12")
@@ -179,7 +179,7 @@ def test_infini() -> None:
 
 def test_csv(tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text('stars,text\n5,"good, and\nlong"\n1,bad\n', encoding="utf-8")
-    corpus = textforge.Plugins([str(EXAMPLES / "textforge_csv.py")]).corpus(f"csv:{tmp_path / 'reviews.csv'}")
+    corpus = textforge.Plugins([str(EXAMPLES / "textforge_csv.py")]).corpus(f"table:{tmp_path / 'reviews.csv'}")
     assert "".join(corpus.read()).split(textforge.END_OF_TEXT) == ["good, and\nlong", "bad", ""]
 
 
@@ -226,7 +226,7 @@ def test_npz(names: Path, tmp_path: Path, architecture: str) -> None:
 
 
 def test_npz_as_an_installed_plugin(installed: Callable[[str], str]) -> None:
-    installed("textforge train csv:reviews.csv --encoder char --architecture ngram:order=2 --seed 1 -o counts")
+    installed("textforge train table:reviews.csv --encoder char --architecture ngram:order=2 --seed 1 -o counts")
     assert re.search(r"^  npz +NumPy's \.npz: ", installed("textforge export --help"), re.M)
     installed("textforge export counts --format npz counts.npz")
     shown = installed("python -c \"import numpy; print(*numpy.load('counts.npz').files)\"")

@@ -22,7 +22,7 @@ from support import corpus_path
 
 import textforge
 from textforge.cli import main
-from textforge.corpora import cache, files, nietzsche
+from textforge.corpora import cache, nietzsche, sources
 from textforge.corpora.cache import cache_folder, fetch_cached
 from textforge.corpora.nietzsche import NietzscheCorpus
 from textforge.errors import CorpusError, OptionError
@@ -240,7 +240,7 @@ class TestCorpus:
         assert published.asked == 1
 
     def test_it_is_read_in_chunks_as_often_as_wanted(self, published: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(files, "CHUNK_BYTES", 7)
+        monkeypatch.setattr(sources, "CHUNK_BYTES", 7)
         corpus = NietzscheCorpus()
         assert corpus.rereadable
         assert max(map(len, corpus.read())) <= 7

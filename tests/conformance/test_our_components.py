@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
+import sqlite3
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +16,7 @@ from support import corpus_path
 
 from textforge.components.spec import parse_spec
 from textforge.corpora.text import TextCorpus
+from textforge.errors import CorpusError
 from textforge.plugins.registry import Plugins
 from textforge.testing import (
     ArchitectureTests,
@@ -63,7 +68,38 @@ def made(kind: str) -> list[Any]:
 def some_files(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     (folder / "one.txt").write_bytes("First: été.\r\n".encode() * 1000)
     (folder / "two.txt").write_bytes("Second: 日本語.\r\n".encode() * 30_000)  # more than is read at once
+    (folder / "three.txt.gz").write_bytes(gzip.compress("Third: Ünter.\n".encode() * 30_000))
+    with zipfile.ZipFile(folder / "more.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("four.txt", "Fourth: été.\n" * 30_000)
     return Plugins(disabled="all").corpus(f"files:{folder}")
+
+
+def some_lines(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "names.txt").write_bytes("Zoë\r\n\r\nZoé\r\n".encode() * 30_000)  # more than is read at once
+    return Plugins(disabled="all").corpus(f"lines:{folder / 'names.txt'}")
+
+
+def some_paragraphs(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "poems.txt").write_bytes("Été,\r\nété.\r\n\r\n".encode() * 30_000)
+    return Plugins(disabled="all").corpus(f"paragraphs:{folder / 'poems.txt'}")
+
+
+def some_json(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "songs.jsonl").write_bytes('{"n": 1, "song": {"words": "Ünter \\ud83d\\ude00."}}\n'.encode() * 20_000)
+    return Plugins(disabled="all").corpus(f"jsonl:{folder / 'songs.jsonl'},field=song.words")
+
+
+def some_table(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    (folder / "reviews.csv").write_bytes(b"stars;text\n" + '5;"Gut, und\r\nschön."\n'.encode() * 20_000)
+    return Plugins(disabled="all").corpus(f"csv:{folder / 'reviews.csv'}")
+
+
+def some_database(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    with closing(sqlite3.connect(folder / "songs.db")) as database:
+        database.execute("create table songs (words text)")
+        database.executemany("insert into songs values (?)", [("Ünter 😀.",), (None,)] * 10_000)
+        database.commit()
+    return Plugins(disabled="all").corpus(f"sqlite:{folder / 'songs.db'},query=select words from songs")
 
 
 def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
@@ -73,8 +109,24 @@ def cached_nietzsche(folder: Path, patch: pytest.MonkeyPatch) -> Any:
     return Plugins(disabled="all").corpus("nietzsche")
 
 
+def cached_page(folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    """As it is once it has been downloaded."""
+    patch.setenv("TEXTFORGE_CACHE", str(folder))
+    corpus = Plugins(disabled="all").corpus("url:http://127.0.0.1:9/book.txt")
+    with pytest.raises(CorpusError) as unreachable:
+        next(corpus.read())
+    Path(str(unreachable.value).partition(" put it at '")[2].partition("'")[0]).write_bytes(b"It was so.\n" * 50_000)
+    return corpus
+
+
 NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
+    "csv": some_table,
     "files": some_files,
+    "jsonl": some_json,
+    "lines": some_lines,
+    "paragraphs": some_paragraphs,
+    "sqlite": some_database,
+    "url": cached_page,
     "nietzsche": cached_nietzsche,
 }
 """The ways to make the corpora that need something beside them."""

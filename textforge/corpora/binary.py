@@ -58,6 +58,8 @@ def describe_binary(head: bytes, *, nulls: bool = True, controls: bool = True) -
 
 
 def _name_kind(head: bytes) -> str | None:
+    if head.startswith(b"ustar", 257):
+        return "a tar archive"
     return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
 
 

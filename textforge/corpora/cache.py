@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from textforge.corpora.paths import reading, status_of, title
 from textforge.errors import CorpusError, nearest
@@ -19,6 +23,8 @@ CACHE_VARIABLE = "TEXTFORGE_CACHE"
 """The environment variable that names another folder for the cache."""
 SECONDS_TO_ANSWER = 30
 _CHUNK_BYTES = 1 << 16
+_LONGEST_NAME = 80
+_NAME_DIGITS = 16
 
 
 def cache_folder() -> Path:
@@ -92,13 +98,53 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def fetch_address(url: str) -> Path:
+    """Return the file at any address, in the cache, into which it is downloaded unless it was before.
+
+    It appears there whole or not at all. Nothing is known of what it should be, so what is there is never looked up
+    again. Raises `CorpusError` where there is no connection or no room.
+    """
+    named = re.sub(r"[^\w.-]+", "-", urlsplit(url).path.rpartition("/")[2])[-_LONGEST_NAME:].lstrip(".") or "text"
+    path = cache_folder() / f"{hashlib.sha256(url.encode()).hexdigest()[:_NAME_DIGITS]}-{named}"
+    if status_of(str(path)) is None:
+        with _telling(url, path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".textforge-") as folder:
+                part = Path(folder) / "part"
+                _make_downloader()(url, str(part), None)
+                part.replace(path)
+    return path
+
+
 def _download(url: str, sha256: str, path: Path) -> None:
     import pooch
+
+    try:
+        with _telling(url, path):
+            pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=_make_downloader())
+    except ValueError as error:
+        raise CorpusError(
+            f"what {url} gave is another file than was published there (its sha256 is not {sha256}), and was not kept; "
+            f"{_by_hand(path)}"
+        ) from error
+
+
+def _make_downloader() -> Callable[[str, str, None], object]:
+    import pooch
+
+    downloader: Callable[[str, str, None], object] = pooch.HTTPDownloader(
+        timeout=SECONDS_TO_ANSWER, chunk_size=_CHUNK_BYTES
+    )
+    return downloader
+
+
+@contextmanager
+def _telling(url: str, path: Path) -> Iterator[None]:
+    """Turn what goes wrong in a download into a `CorpusError`."""
     from requests.exceptions import RequestException  # what pooch downloads with
 
-    downloader = pooch.HTTPDownloader(timeout=SECONDS_TO_ANSWER, chunk_size=_CHUNK_BYTES)
     try:
-        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
+        yield
     except RequestException as error:
         if error.response is not None:
             error.response.close()  # pooch leaves it open where the server refuses
@@ -108,11 +154,6 @@ def _download(url: str, sha256: str, path: Path) -> None:
         raise CorpusError(
             f"can't keep {path.name} in the folder {title(str(path.parent))}: {reason}; "
             f"name another folder in {CACHE_VARIABLE}"
-        ) from error
-    except ValueError as error:
-        raise CorpusError(
-            f"what {url} gave is another file than was published there (its sha256 is not {sha256}), and was not kept; "
-            f"{_by_hand(path)}"
         ) from error
 
 

@@ -11,11 +11,13 @@ _NAMED = 3
 
 @attrs.define(eq=False)
 class Findings:
-    """The files that were not read as UTF-8, and those that were left out."""
+    """The files that were not read as UTF-8, those that were left out, and whatever else is to be told."""
 
     _encodings: dict[str, str] = attrs.field(factory=dict)
     """By file, as each may be named more than once; so are the folders."""
     _left_out: dict[str, str] = attrs.field(factory=dict)
+    _among: dict[str, dict[str, None]] = attrs.field(factory=dict)
+    _others: dict[str, None] = attrs.field(factory=dict)
 
     def add_decoded(self, file: str, encoding: str | None) -> None:
         """Note that a file was read in an encoding that was found; None and UTF-8 are nothing to tell."""
@@ -30,12 +32,22 @@ class Findings:
                 f"left out {len(kinds)} of the {total} files in {folder!r}, which {verb} no text: {list_kinds(kinds)}"
             )
 
+    def add_among(self, what: str, file: str) -> None:
+        """Note something that may be true of several files."""
+        self._among.setdefault(what, {})[file] = None
+
+    def add(self, note: str) -> None:
+        """Note something in words, once."""
+        self._others[note] = None
+
     def notes(self) -> Sequence[str]:
         """Return what a user should know, a line each."""
         decoded: dict[str, list[str]] = {}
         for file, encoding in self._encodings.items():
             decoded.setdefault(encoding, []).append(file)
-        return (*self._left_out.values(), *(_describe(encoding, files) for encoding, files in decoded.items()))
+        encodings = (_describe(encoding, files) for encoding, files in decoded.items())
+        among = (f"{what}: {_shorten([repr(file) for file in files])}" for what, files in self._among.items())
+        return (*self._left_out.values(), *encodings, *among, *self._others)
 
 
 def list_kinds(kinds: dict[str, str]) -> str:

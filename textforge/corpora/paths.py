@@ -14,6 +14,8 @@ from textforge.components.values import quote
 from textforge.errors import CorpusError, nearest
 
 STANDARD_INPUT = "-"
+ARCHIVE = ".zip"
+"""The suffix of an archive whose members are read."""
 _NAMES_COMPARED = 10_000
 _LONGEST_NAME = 255
 """The bytes of the longest name that file systems have."""
@@ -29,10 +31,28 @@ def files_of(path: str) -> list[str]:
         return [path]
     status = status_of(path)
     if status is None:
+        if split_member(path):
+            return [path]
         if is_pattern(path):
             return _matches(path)
         raise make_missing_error(path)
     return _files_below(path) if stat.S_ISDIR(status.st_mode) else [path]
+
+
+def split_member(path: str) -> tuple[str, str] | None:
+    """Return the archive and the member that a path such as ``books.zip/one.txt`` names; None for another path."""
+    if ARCHIVE not in path.lower():
+        return None
+    for archive in Path(path).parents:
+        if archive.suffix.lower() == ARCHIVE and is_file(str(archive)):
+            return str(archive), Path(path).relative_to(archive).as_posix()
+    return None
+
+
+def is_file(path: str) -> bool:
+    """Return whether a path is a regular file's."""
+    status = status_of(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def is_pattern(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The errors of text files that can't be decoded, each with the spec of the corpus `files` to write instead."""
+"""The errors of text files that can't be decoded, each with the spec of the corpus to write instead."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from textforge.corpora.binary import find_wide_encoding
 from textforge.corpora.decoding import AUTO
 from textforge.corpora.detecting import UndecidedError
 from textforge.corpora.paths import title
+from textforge.corpora.sources import Source
 from textforge.errors import CorpusError
 
 
-def refuse_binary(kind: str, path: str, file: str) -> CorpusError:
-    """Return the error for a file that is no text; `path` is what it was given by."""
+def refuse_binary(kind: str, source: Source) -> CorpusError:
+    """Return the error for a file that is no text."""
     if kind.startswith("a PDF"):
         advice = "save its text first, with pdftotext, say"
-    elif path == file:
+    elif kind.startswith("an SQLite"):
+        advice = "read what a query gives of it, by the corpus sqlite"
+    elif source.path == source.name:
         advice = "give text files only"
     else:
         advice = "name the text files by a pattern, such as books/**/*.txt"
-    return CorpusError(f"{title(file)} is {kind}, not text; {advice}")
+    return CorpusError(f"{title(source.name)} is {kind}, not text; {advice}")
 
 
-def refuse_undecided(corpus: Corpus, error: UndecidedError, path: str, file: str) -> CorpusError:
+def refuse_undecided(corpus: Corpus, error: UndecidedError, source: Source) -> CorpusError:
     """Return the error for a file whose encoding can't be told; the advice is for that file alone."""
+    file = source.name
     if error.binary:
-        return refuse_binary(error.reason, path, file)
+        return refuse_binary(error.reason, source)
     if not error.damaged:
         return CorpusError(
             f"{title(file)} {error.reason}; {_by_itself(corpus, file, error.encodings)}, or convert it to UTF-8"
@@ -57,3 +61,9 @@ def write_spec(corpus: Corpus, file: str, **changes: str) -> str:
     spec = corpus.replace(paths=(file,), **changes).spec
     bare = values.write(file, str)
     return spec.replace(corpus.options()["paths"].write((file,)), bare, 1) if bare == file else spec
+
+
+def write_plain_spec(file: str) -> str:
+    """Return how a user writes the corpus of one file that is read as it is."""
+    bare = values.write(file, str)
+    return f"files:{bare}" if bare == file else f"files:paths={values.write((file,), tuple[str, ...])}"

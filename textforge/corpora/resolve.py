@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from textforge.components import values
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
 from textforge.corpora.files import FilesCorpus
-from textforge.corpora.paths import STANDARD_INPUT, files_of, is_pattern, is_text, make_missing_error, status_of
+from textforge.corpora.paths import (
+    STANDARD_INPUT,
+    files_of,
+    is_folder,
+    is_pattern,
+    is_text,
+    make_missing_error,
+    split_member,
+    status_of,
+)
 from textforge.errors import Advice, CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
+    from textforge.corpora.text_files import TextFilesCorpus
     from textforge.plugins.registry import Plugins
 
 CorpusArgument = str | os.PathLike[str] | Corpus
 """A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
+_SUFFIX = re.compile(r"\.(jsonl|ndjson|csv|tsv)(\.(gz|bz2|xz|zst))?$")
+"""The suffixes of files that are not read as plain text; the corpora that read them tell it in their notes."""
+_ADDRESSES = ("https://", "http://")
 _AS_TEXT = Advice(
     "text", "text=… to train, or as textforge.corpora.text.TextCorpus(…)", "standard input, with - in its place"
 )
 
 
 def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins) -> list[Corpus]:
-    """Return the corpora that arguments stand for; paths that follow one another become one corpus.
+    """Return the corpora that arguments stand for; paths of a kind that follow one another become one corpus.
 
+    A file called so is read as JSON Lines (``.jsonl``) or as a table (``.csv``, ``.tsv``), any other as plain text.
     ``name:`` and what follows is a spec wherever such a corpus is installed. Otherwise what exists is a path.
     A `Path` is never a spec. Raises `CorpusError` for what is neither, or could be both.
 
@@ -39,17 +56,27 @@ def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugin
 
 
 def _join_paths(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
-    paths: list[str] = []
-    for corpus in found:
-        if isinstance(corpus, str):
-            paths.append(corpus)
-            continue
-        if paths:
-            yield FilesCorpus(paths=tuple(paths))
-            paths = []
-        yield corpus
-    if paths:
-        yield FilesCorpus(paths=tuple(paths))
+    for kind, group in itertools.groupby(found, _kind_of):
+        if kind is None:
+            yield from (corpus for corpus in group if isinstance(corpus, Corpus))
+        else:
+            yield kind(paths=tuple(map(str, group)))
+
+
+def _kind_of(found: Corpus | str) -> type[TextFilesCorpus] | None:
+    """Return the corpus that reads a path, by its suffix; None for what is a corpus already."""
+    if isinstance(found, Corpus):
+        return None
+    suffix = _SUFFIX.search(found.lower())
+    if not suffix or is_folder(found):
+        return FilesCorpus
+    if suffix[1] in ("csv", "tsv"):
+        from textforge.corpora.csv_corpus import CsvCorpus  # each takes milliseconds, which most corpora do without
+
+        return CsvCorpus
+    from textforge.corpora.jsonl import JsonlCorpus
+
+    return JsonlCorpus
 
 
 def _resolve(argument: CorpusArgument, plugins: Plugins) -> Corpus | str:
@@ -76,11 +103,14 @@ def _read(text: str, plugins: Plugins) -> Corpus | str:
     installed = bool(NAME.fullmatch(name)) and name in plugins.names("corpus")
     if installed and colon:
         return _find_corpus(text, plugins)
-    exists = status_of(text) is not None
+    exists = status_of(text) is not None or split_member(text) is not None
     if installed and exists:
         raise CorpusError(f"{text!r} is both a path here and a corpus's name; write ./{text} or {text}:")
     if exists:
         return text
+    if text.lower().startswith(_ADDRESSES):
+        written = text if values.write(text, str) == text else f"url={values.write(text, str)}"
+        raise CorpusError(f"{quote(text)} is an address, not a path; have it downloaded by url:{written}")
     if is_text(text):
         raise CorpusError(
             f"a corpus is a path or a spec, and {quote(text)}, {len(text):,} characters, is a text; give it as ",
