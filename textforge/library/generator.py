@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textforge.corpora.base import Corpus
     from textforge.evaluation.evaluation import Evaluation
     from textforge.evaluation.metric import Metric
+    from textforge.evaluation.score import Score
     from textforge.library.exporting import Exported
     from textforge.plugins.registry import Plugins
 
@@ -191,6 +192,32 @@ class TextGenerator:
 
         return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
 
+    @overload
+    def score(self, texts: str, *, end: bool = False, unknown: Unknown = "error") -> Score: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def score(self, texts: Iterable[str], *, end: bool = False, unknown: Unknown = "error") -> list[Score]: ...
+
+    def score(
+        self, texts: str | Iterable[str], *, end: bool = False, unknown: Unknown = "error"
+    ) -> Score | list[Score]:
+        """Return the `textforge.Score` of a text under the model, or a list of them, in order, of several.
+
+        A score has the text's log-likelihood, its perplexity, bits a character, and each token's log-probability, before
+        any sampler. The first token is predicted from what an empty prompt begins with: the end-of-text token, else a
+        newline, else the most frequent token. With `end`, the end-of-text token behind the text is scored as well.
+        Tokens that the encoder never generates are read, but left out of every figure. Thousands of texts are read side
+        by side; what a text is read with changes its figures by no more than rounding.
+
+        Raises `EncodingError` for a text that the vocabulary doesn't cover, unless `unknown` is ``skip``, and for `end`
+        where the vocabulary has no end of text; `GenerationError` where the model gives no probabilities.
+        """
+        from textforge.evaluation.scoring import score_texts
+
+        if isinstance(texts, str):
+            return next(score_texts(self.model, self.encoder, [texts], end=end, unknown=unknown, name=_name_only_text))
+        return list(score_texts(self.model, self.encoder, texts, end=end, unknown=unknown))
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
 
@@ -231,6 +258,10 @@ class TextGenerator:
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process makes the generator of: the plugins are looked up anew there."""
         return {name: value for name, value in vars(self).items() if name != "_plugins"}
+
+
+def _name_only_text(number: int) -> str:
+    return "the text"
 
 
 def _describe_text(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
