@@ -16,7 +16,7 @@ from textforge.evaluation.loss import LOGITS, compute_losses, spans
 from textforge.model import Array, Model, State
 from textforge.plugins.blame import blame_model
 
-ROWS = 256
+ROWS = 128
 """Sequences read side by side."""
 PIECE = 512
 """Tokens of each that are read at once, at most."""
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def compute_log_probabilities(model: Model, sequences: Sequence[Ids]) -> list[Floats]:
-    """Return the log-probability of each token but the first, in nats, for every sequence of ids, (n,) with n at least 1.
+    """Return the log-probability of each token but the first, in nats, for every sequence of ids, (n,), n at least 1.
 
     Each is predicted from those before it, or from the last `window` of them where the model has a window. Memory
     is bounded, whatever the sequences' number and lengths, but for the result.

@@ -9,31 +9,78 @@ import attrs
 import numpy as np
 
 from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, Unknown
-from textforge.errors import EncodingError, GenerationError
+from textforge.errors import Advice, EncodingError, GenerationError
 from textforge.evaluation.likelihood import Floats, compute_log_probabilities
 from textforge.evaluation.score import Score, TokenScore
 from textforge.evaluation.text import count_among, measure_decoded
 from textforge.generation.arguments import check_unknown, encode_prompt
 from textforge.model import Model
-from textforge.plugins.blame import blame
+from textforge.plugins.blame import blame, blame_error
 
 TEXTS = 4096
 """Texts that are read together, at most: more of them end at the same length."""
 TOKENS = 1 << 18
 """Tokens after which no more texts are taken to be read together."""
 
+_WITHOUT_END = Advice(
+    "end",
+    "leave out end=True, or put what ends a text, such as a newline, behind each",
+    "leave out --end, or give --lines, so that a newline is the end",
+)
+
 
 @attrs.frozen(eq=False)
-class _Encoded:
+class EncodedText:
     """A text, ready to be read."""
 
     name: str
     text: str
-    ids: Ids
-    """(n,): its tokens, with the end-of-text token where that is scored."""
+    sequence: Ids
+    """The ids an empty prompt begins with, the text's tokens, and the end-of-text token where that is scored."""
     characters: int
+    """Characters that count."""
     skipped: int
     unwritten: int
+
+
+class TextReader:
+    """A reader of texts into ids to be scored, which counts what is left out of them."""
+
+    def __init__(self, encoder: Encoder, *, end: bool, unknown: Unknown) -> None:
+        self.first = encode_prompt(encoder, "", "error")
+        """The ids that stand before every text, (T,)."""
+        self._encoder = encoder
+        self._ending = _get_ending(encoder) if end else np.zeros(0, dtype=np.int64)
+        self._unknown = check_unknown(unknown)
+        self._never = encoder.never_generated
+
+    def read(self, text: str, name: str) -> EncodedText:
+        """Return the text as ids; raise `EncodingError`, with its name, for what the vocabulary lacks."""
+        if not isinstance(text, str):
+            raise GenerationError(f"a text to score must be a str, got {text!r} as {name}")
+        try:
+            ids = self._encoder.encode(text, unknown=self._unknown)
+        except EncodingError as error:
+            raise EncodingError(f"{name}: ", *error.args) from None
+        except Exception as error:
+            raise blame_error(self._encoder, error, "to encode a text") from error
+        characters = len(text) - text.count(END_OF_TEXT)  # which is no character, as in an evaluation
+        skipped = unwritten = 0
+        if self._unknown == "skip" or self._never:
+            skipped, unwritten = self._count_left_out(ids, characters)
+        sequence = np.concatenate([self.first, ids, self._ending])
+        return EncodedText(name, text, sequence, characters - skipped - unwritten, skipped, unwritten)
+
+    def _count_left_out(self, ids: Ids, characters: int) -> tuple[int, int]:
+        """Return the characters that are skipped, and those that only tokens stand for which are never generated."""
+        skipped = unwritten = 0
+        with blame(self._encoder, "to decode"):
+            if self._unknown == "skip":
+                skipped = min(characters, max(0, characters - measure_decoded(ids, self._encoder).characters))
+            if count_among(ids, self._never):
+                written = measure_decoded(ids, self._encoder, without=self._never).characters
+                unwritten = max(0, characters - skipped - written)
+        return skipped, unwritten
 
 
 def score_texts(
@@ -54,59 +101,34 @@ def score_texts(
     Raises `EncodingError` for a text that the vocabulary doesn't cover, unless `unknown` is ``skip``, and for `end`
     where the vocabulary has no end of text; `GenerationError` where the model gives no probabilities.
     """
-    check_unknown(unknown)
-    if end and encoder.end_of_text is None:
-        raise EncodingError(
-            "the model knows no end of a text, for it learnt from a single one: score the texts without it, or "
-            "put what ends them there, such as a newline, into each text"
-        )
-    first = encode_prompt(encoder, "", "error")
-    encoded = (_encode(encoder, text, name(number), end, unknown) for number, text in enumerate(texts))
-    make_tokens = TokenMaker(encoder)
+    reader, make_tokens = TextReader(encoder, end=end, unknown=unknown), TokenMaker(encoder)
+    encoded = (reader.read(text, name(number)) for number, text in enumerate(texts))
+    before = len(reader.first)
     for group in _group(encoded):
-        found = compute_log_probabilities(model, [np.concatenate([first, text.ids]) for text in group])
+        found = compute_log_probabilities(model, [text.sequence for text in group])
         for text, log_probabilities in zip(group, found, strict=True):
-            yield _make_score(text, log_probabilities[len(first) - 1 :], make_tokens)
+            yield _make_score(text, text.sequence[before:], log_probabilities[before - 1 :], make_tokens)
 
 
-def _group(texts: Iterable[_Encoded]) -> Iterator[list[_Encoded]]:
+def _get_ending(encoder: Encoder) -> Ids:
+    """Return the end-of-text token, (1,); raise `EncodingError` where there is none."""
+    if encoder.end_of_text is None:
+        raise EncodingError("the model knows no end of a text, for it learnt from a single one: ", _WITHOUT_END)
+    return np.array([encoder.end_of_text], dtype=np.int64)
+
+
+def _group(texts: Iterable[EncodedText]) -> Iterator[list[EncodedText]]:
     """Yield lists of texts to read together."""
-    group: list[_Encoded] = []
+    group: list[EncodedText] = []
     tokens = 0
     for text in texts:
         group.append(text)
-        tokens += len(text.ids)
+        tokens += len(text.sequence)
         if len(group) == TEXTS or tokens >= TOKENS:
             yield group
             group, tokens = [], 0
     if group:
         yield group
-
-
-def _encode(encoder: Encoder, text: str, name: str, end: bool, unknown: Unknown) -> _Encoded:
-    if not isinstance(text, str):
-        raise GenerationError(f"a text to score must be a str, got {text!r} as {name}")
-    try:
-        with blame(encoder, "to encode a text"):
-            ids = np.asarray(encoder.encode(text, unknown=unknown), dtype=np.int64)
-    except EncodingError as error:
-        raise EncodingError(f"{name}: ", *error.args) from None
-    characters = len(text) - text.count(END_OF_TEXT)  # which is no character, as in an evaluation
-    with blame(encoder, "to decode"):
-        left = characters - measure_decoded(ids, encoder).characters if unknown == "skip" else 0
-        skipped = min(characters, max(0, left))
-        unwritten = _count_unwritten(encoder, ids, characters - skipped)
-    if end:
-        ids = np.append(ids, encoder.end_of_text)
-    return _Encoded(name, text, ids, characters - skipped - unwritten, skipped, unwritten)
-
-
-def _count_unwritten(encoder: Encoder, ids: Ids, characters: int) -> int:
-    """Return the characters that only tokens stand for which are never generated."""
-    never = encoder.never_generated
-    if not count_among(ids, never):
-        return 0
-    return max(0, characters - measure_decoded(ids, encoder, without=never).characters)
 
 
 class TokenMaker:
@@ -134,9 +156,9 @@ class TokenMaker:
         return [self._texts[id] for id in ids]
 
 
-def _make_score(text: _Encoded, log_probabilities: Floats, make_tokens: TokenMaker) -> Score:
-    """Return the score of a text from its tokens' log-probabilities, (n,)."""
-    tokens = make_tokens(text.ids.tolist(), log_probabilities.tolist())
+def _make_score(text: EncodedText, ids: Ids, log_probabilities: Floats, make_tokens: TokenMaker) -> Score:
+    """Return the score of a text from its tokens and their log-probabilities, (n,)."""
+    tokens = make_tokens(ids.tolist(), log_probabilities.tolist())
     likelihood = math.fsum([token.log_probability for token in tokens if token.log_probability is not None])
     if math.isnan(likelihood):
         raise GenerationError(

@@ -203,7 +203,7 @@ class TextGenerator:
     ) -> Score | list[Score]:
         """Return the `textforge.Score` of a text under the model, or a list of them, in order, of several.
 
-        A score has the text's log-likelihood, its perplexity, bits a character, and each token's log-probability, before
+        A score has the text's log-likelihood, its perplexity, bits a character, and each token's log-probability before
         any sampler. The first token is predicted from what an empty prompt begins with: the end-of-text token, else a
         newline, else the most frequent token. With `end`, the end-of-text token behind the text is scored as well.
         Tokens that the encoder never generates are read, but left out of every figure. Thousands of texts are read side
