@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -54,6 +54,23 @@ def encode_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
     with blame(encoder, "to encode the prompt"):
         ids = encoder.encode(prompt, unknown=unknown)
     return ids if len(ids) else np.array([_choose_first_token(encoder)], dtype=np.int64)
+
+
+def encode_prompts(
+    encoder: Encoder, prompts: Sequence[str], unknown: Unknown, name: Callable[[int], str] = "prompts[{}]".format
+) -> list[Ids]:
+    """Return the ids of each prompt, as `encode_prompt` does; in errors, `name` makes its name from its place."""
+    if isinstance(prompts, str):
+        raise GenerationError(
+            f"prompts must be a list of texts, got the text {prompts!r}; for a single one use complete"
+        )
+    found = []
+    for place, prompt in enumerate(prompts):
+        try:
+            found.append(encode_prompt(encoder, check_prompt(prompt), unknown))
+        except TextforgeError as error:
+            raise type(error)(f"{name(place)}: ", *error.args) from None
+    return found
 
 
 def _choose_first_token(encoder: Encoder) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -94,14 +94,15 @@ class Batch:
 
     chain_class: type[Chain | WatchedChain] = Chain
 
-    def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
+    def __init__(self, task: Task, prompt: Reader, numbers: Sequence[int], history: History | None = None) -> None:
+        """Begin texts of these numbers, each after the task's prompt, or those of one length that a `history` has."""
         self._ended: list[Text] = []
         self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append) for number in numbers)
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
         self._vocabulary_size = task.model.vocabulary_size
         self._never = list(task.encoder.never_generated)
-        self._history = History(task.prompt, len(numbers))
+        self._history = history or History(task.prompt, len(numbers))
         self._chain = self.chain_class(
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
         )
@@ -122,11 +123,12 @@ class Batch:
                 self._take(self._reader.read(self._history))
             ids = self._draw_ids(step)
             self._history.append(ids)
-            yield [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+            pieces = [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
             if self._ended:
                 self._keep([row for row, text in enumerate(self._rows) if text.finish_reason is None])
-                if not self._rows:
-                    return
+            yield pieces
+            if not self._rows:
+                return
         yield [text.finish("length") for text in self._rows]
 
     def _draw_ids(self, step: int) -> Ids:

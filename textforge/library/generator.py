@@ -11,10 +11,12 @@ import attrs
 
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import GenerationError
+from textforge.generation.arguments import encode_prompts
 from textforge.generation.chain import Samplers, parse_samplers
 from textforge.generation.logprobs import Logprobs, TokenLogprob
 from textforge.generation.loop import WritingWatcher, write, write_one
 from textforge.generation.request import Request, RequestOptions, make_request
+from textforge.generation.side_by_side import write_each
 from textforge.generation.task import Task, make_task
 from textforge.generation.text import FinishReason, Text
 from textforge.generation.watching import Watcher, broadcast
@@ -153,6 +155,24 @@ class TextGenerator:
         watchers = [watcher for watcher in (noted, watch) if watcher is not None]
         texts = write(task, request.count or 1, broadcast(watchers), progress)
         return (_describe_text(text, request, task.seed, noted) for text in texts)
+
+    def complete_each(
+        self,
+        prompts: Sequence[str],
+        *,
+        count: int | None = None,
+        progress: WritingWatcher | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Iterator[GeneratedText]:
+        """Yield what `complete` gives for each prompt, in order, written side by side, whatever the prompts' lengths.
+
+        The seed, the same for each, is drawn once unless given. Errors name a prompt by its place.
+        """
+        request = make_request("", count, options)
+        encoded = encode_prompts(self.encoder, prompts, request.unknown)
+        task = self._task(request)
+        texts = write_each(task, encoded, request.count or 1, progress)
+        return (_describe_text(text, request.replace(prompt=prompts[place]), task.seed, None) for place, text in texts)
 
     def stream(
         self, prompt: str | Request = "", *, watch: Watcher | None = None, **options: Unpack[RequestOptions]
