@@ -148,12 +148,12 @@ def write_each(
         name: getattr(request, name) for name in ("samplers", "max_tokens", "stop", "seed", "unknown", "count")
     }
     texts = generator.complete_each(prompts[first:], progress=status, **options)
-    if message:
-        say(message)
     lines = (json.dumps(to_entry(text), ensure_ascii=False) + "\n" for text in texts)
     written = 0
     try:
         with results or TextOutput() as output:
+            if message:
+                say(message)
             for line in lines:
                 status.clear()
                 output.write(line)

@@ -17,7 +17,7 @@ ROWS = 128
 """Texts written side by side."""
 FEWEST = 32
 """Texts written side by side at least, where they may wait for others."""
-PROMPTS = 1024
+PROMPTS = 512
 """Prompts that are sorted by length together: as many texts at most wait for those before them."""
 
 
