@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html.parser
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import HOSTILE, Page
 from support import PieceEncoder, ScriptedModel, constant_logits, hashed_logits
 
-from textforge.cli.compare_page import SHADES, make_page
+from textforge.cli.compare_page import make_page
+from textforge.cli.page import SHADES
 from textforge.cli.visible import make_visible, show_token
 from textforge.corpora.base import END_OF_TEXT
 from textforge.library.comparing import ComparedText
@@ -18,52 +19,6 @@ from textforge.library.generator import TextGenerator
 from textforge.plugins.registry import Plugins
 from textforge.samplers.greedy import Greedy
 from textforge.samplers.temperature import Temperature
-
-HOSTILE = (
-    "<script>alert(1)</script>", "</div></main>", "<img src=x onerror=alert(1)>", '"', "'", "&", "&lt;", "]]>", "<!--",
-    "\x00", "\x1b[2J", "\r", "\n", "\t", " ", "\x85", "\u202e", "\u2028", "\ufdd1", "\ud800", "文", "</style>", "`",
-)  # fmt: skip
-VOID = {"meta", "input"}
-ATTRIBUTES = {
-    "lang", "charset", "name", "content", "http-equiv", "class", "tabindex", "data-tip", "title", "type", "id",
-    "checked", "style", "dir",
-}  # fmt: skip
-
-
-class Page(html.parser.HTMLParser):
-    """The texts of a page, its tips, and the tags it is made of, which must be balanced."""
-
-    def __init__(self, page):
-        super().__init__(convert_charrefs=True)
-        self.texts, self.tips, self.classes, self.words = [], [], [], []
-        self._open, self._depths = [], []
-        self.feed(page)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag, attributes):
-        assert tag not in {"script", "img", "link", "iframe", "object", "a"}
-        values = dict(attributes)
-        assert values.keys() <= ATTRIBUTES
-        if values.get("class") == "text":
-            self.texts.append("")
-            self._depths.append(len(self._open))
-        if "data-tip" in values:
-            self.tips.append(values["data-tip"])
-            self.classes.append(values["class"].split())
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-        if self._depths and len(self._open) == self._depths[-1]:
-            self._depths.pop()
-
-    def handle_data(self, data):
-        if self._depths:
-            self.texts[-1] += data
-        else:
-            self.words.append(data)
 
 
 def written(encoder, chains=([],), prompt="", logits=None, **request):

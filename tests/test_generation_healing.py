@@ -126,3 +126,11 @@ def test_only_what_goes_on_is_drawn_whatever_is_likelier() -> None:
     begun = sum(text == "cabc" for text in counts) / sum(text.startswith("c") for text in counts)
     # abcabc or abc first, by their logits; or letters, of which the c that shows is followed by nothing
     assert begun == pytest.approx(np.exp(2) / (np.exp(1) + np.exp(2) + np.exp(3)), abs=0.06)
+
+
+@given(st.lists(st.text("abc ", max_size=6), max_size=12), st.integers(0, 5), st.integers(1, 3), st.integers(0, 20))
+def test_many_prompts_at_once_are_as_each_alone(prompts: list[str], max_tokens: int, count: int, seed: int) -> None:
+    generator = textforge.TextGenerator(make(), ENCODER)
+    options: dict[str, Any] = {"max_tokens": max_tokens, "count": count, "seed": seed}
+    found = list(generator.complete_each(prompts, **options))
+    assert found == [text for prompt in prompts for text in generator.complete(prompt, **options)]

@@ -46,6 +46,7 @@ NAMES = [
     "Request",
     "Sampler",
     "SavedModel",
+    "Score",
     "SpecError",
     "StateShape",
     "StopTraining",

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         UnknownComponent,
     )
     from textforge.evaluation.metric import Metric
+    from textforge.evaluation.score import Score
     from textforge.formats.base import Format
     from textforge.generation.applying import apply_samplers
     from textforge.generation.request import Request
@@ -93,6 +94,7 @@ _MODULES = {
     "Request": "generation.request",
     "Sampler": "samplers.base",
     "SavedModel": "model",
+    "Score": "evaluation.score",
     "SpecError": "errors",
     "StateShape": "model",
     "StopTraining": "errors",
@@ -149,6 +151,7 @@ __all__ = [
     "Request",
     "Sampler",
     "SavedModel",
+    "Score",
     "SpecError",
     "StateShape",
     "StopTraining",

@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from textforge import __version__
 from textforge.cli.compare_terminal import bits, percent
-from textforge.cli.visible import make_visible, shorten, show_token
+from textforge.cli.page import escape_text, get_shade, make_facts, make_head, make_scale
+from textforge.cli.visible import shorten, show_token
 
 if TYPE_CHECKING:
     from textforge.library.comparing import Choice, ComparedText, ComparedToken, Piece
 
-SHADES = (0.01, 0.03, 0.1, 0.2, 0.5)
-"""The probabilities between the shades, the darkest first."""
 _BAR = 16
 
 
 def make_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
     """Return the page, as one text. `facts` says how it came about: the model, the seed."""
     title = f"{shorten(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
-    shown_facts = "".join(f"<div><dt>{_safe(name)}</dt><dd>{_safe(value)}</dd></div>" for name, value in facts.items())
     most = max((text.model_entropy or 0 for text in texts), default=0)
     most = max([most, *(text.entropy or 0 for text in texts)])
     articles = "\n".join(_article(text, prompt, most) for text in texts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="generator" content="textforge {__version__}">
-<title>{_safe(title)}</title>
-<style>
-{files("textforge.cli").joinpath("compare.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header>
+    return f"""{make_head(title)}<header>
 <h1>One prompt, {len(texts)} {"chain" if len(texts) == 1 else "chains"} of samplers</h1>
-<dl class="facts">{shown_facts}</dl>
+{make_facts(facts)}
 {_legend()}
 </header>
 <main class="chains">
@@ -60,16 +41,11 @@ Repetition is the share of the text’s 4-grams of tokens that stand earlier in 
 
 
 def _legend() -> str:
-    names = [f"{low:.0%}–{high:.0%}" for low, high in itertools.pairwise(SHADES)]
-    names = [f"below {SHADES[0]:.0%}", *names, f"above {SHADES[-1]:.0%}"]
-    scale = "".join(
-        f'<span class="s m{len(SHADES) - place}">{name}</span>' for place, name in reversed(list(enumerate(names)))
-    )
     return f"""<fieldset class="legend">
 <span>Tokens are shaded by how likely they were</span>
 <label><input type="radio" name="shade" id="by-model" checked>to the model</label>
 <label><input type="radio" name="shade" id="by-chain">after the chain</label>
-<span class="scale">{scale}</span>
+{make_scale()}
 </fieldset>"""
 
 
@@ -78,9 +54,9 @@ def _article(text: ComparedText, prompt: str, most: float) -> str:
     pieces = "".join(_piece(piece) for piece in text.pieces)
     tokens = len(text.tokens) - text.ended
     end = "the text ended by itself" if text.ended else "stopped at the limit"
-    shown_prompt = f'<span class="prompt">{_safe(prompt)}</span>' if prompt else ""
+    shown_prompt = f'<span class="prompt">{escape_text(prompt)}</span>' if prompt else ""
     return f"""<article>
-<h2><code>{_safe(text.chain) or "no samplers"}</code></h2>
+<h2><code>{escape_text(text.chain) or "no samplers"}</code></h2>
 <dl class="figures">
 {_figure("entropy", "mean of the tokens drawn, after the chain", bits(text.entropy), text.entropy, most)}
 {_figure("before the chain", "the model's own, same places", bits(text.model_entropy), text.model_entropy, most)}
@@ -94,25 +70,16 @@ def _article(text: ComparedText, prompt: str, most: float) -> str:
 def _figure(name: str, meaning: str, shown: str, value: float | None, most: float) -> str:
     width = 100 * (value or 0) / most if most else 0
     bar = f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
-    return f'<div title="{_safe(meaning)}"><dt>{name}</dt>{bar}<dd>{shown}</dd></div>'
+    return f'<div title="{escape_text(meaning)}"><dt>{name}</dt>{bar}<dd>{shown}</dd></div>'
 
 
 def _piece(piece: Piece) -> str:
     """Return the HTML of a piece that shows at once, shaded, with the other choices in a tip."""
     if not piece.tokens:
-        return _safe(piece.text)
-    classes = f"t m{_shade(piece.before)} c{_shade(piece.after)}" + (" nl" if piece.text.startswith("\n") else "")
+        return escape_text(piece.text)
+    classes = f"t m{get_shade(piece.before)} c{get_shade(piece.after)}" + (" nl" if piece.text.startswith("\n") else "")
     tip = "\n\n".join(_tip(token) for token in piece.tokens)
-    return f'<span class="{classes}" tabindex="0" data-tip="{_safe(tip)}">{_safe(piece.text)}</span>'
-
-
-def _shade(probability: float) -> int:
-    """Return the number of a probability's shade: 0 for what is likely, up to 5.
-
-    >>> _shade(0.9), _shade(0.15), _shade(1e-9)
-    (0, 2, 5)
-    """
-    return len(SHADES) - bisect_right(SHADES, probability)
+    return f'<span class="{classes}" tabindex="0" data-tip="{escape_text(tip)}">{escape_text(piece.text)}</span>'
 
 
 def _tip(token: ComparedToken) -> str:
@@ -126,8 +93,3 @@ def _tip(token: ComparedToken) -> str:
 def _row(choice: Choice, drawn: bool, longest: int) -> str:
     mark, bar = "▸" if drawn else " ", "━" * round(_BAR * choice.before) or "╴"
     return f"{mark} {show_token(choice.text):{longest}}  {choice.before:7.2%}  {choice.after:7.2%}  {bar}"
-
-
-def _safe(value: object) -> str:
-    """Return text for HTML, to the letter but for what would act instead of showing."""
-    return escape(make_visible(str(value)), quote=True)

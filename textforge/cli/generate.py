@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -55,12 +55,26 @@ if TYPE_CHECKING:
     "--trace",
     "Write a line of JSON a token: what the model thought, what each sampler removed, what was left and drawn.",
 )
+@click.option(
+    "--prompts",
+    metavar="FILE",
+    help='File with a prompt a line, as JSON: a text, or an object with one as "prompt"; - for standard input. '
+    "Texts are written side by side, a line of JSON each.",
+)
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File for the texts of --prompts; those that it has already are kept, and gone on from.",
+)
 @click.pass_obj
 def command(
     session: Session,
     /,
     model: Path,
     samplers: tuple[str, ...],
+    prompts: str | None,
+    results: Path | None,
     count: int | None,
     separator: str | None,
     echo: bool,
@@ -76,6 +90,7 @@ def command(
     texts, those that are finished are written.
     """
     _check_usage(count, separator, echo, as_json, logprobs)
+    _check_prompts(prompts, results, {"--echo": echo, "--logprobs": logprobs, "--trace": trace, **_prompt_of(given)})
     request = read_request(**given).replace(count=count)
     if samplers:
         request = request.replace(samplers=samplers)
@@ -84,6 +99,9 @@ def command(
     from textforge.library.facade import load
 
     generator = load(model, backend=backend, plugins=session.plugins())
+    if prompts is not None:
+        _write_each(generator, request, prompts, results, given)
+        return
     file, watch = _open_trace(trace, generator.encoder) if trace else (contextlib.nullcontext(), None)
     status = WritingStatus(request.max_tokens)
     with say_warnings(given["stop"], given["escapes"]):
@@ -107,6 +125,35 @@ def _check_usage(count: int | None, separator: str | None, echo: bool, as_json: 
         raise click.UsageError("--json has a line a text already: leave out --separator.")
     if separator is not None and count is None:
         raise click.UsageError("--separator stands between several texts: give --count too.")
+
+
+def _prompt_of(given: RequestParameters) -> dict[str, object]:
+    return {"--prompt": given["prompt"] is not None, "--prompt-file": given["prompt_file"] is not None}
+
+
+def _check_prompts(prompts: str | None, results: Path | None, others: Mapping[str, object]) -> None:
+    if prompts is None and results is not None:
+        raise click.UsageError("--results has the texts of --prompts: give that too.")
+    for name, value in others.items():
+        if prompts is not None and value:
+            raise click.UsageError(f"--prompts doesn't go with {name}: leave out one of them.")
+
+
+def _write_each(
+    generator: TextGenerator, request: Request, prompts: str, results: Path | None, given: RequestParameters
+) -> None:
+    """Write a line of JSON for each text of many prompts, with the seed of those that are there already."""
+    from textforge.cli.generate_each import Results, read_prompts, write_each
+
+    texts = read_prompts(prompts)
+    file = Results(results, texts, request.count or 1) if results else None
+    if file and file.seed is not None:
+        if given["seed"] not in (None, file.seed):
+            raise click.UsageError(f"--results {results} has texts of the seed {file.seed}: leave out --seed.")
+        request = request.replace(seed=file.seed)
+    message = None if given["seed"] is not None or (file and file.seed is not None) else f"seed {request.seed}"
+    with say_warnings(given["stop"], given["escapes"]):
+        write_each(generator, request, texts, file, WritingStatus(request.max_tokens), _entry, message)
 
 
 def _write(pieces: Iterator[str], output: TextOutput, status: WritingStatus, count: int) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "Learn a model from a text.",
     "generate": "Write text with a model.",
     "evaluate": "Measure how well a model predicts a text.",
+    "score": "Measure how likely a model finds each text, and each token.",
     "compare": "Write from one prompt under several chains of samplers.",
     "export": "Write a model to a file that other programs read.",
     "corpus": "Show what a corpus is, and what each encoder makes of it.",

@@ -203,11 +203,11 @@ class LogitScorer:
 
     def score(self, inputs: Array, targets: Array, state: State) -> tuple[Loss, int, State]:
         logits = self._model.forward(inputs, state, last_only=targets.ndim == 1)
-        losses = _losses(logits, targets)[self._is_counted[targets.ravel()]]  # (B T,), less the excluded
+        losses = compute_losses(logits, targets)[self._is_counted[targets.ravel()]]  # (B T,), less the excluded
         return float(losses.mean()) if len(losses) else 0.0, len(losses), state
 
 
-def _losses(logits: Array, targets: Array) -> Array:
+def compute_losses(logits: Array, targets: Array) -> Array:
     """Return -log softmax(logits) at the targets, (B T,), in float64; the logits are (B, T, V)."""
     flat = logits.reshape(-1, logits.shape[-1]).astype(np.float64)  # (B, T, V) -> (B T, V), a copy
     flat -= flat.max(axis=1, keepdims=True)  # so that no exponential overflows; the loss doesn't change

@@ -6,39 +6,67 @@ text that the model has hardly seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from textforge.encoders.base import Encoder, Ids, Unknown
-from textforge.generation.arguments import encode_prompt
+from textforge.errors import GenerationError, TextforgeError
+from textforge.generation.arguments import check_prompt, encode_prompt
 from textforge.plugins.blame import blame
 
 
-def split_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> tuple[Ids, str]:
-    """Return the ids to be read, (T,) with T at least 1, and the end of the prompt that the text has to begin with.
+class Prompt(NamedTuple):
+    """A prompt as it is read."""
 
-    The end is empty unless a token goes on from it.
+    ids: Ids
+    """The ids to be read, (T,) with T at least 1."""
+    end: str = ""
+    """The end of the prompt, taken back, that the text has to begin with; none unless a token goes on from it."""
+
+
+def split_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Prompt:
+    """Return the ids of a prompt and the end that is taken back.
+
+    Raises `EncodingError` for text that the vocabulary lacks, unless it is to be skipped.
     """
     with blame(encoder, "to encode the prompt"):
         cut = encoder.cut(prompt)
         end = encoder.encode(prompt[cut:], unknown=unknown) if cut < len(prompt) else ()
         text = "".join(map(encoder.token_text, end))
         if text and _is_continued(encoder, text) and encoder.decode(end) == text:
-            return encode_prompt(encoder, prompt[:cut], unknown), text
-    return encode_prompt(encoder, prompt, unknown), ""
+            return Prompt(encode_prompt(encoder, prompt[:cut], unknown), text)
+    return Prompt(encode_prompt(encoder, prompt, unknown))
 
 
 def _is_continued(encoder: Encoder, text: str) -> bool:
     return any(len(token) > len(text) and token.startswith(text) for token in encoder.token_texts)
 
 
-class PromptEnd:
-    """The end of a prompt as rows write it: what is left of it in each, and the tokens that may come next."""
+def split_prompts(
+    encoder: Encoder, prompts: Sequence[str], unknown: Unknown, name: Callable[[int], str] = "prompts[{}]".format
+) -> list[Prompt]:
+    """Return each prompt as `split_prompt` does; in errors, `name` makes its name from its place."""
+    if isinstance(prompts, str):
+        raise GenerationError(
+            f"prompts must be a list of texts, got the text {prompts!r}; for a single one use complete"
+        )
+    found = []
+    for place, prompt in enumerate(prompts):
+        try:
+            found.append(split_prompt(encoder, check_prompt(prompt), unknown))
+        except TextforgeError as error:
+            raise type(error)(f"{name(place)}: ", *error.args) from None
+    return found
 
-    def __init__(self, text: str, rows: int, encoder: Encoder) -> None:
-        self._left = [text] * rows
+
+class PromptEnds:
+    """The ends of prompts as rows write them: what is left in each, and the tokens that may come next."""
+
+    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+        self._left = list(texts)
         self._encoder = encoder
         self._allowed: dict[str, npt.NDArray[np.bool_]] = {}
 

@@ -45,6 +45,11 @@ class History:
         return view
 
     @property
+    def length(self) -> int:
+        """The number of tokens, t."""
+        return self._length
+
+    @property
     def newest(self) -> Ids:
         """The last token of each row, (B,), in a place that is never written to again."""
         newest: Ids = self._tokens[self._length - 1]

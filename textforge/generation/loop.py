@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -11,7 +11,7 @@ from textforge.encoders.base import Ids
 from textforge.errors import GenerationError
 from textforge.generation.chain import Chain
 from textforge.generation.drawing import Draw, UndrawableRow
-from textforge.generation.healing import PromptEnd
+from textforge.generation.healing import PromptEnds
 from textforge.generation.history import History
 from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
@@ -95,17 +95,31 @@ class Batch:
 
     chain_class: type[Chain | WatchedChain] = Chain
 
-    def __init__(self, task: Task, prompt: Reader, numbers: range) -> None:
+    def __init__(
+        self,
+        task: Task,
+        prompt: Reader,
+        numbers: Sequence[int],
+        history: History | None = None,
+        ends: Sequence[str] | None = None,
+    ) -> None:
+        """Begin texts of these numbers, each after the task's prompt.
+
+        Or after those of one length that a `history` has, with their `ends`, which were taken back.
+        """
         self._ended: list[Text] = []
-        hidden = len(task.prompt_end)
-        self.texts = tuple(Text(number, task.encoder, task.stops, self._ended.append, hidden) for number in numbers)
+        ends = [task.prompt_end] * len(numbers) if ends is None else ends
+        self.texts = tuple(
+            Text(number, task.encoder, task.stops, self._ended.append, len(end))
+            for number, end in zip(numbers, ends, strict=True)
+        )
         self._rows = list(self.texts)
         self._max_tokens = task.max_tokens
-        self._prompt_end = PromptEnd(task.prompt_end, len(numbers), task.encoder) if hidden else None
-        self._max_steps = task.max_tokens + hidden  # no row hides more tokens than characters
+        self._prompt_ends = PromptEnds(ends, task.encoder) if any(ends) else None
+        self.max_steps = task.max_tokens + max(map(len, ends), default=0)  # no row hides more tokens than characters
         self._vocabulary_size = task.model.vocabulary_size
         self._never = list(task.encoder.never_generated)
-        self._history = History(task.prompt, len(numbers))
+        self._history = history or History(task.prompt, len(numbers))
         self._chain = self.chain_class(
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
         )
@@ -121,20 +135,20 @@ class Batch:
 
     def run(self) -> Iterator[list[str]]:
         """Write all texts to their end; after each token, yield the piece that it shows of each unfinished row."""
-        for step in range(self._max_steps):
+        for step in range(self.max_steps):
             if step:
                 self._take(self._reader.read(self._history))
             ids = self._draw_ids(step)
             self._history.append(ids)
             pieces = [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
-            if self._prompt_end is not None:
-                self._prompt_end.advance(ids)
+            if self._prompt_ends is not None:
+                self._prompt_ends.advance(ids)
                 self._end_full(pieces)
-            yield pieces
             if self._ended:
                 self._keep([row for row, text in enumerate(self._rows) if text.finish_reason is None])
-                if not self._rows:
-                    return
+            yield pieces
+            if not self._rows:
+                return
         yield [text.finish("length") for text in self._rows]
 
     def _end_full(self, pieces: list[str]) -> None:
@@ -158,8 +172,8 @@ class Batch:
         self._kept[...] = logits
         if self._never:
             self._kept[:, self._never] = -np.inf
-        if self._prompt_end is not None:
-            self._prompt_end.rule_out(self._kept)
+        if self._prompt_ends is not None:
+            self._prompt_ends.rule_out(self._kept)
 
     def _keep(self, rows: list[int]) -> None:
         """Drop all rows but these."""
@@ -167,7 +181,7 @@ class Batch:
         self._rows = [self._rows[row] for row in rows]
         if not rows:
             return
-        for part in (self._history, self._chain, self._numbers, self._reader, self._prompt_end):
+        for part in (self._history, self._chain, self._numbers, self._reader, self._prompt_ends):
             if part is not None:
                 part.keep(rows)
         self._make_buffers()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -12,9 +12,11 @@ import attrs
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import GenerationError
 from textforge.generation.chain import Samplers, parse_samplers
+from textforge.generation.healing import split_prompts
 from textforge.generation.logprobs import Logprobs, TokenLogprob
 from textforge.generation.loop import WritingWatcher, write, write_one
 from textforge.generation.request import Request, RequestOptions, make_request
+from textforge.generation.side_by_side import write_each
 from textforge.generation.task import Task, make_task
 from textforge.generation.text import FinishReason, Text
 from textforge.generation.watching import Watcher, broadcast
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from textforge.evaluation.evaluation import Evaluation
     from textforge.evaluation.loss import LossWatcher
     from textforge.evaluation.metric import Metric
+    from textforge.evaluation.score import Score
     from textforge.library.exporting import Exported
     from textforge.plugins.registry import Plugins
 
@@ -154,6 +157,24 @@ class TextGenerator:
         texts = write(task, request.count or 1, broadcast(watchers), progress)
         return (_describe_text(text, request, task.seed, noted) for text in texts)
 
+    def complete_each(
+        self,
+        prompts: Sequence[str],
+        *,
+        count: int | None = None,
+        progress: WritingWatcher | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Iterator[GeneratedText]:
+        """Yield what `complete` gives for each prompt, in order, written side by side, whatever the prompts' lengths.
+
+        The seed, the same for each, is drawn once unless given. Errors name a prompt by its place.
+        """
+        request = make_request("", count, options)
+        split = split_prompts(self.encoder, prompts, request.unknown)
+        task = self._task(request)
+        texts = write_each(task, split, request.count or 1, progress)
+        return (_describe_text(text, request.replace(prompt=prompts[place]), task.seed, None) for place, text in texts)
+
     def stream(
         self, prompt: str | Request = "", *, watch: Watcher | None = None, **options: Unpack[RequestOptions]
     ) -> Iterator[str]:
@@ -203,6 +224,32 @@ class TextGenerator:
 
         return self._contents or collect_contents(self.model, self.encoder, self._plugins)
 
+    @overload
+    def score(self, texts: str, *, end: bool = False, unknown: Unknown = "error") -> Score: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def score(self, texts: Iterable[str], *, end: bool = False, unknown: Unknown = "error") -> list[Score]: ...
+
+    def score(
+        self, texts: str | Iterable[str], *, end: bool = False, unknown: Unknown = "error"
+    ) -> Score | list[Score]:
+        """Return the `textforge.Score` of a text under the model, or a list of them, in order, of several.
+
+        A score has the text's log-likelihood, its perplexity, bits a character, and each token's log-probability before
+        any sampler. The first token is predicted from what an empty prompt begins with: the end-of-text token, else a
+        newline, else the most frequent token. With `end`, the end-of-text token behind the text is scored as well.
+        Tokens that the encoder never generates are read, but left out of every figure. Thousands of texts are read side
+        by side; what a text is read with changes its figures by no more than rounding.
+
+        Raises `EncodingError` for a text that the vocabulary doesn't cover, unless `unknown` is ``skip``, and for `end`
+        where the vocabulary has no end of text; `GenerationError` where the model gives no probabilities.
+        """
+        from textforge.evaluation.scoring import score_texts
+
+        if isinstance(texts, str):
+            return next(score_texts(self.model, self.encoder, [texts], end=end, unknown=unknown, name=_name_only_text))
+        return list(score_texts(self.model, self.encoder, texts, end=end, unknown=unknown))
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
 
@@ -243,6 +290,10 @@ class TextGenerator:
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process makes the generator of: the plugins are looked up anew there."""
         return {name: value for name, value in vars(self).items() if name != "_plugins"}
+
+
+def _name_only_text(number: int) -> str:
+    return "the text"
 
 
 def _describe_text(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
