@@ -26,6 +26,7 @@ COMMANDS = {
     "generate": "Write text with a model.",
     "evaluate": "Measure how well a model predicts a text.",
     "compare": "Write from one prompt under several chains of samplers.",
+    "novelty": "Measure how much of what a model writes is copied.",
     "export": "Write a model to a file that other programs read.",
     "info": "Show what a model is and how it was trained.",
     "plugins": "Show what is installed, from where, and what failed.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textforge.evaluation.evaluation import Evaluation
     from textforge.evaluation.metric import Metric
     from textforge.library.exporting import Exported
+    from textforge.library.novelty import Novelty
     from textforge.plugins.registry import Plugins
 
 
@@ -190,6 +191,37 @@ class TextGenerator:
         from textforge.library.evaluating import evaluate_text
 
         return evaluate_text(self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents)
+
+    def measure_novelty(
+        self,
+        corpus: str | Path | Corpus | Sequence[str | Path | Corpus] = (),
+        prompt: str | Request = "",
+        *,
+        count: int | None = None,
+        announce: Callable[[int], None] | None = None,
+        progress: WritingWatcher | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Novelty:
+        """Return how much of what the model writes stands in a corpus word for word, beside text held out in training.
+
+        `corpus` is what `textforge.train` takes; without one, it is what the model was trained on, read again. What is
+        written is asked for as of `complete`: 20 texts of 1,000 tokens unless given. The corpus's index is kept in the
+        cache; where it must be made, `announce` is told the text's number of bytes first. Raises `CorpusError` for a
+        text that can't be read again.
+        """
+        from textforge.library.novelty import COUNT, MAX_TOKENS, measure_novelty
+
+        if not isinstance(prompt, Request):
+            count, options = count or COUNT, {"max_tokens": MAX_TOKENS, **options}
+        return measure_novelty(
+            self,
+            self._contents,
+            self._plugins,
+            corpus,
+            make_request(prompt, count, options),
+            announce=announce,
+            progress=progress,
+        )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
