@@ -214,7 +214,8 @@ class TextGenerator:
         if not isinstance(prompt, Request):
             count, options = count or COUNT, {"max_tokens": MAX_TOKENS, **options}
         return measure_novelty(
-            self,
+            self.model,
+            self.encoder,
             self._contents,
             self._plugins,
             corpus,

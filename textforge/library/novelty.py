@@ -24,12 +24,13 @@ from textforge.evaluation.copying import (
     find_passages,
     measure_copied,
 )
-from textforge.generation.loop import WritingWatcher
+from textforge.generation.loop import WritingWatcher, write
 from textforge.generation.request import Request
+from textforge.generation.task import make_task
+from textforge.model import Model
 from textforge.training.data import TrainingData
 
 if TYPE_CHECKING:
-    from textforge.library.generator import TextGenerator
     from textforge.plugins.registry import Plugins
 
 COUNT = 20
@@ -76,7 +77,8 @@ class _Source:
 
 
 def measure_novelty(
-    generator: TextGenerator,
+    model: Model,
+    encoder: Encoder,
     contents: BundleContents | None,
     plugins: Plugins,
     corpus: CorpusArgument | Sequence[CorpusArgument],
@@ -89,17 +91,17 @@ def measure_novelty(
     recorded = isinstance(corpus, (tuple, list)) and not corpus
     corpora = _find_recorded(contents, plugins) if recorded else resolve_corpora(corpus, plugins)
     _refuse_streams(corpora)
-    source = _open_source(corpora, generator.encoder, contents, request, recorded)
+    task = make_task(model, encoder, request, plugins)  # whose errors come before the long work
+    source = _open_source(corpora, encoder, contents, request, recorded)
     index = index_corpora(source.corpora, source.characters, announce)
-    written = list(generator.complete(request, progress=progress))
-    texts = [text.text for text in written]
+    texts = [text.text for text in write(task, request.count or 1, progress=progress)]
     return Novelty(
         corpora=tuple(corpus.spec for corpus in corpora),
         written=measure_copied(index, texts),
         held_out=_measure_held_out(index, source.held_out, texts),
         passages=tuple(find_passages(index, texts, PASSAGES)),
         texts=len(texts),
-        seed=written[0].seed,
+        seed=task.seed,
         notes=source.notes,
     )
 
