@@ -201,3 +201,13 @@ def test_bad_words_are_one_line(model: Path, words: list[str], message: str) -> 
     assert result.exit_code == 1
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
+
+
+def test_compare_marks_what_is_copied(model: Path, book: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    words = ("compare", model, "--chain", "temperature:0.2", "--seed", 1, "--corpus", book)
+    assert run(*words, "--html", page).exit_code == 0
+    assert " copied" in page.read_text(encoding="utf-8")
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "--corpus marks what is copied on the page: give --html too." in result.stderr

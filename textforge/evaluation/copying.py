@@ -15,6 +15,8 @@ from textforge.model import Array
 
 LENGTHS = (20, 40, 80)
 """The lengths, in characters, from which on a run counts in a share."""
+RunLengths = npt.NDArray[np.int64]
+"""The length of the longest run that each character of a text is in, (n,)."""
 _PIECE = 1 << 16
 
 
@@ -66,7 +68,7 @@ def measure_copied(index: TextIndex, texts: Iterable[str]) -> CopiedRuns:
     7
     """
     parts = [part for text in texts for part in text.split(END_OF_TEXT)]
-    lengths = np.concatenate([np.zeros(0, dtype=np.int64), *(_measure_characters(index, part) for part in parts)])
+    lengths = np.concatenate([np.zeros(0, dtype=np.int64), *(measure_characters(index, part) for part in parts)])
     size = max(1, len(lengths))
     return CopiedRuns(
         characters=len(lengths),
@@ -76,8 +78,8 @@ def measure_copied(index: TextIndex, texts: Iterable[str]) -> CopiedRuns:
     )
 
 
-def _measure_characters(index: TextIndex, text: str) -> npt.NDArray[np.int64]:
-    """Return how long the longest run is that each character is in, (n,)."""
+def measure_characters(index: TextIndex, text: str) -> RunLengths:
+    """Return how long the longest run is that each character of a text is in, (n,)."""
     lengths = np.zeros(len(text), dtype=np.int64)
     for run in sorted(index.find_runs(text), key=lambda run: run.length):
         lengths[run.start : run.end] = run.length  # a longer one comes later, and counts
