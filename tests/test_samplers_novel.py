@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import PieceEncoder
 
@@ -77,16 +77,24 @@ def test_bans_what_brute_force_finds(encoder: Encoder, corpus: str, n: int, data
     follow(encoder, corpus, n, np.array(rows, dtype=np.int64), data.draw(st.integers(1, length)))
 
 
-@settings(max_examples=20)
+def test_the_end_of_a_document_ends_runs() -> None:
+    encoder = PieceEncoder.of("a", "b", f"b{END_OF_TEXT}a", END_OF_TEXT)
+    corpus = f"aab{END_OF_TEXT}abb{END_OF_TEXT}"
+    for n in range(1, 6):
+        follow(encoder, corpus, n, np.array([[0, 0, 1, 3, 0, 1], [0, 0, 2, 1, 1, 3]]), 1)
+
+
+@settings(max_examples=40)
 @given(
-    corpus=st.sampled_from(["ééaéa日é", "a日日a", "\ufffdaé", f"éa{END_OF_TEXT}a日"]),
+    corpus=st.sampled_from(["ééaéa日é", "a日日a", "\ufffdaé", "a\ufffda\ufffd\ufffda", f"éa{END_OF_TEXT}a日"]),
     n=st.integers(1, 4),
-    text=st.text(st.sampled_from("éa日"), min_size=1, max_size=6),
-    cut=st.integers(1, 5),
+    pieces=st.lists(st.sampled_from([*map(str.encode, "éa日"), b"\xe6", b"\x97", b"\xf0\x9f"]), min_size=1, max_size=5),
+    cut=st.integers(1, 6),
 )
-def test_bans_bytes_by_the_characters_they_complete(corpus: str, n: int, text: str, cut: int) -> None:
-    encoder = ByteEncoder().fit([text + END_OF_TEXT])
-    ids = encoder.encode(text)
+@example(corpus="a\ufffda\ufffd\ufffda", n=3, pieces=[b"a", b"\xe6"], cut=1)
+def test_bans_bytes_by_the_characters_they_complete(corpus: str, n: int, pieces: list[bytes], cut: int) -> None:
+    encoder = ByteEncoder().fit([END_OF_TEXT])
+    ids = np.frombuffer(b"".join(pieces), dtype=np.uint8).astype(np.int64)
     follow(encoder, corpus, n, ids[np.newaxis], min(cut, len(ids)))
 
 
