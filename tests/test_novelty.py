@@ -137,6 +137,29 @@ def test_several_corpora_are_documents(book: Path, tmp_path: Path) -> None:
     assert {passage.place.document for passage in found.passages} <= {1, 2}
 
 
+class LowerEncoder(CharEncoder):
+    """Characters in lower case."""
+
+    name = "lower"
+    lossy = True
+
+    def fit(self, chunks: Any) -> Any:
+        return super().fit(chunk.lower() for chunk in chunks)
+
+    def encode(self, text: str, *, unknown: Any = "error") -> Any:
+        return super().encode(text.lower(), unknown=unknown)
+
+
+def test_a_lossy_encoder_is_told_of(book: Path) -> None:
+    generator = textforge.train(book, architecture="ngram:order=8", encoder=LowerEncoder())
+    found = generator.measure_novelty(count=2, max_tokens=50, seed=1)
+    assert found.notes == (
+        "the encoder lower changes the corpus's text, and what then differs is not taken for a copy",
+    )
+    assert found.held_out is not None
+    assert found.passages[0].text in BOOK
+
+
 def test_a_corpus_that_changed_is_told(book: Path, tmp_path: Path) -> None:
     textforge.train(book, architecture="ngram:order=3", output=tmp_path / "model")
     book.write_text(BOOK + "More.", encoding="utf-8")

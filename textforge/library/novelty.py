@@ -149,12 +149,19 @@ def _open_source(
 
 
 def _split(corpora: Sequence[Corpus], file: TokenFile, contents: BundleContents, request: Request) -> _Source:
+    notes = (*file.notes, *_note_losses(file.encoder))
     data = TrainingData.split(file.tokens, file.encoder, contents.settings.get("validation", 0.0))
     if not len(data.validation):
-        return _Source(corpora, notes=(*file.notes, "no text was held out in training to compare with"))
+        return _Source(corpora, notes=(*notes, "no text was held out in training to compare with"))
     held_out = cut_evenly(data.validation, file.encoder, request.count or 1, request.max_tokens)
     if file.encoder.lossy:  # what it decodes may have another number of characters
         characters = sum(record.characters for record in file.corpora) * len(data.train) // len(file.tokens)
     else:
         characters = count_characters(data.train, file.encoder)
-    return _Source(corpora, characters, held_out, file.notes)
+    return _Source(corpora, characters, held_out, notes)
+
+
+def _note_losses(encoder: Encoder) -> tuple[str, ...]:
+    if not encoder.lossy:
+        return ()
+    return (f"the encoder {encoder.spec} changes the corpus's text, and what then differs is not taken for a copy",)

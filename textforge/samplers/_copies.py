@@ -82,12 +82,14 @@ class AloneGuard(CopyGuard):
         self.sizes = np.array([len(text) for text in texts], dtype=np.int64)
         self.always = np.array([id for id, text in enumerate(texts) if self._is_copied(text)], dtype=np.int64)
         self._reach = min(n - 1, int(self.sizes.max(initial=0)))
-        self._longer = [self._select(size) for size in range(self._reach + 1)]
+        self._longer: dict[int, tuple[list[str], list[int]]] = {}
 
     def _select(self, size: int) -> tuple[list[str], list[int]]:
         """Return the texts, in order, and the ids of the tokens of at least so many characters."""
-        found = [(text, id) for text, id in zip(self._texts, self._order, strict=True) if len(text) >= size]
-        return [text for text, _ in found], [id for _, id in found]
+        if size not in self._longer:
+            found = [(text, id) for text, id in zip(self._texts, self._order, strict=True) if len(text) >= size]
+            self._longer[size] = [text for text, _ in found], [id for _, id in found]
+        return self._longer[size]
 
     def _is_copied(self, text: str) -> bool:
         runs = (text[start : start + self._n] for start in range(len(text) - self._n + 1))
@@ -102,7 +104,7 @@ class AloneGuard(CopyGuard):
 
     def _follow(self, head: str, size: int) -> Iterator[int]:
         """Yield the tokens whose first `size` characters follow `head` somewhere in the indexed text."""
-        texts, ids = self._longer[size]
+        texts, ids = self._select(size)
         stack = [("", 0, len(texts))]  # beginnings that follow it, and where the tokens that have them stand
         while stack:
             begun, low, high = stack.pop()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from textforge.components.component import option
+from textforge.corpora.index.text_index import TextIndex
 from textforge.encoders.base import Encoder
 from textforge.errors import CorpusError, GenerationError, OptionError
 from textforge.samplers._copies import CopyGuard, make_guard
@@ -52,13 +53,14 @@ class Novel(Sampler):
 
     def check(self, encoder: Encoder | None) -> None:
         """Raise `GenerationError` without an encoder, and `CorpusError` for a corpus that can't be read again."""
-        self._make_guard(encoder)
+        self._open_index(encoder)
 
     def __call__(self, logits: Logits, context: Context) -> Logits:
         """Return the reshaped logits, (B, V)."""
         shared, tokens = context.shared, context.tokens
         if "guard" not in shared:
-            shared["guard"] = self._make_guard(context.encoder)
+            index, encoder = self._open_index(context.encoder)
+            shared["guard"] = make_guard(index, encoder, self.n)
         guard: CopyGuard = shared["guard"]
         rooms = context.state.get("rooms")  # (B,), characters that no run can be completed with
         if rooms is None or shared["length"] != tokens.shape[1] - 1:
@@ -81,7 +83,7 @@ class Novel(Sampler):
             )
         return kept
 
-    def _make_guard(self, encoder: Encoder | None) -> Any:
+    def _open_index(self, encoder: Encoder | None) -> tuple[TextIndex, Encoder]:
         if encoder is None:
             raise GenerationError("novel: it needs an encoder to know the text, and there is none; leave it out")
         from textforge.corpora.index.corpora import index_corpora
@@ -92,4 +94,4 @@ class Novel(Sampler):
         for corpus in corpora:
             if not corpus.rereadable:
                 raise CorpusError(f"novel: {corpus.spec} can't be read a second time: save it in a file, and name that")
-        return make_guard(index_corpora(corpora), encoder, self.n)
+        return index_corpora(corpora), encoder
