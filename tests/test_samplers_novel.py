@@ -13,13 +13,13 @@ from support import PieceEncoder
 import textforge
 from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.index.making import make_index
-from textforge.encoders.base import Encoder
+from textforge.encoders.base import Encoder, IncrementalDecoder
 from textforge.encoders.byte import ByteEncoder
 from textforge.encoders.char import CharEncoder
 from textforge.errors import CorpusError, GenerationError, OptionError
 from textforge.generation.context import RowContext
 from textforge.generation.history import History
-from textforge.samplers._copies import make_guard
+from textforge.samplers._copies import CopyGuard, find_alone
 from textforge.samplers.novel import Novel
 
 PIECES = st.lists(st.text("ab", min_size=1, max_size=4), min_size=1, max_size=6, unique=True)
@@ -43,7 +43,7 @@ def follow(encoder: Encoder, corpus: str, n: int, steps: np.ndarray, prompt: int
     """Follow texts, (B, t), from a prompt's end on, and compare each step's ban with brute force."""
     history = History.of(steps[:, :prompt], prompt)
     context = RowContext(history, seed=1, texts=range(len(steps)), position=0, encoder=encoder)
-    context.shared["guard"] = make_guard(make_index(corpus), encoder, n)
+    context.shared["guard"] = CopyGuard(make_index(corpus), encoder, n)
     sampler = Novel(n, ["a file that is never read"])
     for step in range(prompt, steps.shape[1] + 1):
         texts = [encoder.decode(row[:step]) for row in steps]
@@ -96,6 +96,82 @@ def test_bans_bytes_by_the_characters_they_complete(corpus: str, n: int, pieces:
     encoder = ByteEncoder().fit([END_OF_TEXT])
     ids = np.frombuffer(b"".join(pieces), dtype=np.uint8).astype(np.int64)
     follow(encoder, corpus, n, ids[np.newaxis], min(cut, len(ids)))
+
+
+@pytest.mark.parametrize("n", range(1, 17))
+def test_follows_copies_to_the_last_byte_and_word(n: int) -> None:
+    """Check texts that are copies, with runs so long that it isn't looked at each token."""
+    text = "日本語の文章 with bytes é."
+    encoder = ByteEncoder().fit([text])
+    follow(encoder, text + "日本", n, encoder.encode(text)[np.newaxis], 1)
+    spaced = SpacedEncoder.of("a", "b", "bab")
+    ids = np.array([[0, 1, 2, 1, 0, 0, 2, 1, 2, 2], [1, 2, 1, 0, 0, 2, 1, 2, 2, 0]])
+    follow(spaced, spaced.decode(ids[0]), n, ids, 1)
+    pieces = PieceEncoder.of("a", "b", "bab")
+    follow(pieces, pieces.decode(ids[0]), n, ids, 1)
+
+
+class SpacedEncoder(PieceEncoder):
+    """Words with a space between each two, as tokens of other programs have it: none has its text to itself."""
+
+    name = "spaced"
+
+    def decode(self, ids):
+        return " ".join(self.pieces[id] for id in ids)
+
+    def decoder(self):
+        return WholeDecoder(self)
+
+
+class MixedEncoder(PieceEncoder):
+    """Pieces that are bytes or words, written as UTF-8 together."""
+
+    name = "mixed"
+
+    def decode(self, ids):
+        return b"".join(PARTS[id] for id in ids).decode("utf-8", "replace")
+
+    def token_text(self, id):
+        return PARTS[id].decode("utf-8", "replace")
+
+    def decoder(self):
+        return WholeDecoder(self)
+
+
+PARTS = (b"a", b"ab", "éa".encode(), b"b", b"\xc3", b"\xa9", b"aab", b"\xe6\x97", b"\xa5b")
+
+
+class WholeDecoder(IncrementalDecoder):
+    """A decoder that is certain of what no further token changes: all but a mark at the end."""
+
+    def __init__(self, encoder):
+        self._encoder, self._ids, self._shown = encoder, [], 0
+
+    def push(self, ids):
+        self._ids += ids
+        text = self._encoder.decode(self._ids)
+        text = text[self._shown : len(text.rstrip("\ufffd"))]
+        self._shown += len(text)
+        return text
+
+
+@given(st.text("ab ", min_size=1, max_size=30), st.integers(1, 7), st.lists(st.integers(0, 2), min_size=1, max_size=8))
+def test_bans_words_that_come_with_a_space(corpus: str, n: int, ids: list[int]) -> None:
+    encoder = SpacedEncoder.of("a", "b", "ba")
+    assert find_alone(encoder, encoder.pieces) == []
+    follow(encoder, corpus, n, np.array([ids]), 1)
+
+
+@given(
+    corpus=st.text("aabbé\ufffd日", min_size=1, max_size=40),
+    n=st.integers(1, 7),
+    rows=st.lists(st.lists(st.integers(0, len(PARTS) - 1), min_size=6, max_size=6), min_size=1, max_size=2),
+    prompt=st.integers(1, 6),
+)
+def test_bans_bytes_beside_words(corpus: str, n: int, rows: list[list[int]], prompt: int) -> None:
+    encoder = MixedEncoder.of(*"123456789")
+    assert find_alone(encoder, [encoder.token_text(id) for id in range(9)]) == [0, 1, 2, 3, 6]
+    follow(encoder, corpus, n, np.array(rows), prompt)
 
 
 BOOK = "To be, or not to be, that is the question: whether it is nobler in the mind to suffer so. " * 3

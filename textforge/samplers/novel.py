@@ -10,7 +10,7 @@ from textforge.components.component import option
 from textforge.corpora.index.text_index import TextIndex
 from textforge.encoders.base import Encoder
 from textforge.errors import CorpusError, GenerationError, OptionError
-from textforge.samplers._copies import CopyGuard, make_guard
+from textforge.samplers._copies import CopyGuard
 from textforge.samplers.base import Context, Logits, Sampler
 
 
@@ -60,7 +60,7 @@ class Novel(Sampler):
         shared, tokens = context.shared, context.tokens
         if "guard" not in shared:
             index, encoder = self._open_index(context.encoder)
-            shared["guard"] = make_guard(index, encoder, self.n)
+            shared["guard"] = CopyGuard(index, encoder, self.n)
         guard: CopyGuard = shared["guard"]
         rooms = context.state.get("rooms")  # (B,), characters that no run can be completed with
         if rooms is None or shared["length"] != tokens.shape[1] - 1:
