@@ -12,12 +12,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import corpus_path
 
-from textforge.corpora.base import END_OF_TEXT
+from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.index import making
+from textforge.corpora.index.corpora import index_corpora
 from textforge.corpora.index.making import make_index, open_index
 from textforge.corpora.index.suffixes import sort_suffixes
 from textforge.corpora.index.text_index import Place, Run
-from textforge.errors import CorpusError
+from textforge.corpora.text import TextCorpus
+from textforge.errors import CorpusError, TextforgeError
 
 TEXT = st.one_of(
     st.text("ab", max_size=60),
@@ -169,3 +171,31 @@ def test_a_cache_that_cannot_be_kept_is_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TEXTFORGE_CACHE", str(tmp_path / "file"))
     with pytest.raises(CorpusError, match=r"can't keep the index of a text in the folder .*TEXTFORGE_CACHE"):
         open_index(["text"])
+
+
+class Torn(Corpus):
+    """A corpus whose disk fails."""
+
+    name = "torn"
+
+    def read(self):
+        yield "It is "
+        raise OSError("the disk is torn")
+
+
+def test_a_corpus_that_fails_is_not_taken_for_the_cache(cache: Path) -> None:
+    with pytest.raises(TextforgeError, match="torn") as failed:
+        index_corpora([Torn()])
+    assert "keep the index" not in str(failed.value)
+    assert list(cache.iterdir()) == []
+
+
+def test_corpora_are_documents_and_may_be_cut(cache: Path) -> None:
+    corpora = [TextCorpus.of("It is so."), TextCorpus.of("And that is that.")]
+    index = index_corpora(corpora)
+    assert index.characters == len("It is so.And that is that.") + 2
+    assert index.locate("And") == Place(10, 2, 1)
+    assert not index.contains("so.And")
+    part = index_corpora(corpora, characters=13)
+    assert part.contains(f"so.{END_OF_TEXT}And")
+    assert not part.contains("And ")

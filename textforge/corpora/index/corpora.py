@@ -21,7 +21,7 @@ def read_joined(corpora: Sequence[Corpus]) -> Iterator[str]:
     """Yield the text of corpora in chunks; where there are several, each ends with `END_OF_TEXT`."""
     for corpus in corpora:
         chunk = ""
-        with blame(corpus, "to be read", passing=(OSError,)):  # a file's trouble is told as such
+        with blame(corpus, "to be read"):
             for chunk in corpus.read():
                 yield chunk
         if len(corpora) > 1 and not chunk.endswith(END_OF_TEXT):

@@ -31,7 +31,6 @@ FOLDER = "indexes"
 """The folder of indexes in the cache."""
 _MAGIC = b"textforge index 1"
 _STALE_SECONDS = 86_400
-_PIECE = 1 << 20
 
 
 def make_index(text: str, block: int = BLOCK, depth: int = DEPTH) -> TextIndex:
