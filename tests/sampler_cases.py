@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import math
+import shutil
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from support import PieceEncoder
@@ -15,6 +19,11 @@ from textforge.generation.history import History
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Logits, Sampler
 
+BOOK = Path(tempfile.mkdtemp(prefix="textforge-tests-")) / "book.txt"
+"""A small corpus, for samplers that need one."""
+BOOK.write_text("To be, or not to be, that is the question: whether it is nobler in the mind to suffer. " * 2)
+atexit.register(shutil.rmtree, BOOK.parent, ignore_errors=True)
+
 OPTIONS = {
     "dry": "multiplier=0.8,base=1.75",
     "dynamic-temperature": "temperature=1,range=0.8,exponent=2",
@@ -23,6 +32,7 @@ OPTIONS = {
     "logit-bias": '{"a": -2, "bc": 3}',
     "min-p": "0.2",
     "no-repeat-ngram": "2",
+    "novel": f"40,corpus={BOOK}",
     "preset": "llama.cpp,repeat_penalty=1.3,dry_multiplier=0.8,xtc_probability=0.4",
     "temperature": "0.7",
     "top-k": "3",

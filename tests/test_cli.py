@@ -555,8 +555,8 @@ def test_plugins_shows_what_each_brought_and_what_failed(tmp_path: Path) -> None
     assert re.search(r"^textforge-lm \d", result.stdout, re.M)
     samplers = (
         "adaptive-p, dry, dynamic-temperature, epsilon, eta, frequency-penalty, greedy, logit-bias, min-k, min-p, "
-        "mirostat, mirostat-2, no-repeat-ngram, p-less, presence-penalty, preset, quadratic, repetition-penalty, "
-        "tail-free, temperature, top-a, top-h, top-k, top-k-ties, top-n-sigma, top-p, typical, xtc"
+        "mirostat, mirostat-2, no-repeat-ngram, novel, p-less, presence-penalty, preset, quadratic, "
+        "repetition-penalty, tail-free, temperature, top-a, top-h, top-k, top-k-ties, top-n-sigma, top-p, typical, xtc"
     )
     assert f"    sampler      {samplers}\n" in result.stdout
     assert "backend      bigram" in result.stdout

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from pages import HOSTILE, Page
 from support import PieceEncoder, ScriptedModel, constant_logits, hashed_logits
 
-from textforge.cli.compare_page import make_page
+from textforge.cli.compare_page import MARKED, make_page
 from textforge.cli.page import SHADES
 from textforge.cli.visible import make_visible, show_token
 from textforge.corpora.base import END_OF_TEXT
+from textforge.corpora.index.making import make_index
+from textforge.evaluation.copying import measure_characters
 from textforge.library.comparing import ComparedText
 from textforge.library.generator import TextGenerator
 from textforge.plugins.registry import Plugins
@@ -60,6 +62,27 @@ def test_tips_and_shades_say_the_probabilities():
     tips = by_token(page)["b"]
     assert any(re.search(r"^▸ b +8\.00% +8\.00%", tip, re.M) for _, tip in tips)
     assert any(re.search(r"^▸ b +8\.00% +0\.78%", tip, re.M) for _, tip in tips)
+
+
+def test_copied_pieces_are_marked():
+    encoder = PieceEncoder.of("ab", "c", "d" * 25)
+    (text,) = written(encoder, max_tokens=40)
+    index = make_index("abcabccabab" + "d" * 25)
+    lengths = measure_characters(index, text.text)
+    source = make_page([text], "", {}, [lengths])
+    page = Page(source)
+    starts = [sum(len(piece.text) for piece in text.pieces[:place]) for place in range(40)]
+    runs = [max(lengths[start : start + len(piece.text)]) for start, piece in zip(starts, text.pieces, strict=True)]
+    assert {run >= MARKED for run in runs} == {True, False}
+    assert [run >= MARKED for run in runs] == ["copied" in classes for classes in page.classes]
+    for run, tip in zip(runs, page.tips, strict=True):
+        assert (f"in a run of {run} characters that the corpus has" in tip) == (run >= MARKED)
+    assert f"<dd>{(lengths >= MARKED).mean():.1%}</dd>" in source
+    assert ".copied {" in source
+    plain = make_page([text], "", {})
+    assert "Copied" in source
+    assert "Copied" not in plain
+    assert [classes for classes in Page(plain).classes if "copied" in classes] == []
 
 
 def by_token(page):

@@ -20,7 +20,7 @@ from textforge.cli.compare_terminal import NARROWEST, lay_out
 from textforge.cli.generate import _entry
 from textforge.generation.logprobs import TokenLogprob
 from textforge.library.comparing import ComparedText
-from textforge.library.generator import GeneratedText
+from textforge.library.generated_text import GeneratedText
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 12
 CHAIN = ["--sampler", "top-k:3 | temperature:0.8"]

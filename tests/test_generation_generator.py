@@ -7,7 +7,8 @@ from support import PieceEncoder, ScriptedModel, hashed_logits, letters, recitin
 import textforge
 from textforge.corpora.base import END_OF_TEXT
 from textforge.errors import EncodingError, GenerationError, OptionError, PluginError, UnknownComponent
-from textforge.library.generator import GeneratedText, TextGenerator
+from textforge.library.generated_text import GeneratedText
+from textforge.library.generator import TextGenerator
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.samplers.greedy import Greedy

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from textforge.generation.applying import apply_samplers
     from textforge.generation.request import Request
     from textforge.library.facade import load, train
-    from textforge.library.generator import GeneratedText, TextGenerator
+    from textforge.library.generated_text import GeneratedText
+    from textforge.library.generator import TextGenerator
     from textforge.model import CountingModel, GradientModel, Model, Optimizer, SavedModel, StateShape
     from textforge.plugins.hookspecs import hookimpl
     from textforge.plugins.registry import Plugins
@@ -78,7 +79,7 @@ _MODULES = {
     "ExportError": "errors",
     "Format": "formats.base",
     "Framework": "components.frameworks",
-    "GeneratedText": "library.generator",
+    "GeneratedText": "library.generated_text",
     "GenerationError": "errors",
     "GradientModel": "model",
     "IncrementalDecoder": "encoders.base",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from sampler_cases import BOOK
 from support import corpus_path
 
 from textforge.components.spec import parse_spec
@@ -43,6 +44,8 @@ SPECS: Mapping[str, Sequence[str]] = {
         "preset:hf",
         "preset:hf,temperature=1.5,top_p=0.8,repetition_penalty=1.3",
         "preset:llama.cpp",
+        f"novel:corpus={BOOK}",
+        f"novel:6,corpus={BOOK}",
     ),
     "encoder": ("word:min_count=1",),
     "architecture": (
@@ -54,11 +57,17 @@ SPECS: Mapping[str, Sequence[str]] = {
     "format": (),
 }
 """More than the defaults, and the components that have none."""
+WITHOUT_DEFAULTS = ("novel",)
+"""The components that can't be made without options, though each option has a default."""
 
 
 def made(kind: str) -> list[Any]:
     """Each of a kind with its defaults, where it has them, and as the specs say."""
-    plain = [cls() for cls in ours(kind) if not any(option.required for option in cls.options().values())]
+    plain = [
+        cls()
+        for cls in ours(kind)
+        if cls.name not in WITHOUT_DEFAULTS and not any(option.required for option in cls.options().values())
+    ]
     plugins = Plugins(disabled="all")
     return plain + [
         getattr(plugins, kind)(spec) for spec in SPECS[kind] if parse_spec(spec).name in plugins.names(kind)

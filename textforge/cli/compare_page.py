@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textforge.cli.compare_terminal import bits, percent
 from textforge.cli.page import escape_text, get_shade, make_facts, make_head, make_scale
 from textforge.cli.visible import shorten, show_token
+from textforge.evaluation.copying import LENGTHS, RunLengths
 
 if TYPE_CHECKING:
     from textforge.library.comparing import Choice, ComparedText, ComparedToken, Piece
 
+MARKED = LENGTHS[0]
+"""The characters of the shortest run that is marked as copied."""
 _BAR = 16
 
 
-def make_page(texts: Sequence[ComparedText], prompt: str, facts: Mapping[str, object]) -> str:
-    """Return the page, as one text. `facts` says how it came about: the model, the seed."""
+def make_page(
+    texts: Sequence[ComparedText],
+    prompt: str,
+    facts: Mapping[str, object],
+    copied: Sequence[RunLengths] | None = None,
+) -> str:
+    """Return the page, as one text. `facts` says how it came about: the model, the seed.
+
+    `copied` has, for each text, how long a run of a corpus each of its characters is in; long ones are marked.
+    """
     title = f"{shorten(' '.join(prompt.split()), 60) or 'A new beginning'} – textforge compare"
     most = max((text.model_entropy or 0 for text in texts), default=0)
     most = max([most, *(text.entropy or 0 for text in texts)])
-    articles = "\n".join(_article(text, prompt, most) for text in texts)
+    lengths: Sequence[RunLengths | None] = [None] * len(texts) if copied is None else copied
+    articles = "\n".join(_article(text, prompt, most, runs) for text, runs in zip(texts, lengths, strict=True))
     return f"""{make_head(title)}<header>
 <h1>One prompt, {len(texts)} {"chain" if len(texts) == 1 else "chains"} of samplers</h1>
 {make_facts(facts)}
-{_legend()}
+{_legend(copied is not None)}
 </header>
 <main class="chains">
 {articles}
@@ -40,18 +53,22 @@ Repetition is the share of the text’s 4-grams of tokens that stand earlier in 
 """
 
 
-def _legend() -> str:
+def _legend(marked: bool) -> str:
+    copied = f'<span><span class="copied">Copied</span>: {MARKED} characters or more, word for word</span>'
     return f"""<fieldset class="legend">
 <span>Tokens are shaded by how likely they were</span>
 <label><input type="radio" name="shade" id="by-model" checked>to the model</label>
 <label><input type="radio" name="shade" id="by-chain">after the chain</label>
 {make_scale()}
+{copied if marked else ""}
 </fieldset>"""
 
 
-def _article(text: ComparedText, prompt: str, most: float) -> str:
+def _article(text: ComparedText, prompt: str, most: float, runs: RunLengths | None) -> str:
     """Return the HTML of one chain: its figures, with bars in proportion to the `most` bits of all, and its text."""
-    pieces = "".join(_piece(piece) for piece in text.pieces)
+    ends = list(itertools.accumulate((len(piece.text) for piece in text.pieces), initial=0))
+    longest = [0 if runs is None else int(runs[start:end].max(initial=0)) for start, end in itertools.pairwise(ends)]
+    pieces = "".join(_piece(piece, run) for piece, run in zip(text.pieces, longest, strict=True))
     tokens = len(text.tokens) - text.ended
     end = "the text ended by itself" if text.ended else "stopped at the limit"
     shown_prompt = f'<span class="prompt">{escape_text(prompt)}</span>' if prompt else ""
@@ -61,10 +78,20 @@ def _article(text: ComparedText, prompt: str, most: float) -> str:
 {_figure("entropy", "mean of the tokens drawn, after the chain", bits(text.entropy), text.entropy, most)}
 {_figure("before the chain", "the model's own, same places", bits(text.model_entropy), text.model_entropy, most)}
 {_figure("repetition", "4-grams of tokens that stand earlier too", percent(text.repetition), text.repetition, 1)}
-</dl>
+{_copied_figure(runs)}</dl>
 <div class="text" dir="auto">{shown_prompt}{pieces}</div>
 <p class="end">{tokens:,} {"token" if tokens == 1 else "tokens"}, {end}</p>
 </article>"""
+
+
+def _copied_figure(runs: RunLengths | None) -> str:
+    if runs is None:
+        return ""
+    share = float((runs >= MARKED).mean()) if len(runs) else None
+    return (
+        _figure("copied", f"characters in runs of {MARKED} or more that the corpus has", percent(share), share, 1)
+        + "\n"
+    )
 
 
 def _figure(name: str, meaning: str, shown: str, value: float | None, most: float) -> str:
@@ -73,12 +100,18 @@ def _figure(name: str, meaning: str, shown: str, value: float | None, most: floa
     return f'<div title="{escape_text(meaning)}"><dt>{name}</dt>{bar}<dd>{shown}</dd></div>'
 
 
-def _piece(piece: Piece) -> str:
-    """Return the HTML of a piece that shows at once, shaded, with the other choices in a tip."""
+def _piece(piece: Piece, run: int) -> str:
+    """Return the HTML of a piece that shows at once, shaded, with the other choices in a tip.
+
+    It is marked where it is in a long `run`, in characters, of the corpus.
+    """
     if not piece.tokens:
         return escape_text(piece.text)
     classes = f"t m{get_shade(piece.before)} c{get_shade(piece.after)}" + (" nl" if piece.text.startswith("\n") else "")
     tip = "\n\n".join(_tip(token) for token in piece.tokens)
+    if run >= MARKED:
+        classes += " copied"
+        tip += f"\n\n  in a run of {run:,} characters that the corpus has"
     return f'<span class="{classes}" tabindex="0" data-tip="{escape_text(tip)}">{escape_text(piece.text)}</span>'
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from textforge.encoders.base import Encoder
     from textforge.generation.request import Request
     from textforge.generation.watching import DrawnToken, Watcher
-    from textforge.library.generator import GeneratedText, TextGenerator
+    from textforge.library.generated_text import GeneratedText
+    from textforge.library.generator import TextGenerator
 
 
 @click.command("generate", cls=SamplingCommand)

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.components.component import learned
-from textforge.encoders.base import END_OF_TEXT, Encoder, Ids, IncrementalDecoder, Unknown, make_id_error, read_ids
+from textforge.encoders.base import (
+    END_OF_TEXT,
+    Encoder,
+    Ids,
+    IncrementalDecoder,
+    TokenDecoder,
+    Unknown,
+    make_id_error,
+    read_ids,
+)
 from textforge.errors import EncodingError, advise
 
 PIECE = 1 << 16
@@ -123,7 +132,7 @@ class CharEncoder(Encoder):
         return EncodingError(f"{lacks}; write the text without, or leave out what is unknown (", skip, ")")
 
 
-class CharDecoder(IncrementalDecoder):
+class CharDecoder(TokenDecoder):
     """A decoder that looks each id up, as no character waits for another."""
 
     def __init__(self, vocabulary: str) -> None:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
-
-import attrs
 
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import GenerationError
 from textforge.generation.chain import Samplers, parse_samplers
 from textforge.generation.healing import split_prompts
-from textforge.generation.logprobs import Logprobs, TokenLogprob
+from textforge.generation.logprobs import Logprobs
 from textforge.generation.loop import WritingWatcher, write, write_one
 from textforge.generation.request import Request, RequestOptions, make_request
 from textforge.generation.side_by_side import write_each
 from textforge.generation.task import Task, make_task
-from textforge.generation.text import FinishReason, Text
 from textforge.generation.watching import Watcher, broadcast
+from textforge.library.generated_text import GeneratedText
 from textforge.model import Model
 from textforge.samplers.base import Sampler
 
@@ -31,25 +29,8 @@ if TYPE_CHECKING:
     from textforge.evaluation.metric import Metric
     from textforge.evaluation.score import Score
     from textforge.library.exporting import Exported
+    from textforge.library.novelty import Novelty
     from textforge.plugins.registry import Plugins
-
-
-@attrs.frozen
-class GeneratedText:
-    """A generated text, with how it came about."""
-
-    prompt: str
-    text: str
-    """The text that follows the prompt."""
-    finish_reason: FinishReason
-    """``length``: as many tokens as asked for; ``stop``: a stop text; ``end``: the end-of-text token."""
-    tokens: int
-    """Tokens generated that show in the text."""
-    seed: int
-    logprobs: tuple[TokenLogprob, ...] | None = None
-    """Log-probabilities of each token that shows; None unless they were asked for."""
-    number: int = 0
-    """The text's place among those of its request, from 0."""
 
 
 class TextGenerator:
@@ -155,7 +136,7 @@ class TextGenerator:
         noted = Logprobs(self.encoder) if logprobs else None
         watchers = [watcher for watcher in (noted, watch) if watcher is not None]
         texts = write(task, request.count or 1, broadcast(watchers), progress)
-        return (_describe_text(text, request, task.seed, noted) for text in texts)
+        return (GeneratedText.of(text, request, task.seed, noted) for text in texts)
 
     def complete_each(
         self,
@@ -173,7 +154,9 @@ class TextGenerator:
         split = split_prompts(self.encoder, prompts, request.unknown)
         task = self._task(request)
         texts = write_each(task, split, request.count or 1, progress)
-        return (_describe_text(text, request.replace(prompt=prompts[place]), task.seed, None) for place, text in texts)
+        return (
+            GeneratedText.of(text, request.replace(prompt=prompts[place]), task.seed, None) for place, text in texts
+        )
 
     def stream(
         self, prompt: str | Request = "", *, watch: Watcher | None = None, **options: Unpack[RequestOptions]
@@ -250,6 +233,38 @@ class TextGenerator:
             return next(score_texts(self.model, self.encoder, [texts], end=end, unknown=unknown, name=_name_only_text))
         return list(score_texts(self.model, self.encoder, texts, end=end, unknown=unknown))
 
+    def measure_novelty(
+        self,
+        corpus: str | Path | Corpus | Sequence[str | Path | Corpus] = (),
+        prompt: str | Request = "",
+        *,
+        count: int | None = None,
+        announce: Callable[[int], None] | None = None,
+        progress: WritingWatcher | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Novelty:
+        """Return how much of what the model writes stands in a corpus word for word, beside text held out in training.
+
+        `corpus` is what `textforge.train` takes; without one, it is what the model was trained on, read again. What is
+        written is asked for as of `complete`: 20 texts of 1,000 tokens unless given. The corpus's index is kept in the
+        cache; where it must be made, `announce` is told the text's number of bytes first. Raises `CorpusError` for a
+        text that can't be read again.
+        """
+        from textforge.library.novelty import COUNT, MAX_TOKENS, measure_novelty
+
+        if not isinstance(prompt, Request):
+            count, options = count or COUNT, {"max_tokens": MAX_TOKENS, **options}
+        return measure_novelty(
+            self.model,
+            self.encoder,
+            self._contents,
+            self._plugins,
+            corpus,
+            make_request(prompt, count, options),
+            announce=announce,
+            progress=progress,
+        )
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model and its encoder as a bundle, with what is known of its training.
 
@@ -294,15 +309,3 @@ class TextGenerator:
 
 def _name_only_text(number: int) -> str:
     return "the text"
-
-
-def _describe_text(text: Text, request: Request, seed: int, noted: Logprobs | None) -> GeneratedText:
-    return GeneratedText(
-        prompt=request.prompt,
-        text=text.text,
-        finish_reason=text.finish_reason or "length",
-        tokens=text.tokens,
-        seed=seed,
-        logprobs=None if noted is None else noted.take(text),
-        number=text.number,
-    )
