@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import pickle
-import random
 import re
 import time
 import unicodedata
@@ -19,12 +17,12 @@ from support import ModelMaker, corpus_path
 
 import textforge
 from textforge.corpora.base import END_OF_TEXT
-from textforge.encoders import counting, pieces, word
+from textforge.encoders import counting, splitting, word
 from textforge.encoders.byte import BYTES
 from textforge.encoders.counting import count_tokens
-from textforge.encoders.pieces import LONGEST, cut_tokens, read_blocks, split_tokens
+from textforge.encoders.splitting import LONGEST, cut_tokens, read_blocks, split_tokens
 from textforge.encoders.word import WordEncoder
-from textforge.errors import EncodingError, OptionError
+from textforge.errors import EncodingError, GenerationError, OptionError
 
 PARTS = (
     "the",
@@ -68,7 +66,7 @@ ENCODER = WordEncoder().fit([CORPUS, END_OF_TEXT])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks small enough for texts of tests to have several."""
-    monkeypatch.setattr(pieces, "BLOCK", 2 * LONGEST)
+    monkeypatch.setattr(splitting, "BLOCK", 4 * LONGEST)
 
 
 def encoder_of(*chunks, **options):
@@ -86,41 +84,42 @@ def error_of(action, kind=EncodingError):
 
 def is_letter(character):
     ideograph = re.match("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]", character)
-    return character.isalnum() and not ideograph
+    return character.isalnum() and not ideograph  # isalnum is false of no character at all
 
 
 def is_mark(character):
-    return unicodedata.category(character).startswith("M") or character in "\u200c\u200d"
+    return character in ("\u200c", "\u200d") or unicodedata.category(character or " ").startswith("M")
 
 
 def list_tokens(text):
     """The tokens of a text, character by character, by the rules as they are told."""
-    tokens = []
-    for spaces, stretch in itertools.groupby(text, str.isspace):
-        stretch = "".join(stretch)
-        step = len(stretch) if spaces else LONGEST
-        for begin in range(0, len(stretch), step):
-            tokens += list_tokens_of_stretch(stretch[begin : begin + step])
+    tokens, place = [], 0
+    while place < len(text):
+        end = find_end(text, place)
+        tokens.append(text[place:end])
+        place = end
     return tokens
 
 
-def list_tokens_of_stretch(stretch):
-    tokens = []
-    for place, character in enumerate(stretch):
-        before = tokens[-1] if tokens else ""
-        after = stretch[place + 1 : place + 2]
-        is_word = bool(before) and is_letter(before[0])
-        if (
-            (is_letter(character) and is_word)
-            or (is_mark(character) and before and not before.isspace() and before not in END_OF_TEXT)
-            or (character in "'’" and is_word and before[-1] not in "'’" and after and is_letter(after))
-            or (character in " \t\u00a0\u3000" and before[:1] == character and len(before) < LONGEST)
-            or (before == "\r" and character == "\n")
-        ):
-            tokens[-1] += character
+def find_end(text, place):
+    first, end = text[place], place + 1
+    if text[place : place + 2] == "\r\n":
+        return place + 2
+    if first in " \t\u00a0\u3000":
+        while text[end : end + 1] == first and end - place < LONGEST:
+            end += 1
+        return end
+    if first.isspace() or first == END_OF_TEXT:
+        return end
+    for _ in range(LONGEST - 1):
+        following, behind = text[end : end + 1], text[end + 1 : end + 2]
+        if is_letter(first) and following in ("'", "’") and is_letter(behind):
+            end += 2
+        elif is_mark(following) or (is_letter(first) and is_letter(following)):
+            end += 1
         else:
-            tokens.append(character)
-    return tokens
+            break
+    return end
 
 
 class TestTokens:
@@ -130,12 +129,12 @@ class TestTokens:
 
     def test_every_character_behind_a_letter_and_a_sign(self):
         codes = [*range(0x20000), *range(0xE0000, 0xE0200)]
-        text = "".join(f"a{chr(code)}! !{chr(code)} " for code in codes if not chr(code).isspace())
+        text = "".join(f"a{chr(code)}!{chr(code)} " for code in codes if not chr(code).isspace())
         text = re.sub("[\ud800-\udfff]", "", text)
         assert split_tokens(text) == list_tokens(text)
 
     def test_what_is_a_space_to_str_is_one_to_regular_expressions(self):
-        for character in map(chr, range(0x110000)):
+        for character in map(chr, range(0x20000)):
             assert character.isspace() == (not character.split()) == bool(re.match(r"\s", character))
 
     def test_words(self):
@@ -147,11 +146,11 @@ class TestTokens:
         ]
         assert split_tokens("\n\n\t\t \r\n   .") == ["\n", "\n", "\t\t", " ", "\r\n", "   ", "."]
 
-    @pytest.mark.parametrize("part", ["a", "漢", "-", " ", "\t", "\n", "e\u0301", "ab "])
+    @pytest.mark.parametrize("part", ["a", "a'", "漢", "-", " ", "\t", "\n", "e\u0301", "ab "])
     def test_a_huge_run_is_cut_and_can_be_cut(self, part):
         text = part * 30_000
-        assert max(map(len, split_tokens(text))) <= LONGEST
-        assert cut_tokens(text) >= len(text) - LONGEST
+        assert max(map(len, split_tokens(text))) <= 2 * LONGEST
+        assert cut_tokens(text) >= len(text) - 2 * LONGEST
 
     @given(text=TEXTS, more=TEXTS)
     def test_a_text_cut_has_the_tokens_of_the_whole(self, text, more):
@@ -159,13 +158,17 @@ class TestTokens:
         assert 0 <= cut <= len(text)
         assert split_tokens(text[:cut]) + split_tokens(text[cut:] + more) == split_tokens(text + more)
 
+    def test_a_text_is_cut_as_late_as_can_be(self):
+        for text, last in [("so “Zarat", "Zarat"), ("it is", "is"), ("a.b", "b"), ("don'", "don'"), ("a b \r", "\r")]:
+            assert text[cut_tokens(text) :] == last
+
     @given(chunks=st.lists(TEXTS))
     def test_blocks_have_the_tokens_of_the_whole(self, chunks):
         text = "".join(chunks)
         blocks = list(read_blocks(chunks))
         assert blocks == list(read_blocks([text])) == list(read_blocks(text))
         assert [token for block in blocks for token in split_tokens(block)] == split_tokens(text)
-        assert max(map(len, blocks)) <= 2 * LONGEST
+        assert max(map(len, blocks)) <= 4 * LONGEST
 
 
 class TestCounts:
@@ -190,7 +193,7 @@ class TestCounts:
         counts = count_tokens([text])
         assert (counts["the"], counts["of"], counts[" "], counts["\n"]) == (20_000, 20_000, 40_000, 20_000)
         assert len(largest) > 50
-        assert max(largest) <= 200 + LONGEST
+        assert max(largest) <= 200 + 3
         assert sum(count * len(token) for token, count in counts.items()) == len(text)
 
 
@@ -338,13 +341,12 @@ class TestCoding:
         assert again.encode("the 5").tolist() == encoder.encode("the 5").tolist()
         assert len(pickle.dumps(encoder)) < fresh + 10_000
 
-    @given(ids=st.lists(st.integers(0, ENCODER.vocabulary_size - 1) | st.integers(0, BYTES - 1)), data=st.data())
-    def test_decoding_as_ids_come_is_decoding_at_once(self, ids, data):
-        decoder, shown, at = ENCODER.decoder(), "", 0
-        while at < len(ids):
-            size = data.draw(st.integers(0, 3))
-            shown += decoder.push(ids[at : at + size])
-            at += size
+    @given(
+        ids=st.lists(st.integers(0, ENCODER.vocabulary_size - 1) | st.integers(0, BYTES - 1)), size=st.integers(1, 4)
+    )
+    def test_decoding_as_ids_come_is_decoding_at_once(self, ids, size):
+        decoder = ENCODER.decoder()
+        shown = "".join(decoder.push(ids[at : at + size]) for at in range(0, len(ids), size)) + decoder.push([])
         parts = [bytes([id]) if id < BYTES else ENCODER.vocabulary[id - BYTES].encode() for id in ids]
         assert shown + decoder.finish() == ENCODER.decode(ids) == b"".join(parts).decode("utf-8", "replace")
 
@@ -407,6 +409,10 @@ class TestGeneration:
         assert "\ufffd" not in text
         assert set(text) <= set(CORPUS)
 
+    def test_no_bias_is_for_what_is_never_written(self):
+        message = error_of(lambda: textforge.Plugins().sampler('logit-bias:{"☃": 9}').check(ENCODER), GenerationError)
+        assert message == "logit-bias: '☃' can never come: it needs a token that is never generated; leave it out"
+
     def test_an_empty_prompt_begins_at_a_token_that_was_trained(self):
         encoder = encoder_of("to be or not to be")  # a line end would be a byte
         model = ModelMaker("numpy", "lstm").create(encoder.vocabulary_size)
@@ -421,11 +427,3 @@ class TestGeneration:
         again = textforge.load(tmp_path / "model")
         assert again.encoder == generator.encoder
         assert again.generate("The cat", samplers="greedy", max_tokens=6) == " sat on the"
-
-    def test_ids_do_not_depend_on_what_was_encoded_before(self):
-        numbers = random.Random(1)
-        words = [f"w{numbers.randrange(100)}" for _ in range(3000)]
-        text = " ".join(words)
-        encoder = encoder_of(text)
-        assert encoder.encode(text).tolist() == encoder.replace().encode(text).tolist()
-        assert encoder.encode(text).tolist() == [id for token in split_tokens(text) for id in encoder.encode(token)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from textforge.encoders.pieces import RUNS, read_blocks, split_tokens
+from textforge.encoders.splitting import RUNS, read_blocks, split_tokens
 
 MOST = 1 << 18
 """The most different words that are kept when there are twice as many, and the most pieces."""

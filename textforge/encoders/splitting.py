@@ -11,7 +11,7 @@ from unicodedata import category
 from textforge.encoders.base import END_OF_TEXT
 
 LONGEST = 128
-"""The most characters of a word: text without spaces is cut after so many, which bounds the memory it takes."""
+"""The most letters of a word, and spaces of a run: a longer one is cut there, so that a text of one word has an end."""
 BLOCK = 1 << 18
 """Characters looked at together, which bounds the memory a long text takes."""
 RUNS = re.compile("(  +)")
@@ -22,7 +22,7 @@ _MARKED = (
     *((0x1BC00, 0x1BD00), (0x1CF00, 0x1DB00), (0x1E000, 0x1EA00), (0xE0100, 0xE01F0)),
 )
 """The ranges of code points that have combining marks: all of Unicode would take ten times as long to look through."""
-_STRETCH = re.compile(rf"\S{{1,{LONGEST}}}|\s+")
+_APOSTROPHES = "'’"
 _JOINERS = "\u200c\u200d"
 
 
@@ -35,19 +35,22 @@ def split_tokens(text: str) -> list[str]:
     >>> split_tokens("don't!\r\n\n  ")
     ["don't", '!', '\r\n', '\n', '  ']
     """
-    find_tokens = _compile_tokens().findall
-    if len(text) <= LONGEST:
-        return list(find_tokens(text))
-    return [token for stretch in _STRETCH.findall(text) for token in find_tokens(stretch)]
+    found: list[str] = _compile_tokens().findall(text)
+    return found
 
 
 def cut_tokens(text: str) -> int:
-    """Return the last place where a token begins that more text can't change."""
+    """Return the last place where a token begins that more text can't change; 0 where there is none but the first."""
+    if not text:
+        return 0
     behind = len(text.rstrip())
-    if behind < len(text):
-        return len(text) - len(split_tokens(text[behind:])[-1])
-    *_, last = text.rsplit(maxsplit=1) or [""]
-    return len(text) - ((len(last) - 1) % LONGEST + 1 if last else 0)
+    # Between a word and a space a token ends whatever came before, so that only what is behind has to be split.
+    begin = behind if behind < len(text) else len(text) - len(text.rsplit(maxsplit=1)[-1])
+    tokens = split_tokens(text[begin:])
+    cut = len(text) - len(tokens[-1])
+    if tokens[-1] in _APOSTROPHES and len(tokens) > 1:  # which a letter may make a part of the word before
+        cut -= len(tokens[-2])
+    return cut
 
 
 def read_blocks(chunks: Iterable[str]) -> Iterator[str]:
@@ -71,11 +74,12 @@ def read_blocks(chunks: Iterable[str]) -> Iterator[str]:
 @functools.cache
 def _compile_tokens() -> re.Pattern[str]:
     letter = r"[^\W_\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # ideographs are words by themselves
-    marks = rf"(?=[^\0-\u02ff])[{_list_marks()}]++"  # most characters are known to be none without a look at the list
-    word = rf"{letter}++(?:{marks}{letter}*+)*+"
-    spaces = "|".join(rf"{space}{{1,{LONGEST}}}+" for space in (" ", r"\t", r"\xa0", r"\u3000"))
+    mark = rf"(?=[^\0-\u02ff])[{_list_marks()}]"  # most characters are known to be none without a look at the list
+    more = rf"{{0,{LONGEST - 1}}}+"
+    word = rf"{letter}(?:{letter}|[{_APOSTROPHES}]{letter}|{mark}){more}"
+    spaces = "|".join(space + space + more for space in (" ", r"\t", r"\xa0", r"\u3000"))
     alone = rf"[{END_OF_TEXT}\ud800-\udfff]"
-    return re.compile(rf"{word}(?:['’]{word})*+|{spaces}|\r\n|\s|{alone}|\S(?:{marks})?+")
+    return re.compile(rf"{word}|{spaces}|\r\n|\s|{alone}|\S(?:{mark}){more}")
 
 
 def _list_marks() -> str:
