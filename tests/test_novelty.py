@@ -119,6 +119,18 @@ def test_without_validation_nothing_is_held_out(book: Path) -> None:
     assert found.notes == ("no text was held out in training to compare with",)
 
 
+@pytest.mark.parametrize("more", [{"validation_part": "slices"}, {"validation_corpus": True}])
+def test_what_is_held_out_elsewhere_is_not_compared(book: Path, tmp_path: Path, more: dict[str, Any]) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(book.read_text(encoding="utf-8")[::-1], encoding="utf-8")
+    if "validation_corpus" in more:
+        more = {"validation_corpus": [str(other)]}
+    found = textforge.train(book, architecture="ngram:order=5", seed=1, **more).measure_novelty(max_tokens=50, seed=1)
+    assert found.held_out is None
+    assert found.notes == ("what training held out isn't the corpus's end: nothing to compare with",)
+    assert found.corpora == (f"files:paths={book}",)
+
+
 def test_a_text_in_hand_may_be_given_again(tmp_path: Path) -> None:
     generator = textforge.train(text=BOOK, architecture="ngram:order=4")
     with pytest.raises(CorpusError, match=r"trained on text:\d+, which can't be read a second time"):
