@@ -15,6 +15,7 @@ import numpy as np
 
 import textforge
 from tests.benchmarks import bare_numpy
+from tests.benchmarks import encoding as encoding_sides
 from tests.benchmarks import samplers as sampler_sides
 from tests.benchmarks.measure import ROOT, in_process, in_turn, machine, process_seconds, script
 from textforge.architectures.lstm import LSTM
@@ -46,12 +47,15 @@ class Row:
     help="The Nietzsche corpus.",
 )
 @click.option(
-    "--only", type=click.Choice(["startup", "generation", "samplers", "training", "loss", "memory"]), multiple=True
+    "--only",
+    type=click.Choice(["startup", "encoding", "generation", "samplers", "training", "loss", "memory"]),
+    multiple=True,
 )
 def main(corpus: Path, only: tuple[str, ...]) -> None:
     """Measure textforge beside the notebook's method and bare loops, each comparison in one run."""
     benchmarks: dict[str, Callable[[Path], Iterator[Row]]] = {
         "startup": startup,
+        "encoding": encoding,
         "generation": generation,
         "samplers": samplers,
         "training": training,
@@ -91,6 +95,20 @@ def startup(corpus: Path) -> Iterator[Row]:
     seconds = figures["generate"]
     what = "`textforge generate`, 200 characters, whole process"
     yield Row(what, f"{seconds:.3f} s", "", "at most 0.4 s", seconds <= 0.4)
+
+
+def encoding(corpus: Path) -> Iterator[Row]:
+    """Text to token ids, in pieces as the token file has them."""
+    for what, ours, bare, beside, aim in encoding_sides.sides(corpus):
+        rate = in_turn({"textforge": ours, "bare": bare}, rounds=5)
+        found = rate["textforge"]
+        yield Row(
+            f"{what}, MB a second on one core",
+            f"{found:,.0f}",
+            f"{beside}: {rate['bare']:,.0f}",
+            f"at least {aim}",
+            found >= aim,
+        )
 
 
 def generation(corpus: Path) -> Iterator[Row]:
