@@ -34,7 +34,8 @@ class TextFilesCorpus(Corpus):
     """A corpus of text files: by path, by folder (all files below it that are not hidden), or by pattern.
 
     A file compressed by gzip, bzip2, xz or zstd is read as what it has, by what it begins with; a ZIP archive that is
-    called so (``.zip``) is read as its members, and ``books.zip/one.txt`` is one of them. Memory stays bounded.
+    called so (``.zip``) is read as its members, and ``books.zip/one.txt`` is one of them. Memory stays bounded, and
+    what expands to more than 1,000 times its size, once past 64 MiB, is refused.
 
     With the encoding ``auto``, each file is looked at by itself, 256 KiB at a time, as it is read: it is UTF-16 or
     UTF-32 where its beginning speaks for it, UTF-8 where its first 256 KiB with other than ASCII are, else Windows-1252
