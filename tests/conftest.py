@@ -21,6 +21,12 @@ def nothing_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEXTFORGE_DISABLE_PLUGINS", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def cache_apart(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is worked out in a folder of the tests', not in the user's."""
+    monkeypatch.setenv("TEXTFORGE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def plugins():
     """A registry of its own, of what is installed."""
