@@ -74,7 +74,8 @@ def read_blocks(chunks: Iterable[str]) -> Iterator[str]:
 @functools.cache
 def _compile_tokens() -> re.Pattern[str]:
     letter = r"[^\W_\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # ideographs are words by themselves
-    mark = rf"(?=[^\0-\u02ff])[{_list_marks()}]"  # most characters are known to be none without a look at the list
+    # Most characters are known to be no marks without a look at their list.
+    mark = rf"(?=[^\0-\u02ff\u3400-\ua5ff\uac00-\ufaff])[{_list_marks()}]"
     more = rf"{{0,{LONGEST - 1}}}+"
     word = rf"{letter}(?:{letter}|[{_APOSTROPHES}]{letter}|{mark}){more}"
     spaces = "|".join(space + space + more for space in (" ", r"\t", r"\xa0", r"\u3000"))

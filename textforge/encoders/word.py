@@ -205,11 +205,15 @@ class PieceIds(dict[str, bytes]):
 
         Raises `UnicodeEncodeError` for a lone surrogate, which has no bytes, unless they are to be ``ignore``d.
         """
-        places, ids = self._places, array("i")
+        find, ids = self._places.get, array("i")
         for token in split_tokens(text):
-            for known in (token,) if token in places else token:
-                place = places.get(known)
-                ids.extend(known.encode("utf-8", surrogates) if place is None else (place,))
+            place = find(token)
+            if place is not None:
+                ids.append(place)
+                continue
+            for character in token:
+                place = find(character)
+                ids.extend(character.encode("utf-8", surrogates) if place is None else (place,))
         return ids.tobytes()
 
 
