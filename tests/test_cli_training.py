@@ -169,3 +169,31 @@ def test_metrics_are_rows_of_the_table(model: Path, folder: Path) -> None:
     assert as_json["metrics"] == [{"metric": "length", "value": len(TEXT), "unit": "tokens"}]
     unknown = run("evaluate", *plugin, model, folder / "book.txt", "--metric", "lengths")
     assert "there is no metric 'lengths'; installed: length" in one_line(unknown, 1)
+
+
+def test_several_models_are_measured_side_by_side(tmp_path: Path) -> None:
+    book, held_out = tmp_path / "book.txt", tmp_path / "held-out.txt"
+    book.write_text(TEXT, encoding="utf-8")
+    held_out.write_text("It is a truth that it is short.\n" * 3, encoding="utf-8")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, spec, encoder in ((first, "ngram:order=2", "char"), (second, "ngram:order=3", "byte")):
+        done = run("train", book, "-o", folder, "--architecture", spec, "--encoder", encoder, "--seed", 1)
+        assert done.exit_code == 0, done.stderr
+    alone = [json.loads(run("evaluate", folder, held_out, "--json").stdout) for folder in (first, second)]
+    result = run("evaluate", first, held_out, "--beside", second, "--baseline", "ngram:order=4", "--json")
+    together = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line.pop("model") for line in together] == [str(first), str(second), "ngram:order=4"]
+    assert together[:2] == alone
+    assert together[2]["bits_per_character"] < alone[0]["bits_per_character"]
+    table = run("evaluate", first, held_out, "--beside", second).stdout.splitlines()
+    assert table[0].split() == [str(first), str(second)]
+    assert table[3].split() == ["bits", "a", "character", *(f"{each['bits_per_character']:.4f}" for each in alone)]
+
+
+def test_a_baseline_of_a_text_that_is_gone(tmp_path: Path) -> None:
+    result = run("train", "-", "-o", tmp_path / "m", "--architecture", "ngram", "--seed", 1, stdin=TEXT)
+    assert result.exit_code == 0, result.stderr
+    (tmp_path / "held-out.txt").write_text(TEXT, encoding="utf-8")
+    told = run("evaluate", tmp_path / "m", tmp_path / "held-out.txt", "--baseline", "ngram")
+    assert told.exit_code == 1
+    assert "can't be read a second time" in told.stderr.splitlines()[-1]

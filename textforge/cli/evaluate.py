@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from textforge.encoders.base import Unknown
     from textforge.evaluation.evaluation import Evaluation
+    from textforge.library.generator import TextGenerator
 
 
 @click.command("evaluate")
@@ -28,7 +29,20 @@ if TYPE_CHECKING:
 @click.option(
     "--metric", "metrics", multiple=True, metavar="SPEC", help="Figure of a plugin to measure too; repeatable."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option(
+    "--beside",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Another model to measure on the same text, in a column of its own; repeatable.",
+)
+@click.option(
+    "--baseline",
+    metavar="SPEC",
+    help="Architecture to train on what MODEL learnt and to measure beside it: ngram, which a network must beat.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, a line a model.")
 @click.pass_obj
 def command(
     session: Session,
@@ -37,6 +51,8 @@ def command(
     backend: str | None,
     unknown: Unknown,
     metrics: tuple[str, ...],
+    others: tuple[Path, ...],
+    baseline: str | None,
     as_json: bool,
 ) -> None:
     """Measure how well a model predicts a text.
@@ -44,9 +60,29 @@ def command(
     Shows the mean loss in nats a token, the perplexity, and bits a character and a byte, which can be compared between
     models of any encoder. Give a text that the model was not trained on.
     """
+    from textforge.library.baseline import train_baseline
     from textforge.library.facade import load
 
-    generator = load(model, backend=backend, plugins=session.plugins())
+    plugins = session.plugins()
+    generators = {str(path): load(path, backend=backend, plugins=plugins) for path in (model, *others)}
+    if baseline:
+        generators[baseline] = train_baseline(baseline, generators[str(model)].contents, plugins)
+    columns = {name: _evaluate(generator, corpora, unknown, metrics) for name, generator in generators.items()}
+    for line in dict.fromkeys(line for result in columns.values() for line in _list_notes(result)):
+        say(line)
+    if as_json:
+        for name, result in columns.items():
+            show(json.dumps(result.to_json() if len(columns) == 1 else {"model": name, **result.to_json()}))
+        return
+    tables = [dict(_rows(result, generators[name].encoder.unit)) for name, result in columns.items()]
+    for line in _lay_out(list(columns), tables):
+        show(line)
+
+
+def _evaluate(
+    generator: TextGenerator, corpora: tuple[str, ...], unknown: Unknown, metrics: tuple[str, ...]
+) -> Evaluation:
+    """Evaluate a model, saying how far that is where it takes long."""
     status = StatusLine(unwatched=True)
 
     def tell(done: int, total: int) -> None:
@@ -54,18 +90,25 @@ def command(
             status.say(f"{done:,} of {total:,} {generator.encoder.unit} predicted")
 
     try:
-        result = generator.evaluate(corpora, unknown=unknown, metrics=metrics, progress=tell)
+        return generator.evaluate(corpora, unknown=unknown, metrics=metrics, progress=tell)
     finally:
         status.clear()
-    for note in result.notes:
-        say(note)
-    if result.trained_on:
-        say(_warning(result))
-    if as_json:
-        show(json.dumps(result.to_json()))
+
+
+def _list_notes(result: Evaluation) -> list[str]:
+    return [*result.notes, *([_warning(result)] if result.trained_on else [])]
+
+
+def _lay_out(names: list[str], tables: list[dict[str, str]]) -> Iterator[str]:
+    """Yield the lines of a table: a column a model, under its name where there are several."""
+    titles = list(dict.fromkeys(title for table in tables for title in table))
+    if len(tables) == 1:
+        yield from (f"{title:<19} {tables[0][title]}" for title in titles)
         return
-    for title, figure in _rows(result, generator.encoder.unit):
-        show(f"{title:<19} {figure}")
+    rows = [["", *names], *([title, *(table.get(title, "") for table in tables)] for title in titles)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(tables) + 1)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _warning(result: Evaluation) -> str:

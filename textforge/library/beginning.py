@@ -95,7 +95,7 @@ def _resolve_replay(text: str, older: Sequence[CorpusRecord], plugins: Plugins) 
         return resolve_corpora(corpus, plugins)
     if not older:
         raise TrainingError("there is no older text to replay: name it, such as old.txt:0.2, got ", repr(text))
-    return _find_recorded(plugins, older)
+    return find_recorded(plugins, older)
 
 
 def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:
@@ -145,9 +145,9 @@ def resume_run(
     training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
     return Run(
         plugins=plugins,
-        corpora=resolve_corpora(corpora, plugins) if corpora else _find_recorded(plugins, training),
-        validation_corpora=_find_recorded(plugins, validation),
-        replay_corpora=_find_recorded(plugins, replay),
+        corpora=resolve_corpora(corpora, plugins) if corpora else find_recorded(plugins, training),
+        validation_corpora=find_recorded(plugins, validation),
+        replay_corpora=find_recorded(plugins, replay),
         recorded=not corpora,
         encoder=contents.encoder,
         architecture=architecture,
@@ -161,7 +161,7 @@ def resume_run(
     )
 
 
-def _find_recorded(plugins: Plugins, records: Sequence[CorpusRecord]) -> list[Corpus]:
+def find_recorded(plugins: Plugins, records: Sequence[CorpusRecord]) -> list[Corpus]:
     """Return the corpora that records name; raise `TrainingError` for one that can't be read a second time."""
     corpora: list[Corpus] = [plugins.corpus(record.spec) for record in records]
     for corpus in corpora:
