@@ -134,6 +134,20 @@ class Numbered(GoodArchitecture):
         return weights
 
 
+class Regrown(GoodArchitecture):
+    """Draws all anew for a larger vocabulary."""
+
+    def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
+        return self.create(vocabulary_size, seed)
+
+
+class Ungrown(GoodArchitecture):
+    """Stays as it is, whatever vocabulary is asked for."""
+
+    def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
+        return saved
+
+
 class Rowless(GoodArchitecture):
     """Leaves no place for the rows in its state."""
 
@@ -236,6 +250,8 @@ def _broken() -> Iterator[tuple[Any, ...]]:
     yield WrongAxis(), "vocabulary axes"
     yield NoAxis(), "vocabulary axes"
     yield Numbered(), "vocabulary axes"
+    yield Regrown(), "growth"
+    yield Ungrown(), "growth"
     yield Rowless(), "state"
     yield TwoRows(), "state"
     yield Forgetting(), "options saved"

@@ -101,6 +101,31 @@ def check_vocabulary_axes(case: ArchitectureCase) -> None:
                 )
 
 
+def check_growth(case: ArchitectureCase) -> None:
+    """Check that a model for a larger vocabulary is a sound one, and keeps the values it had."""
+    for size in SIZES[1:]:
+        saved = _create(case, size)
+        try:
+            grown = case.component.grow(saved, size + 2, SEED + 1)
+            arrays = case.component.check(grown)
+        except Exception as error:
+            fail(
+                f"a model of {size} tokens to be grown to one of {size + 2} that check accepts",
+                describe_error(error),
+                "leave grow as it is inherited, or let it give the arrays that check expects",
+            )
+        if grown.vocabulary_size != size + 2:
+            fail(f"a model of {size + 2} tokens", f"{grown.vocabulary_size}", "set the vocabulary's size")
+        for name in _weights(case, size):
+            old = saved.arrays[name]
+            if not np.array_equal(arrays[name][tuple(map(slice, old.shape))], old):
+                fail(
+                    f"{name} to keep its values in the first places",
+                    "others",
+                    "add what is new behind them: the ids there were stay",
+                )
+
+
 def check_state(case: ArchitectureCase) -> None:
     """Check that each array of the state has whole numbers for its shape, and None in one place, for the rows."""
     for name, shape in case.component.state().items():
@@ -180,6 +205,7 @@ CHECKS = (
     check_first_values,
     check_seeds,
     check_vocabulary_axes,
+    check_growth,
     check_state,
     check_options_saved,
     check_damage_refused,
