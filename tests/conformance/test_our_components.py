@@ -39,7 +39,13 @@ SPECS: Mapping[str, Sequence[str]] = {
         "preset:hf,temperature=1.5,top_p=0.8,repetition_penalty=1.3",
         "preset:llama.cpp",
     ),
-    "encoder": (),
+    "encoder": (
+        "char:unit=grapheme",
+        "char:max_vocabulary=20",
+        "char:min_count=2",
+        "char:unit=grapheme,max_vocabulary=20",
+        "char:unit=grapheme,min_count=2",
+    ),
     "architecture": (
         "lstm:hidden_size=8,num_layers=2,embedding_size=none",
         "conv:channels=8,num_layers=3,kernel_size=3,embedding_size=none",

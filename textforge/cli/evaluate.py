@@ -54,7 +54,7 @@ def command(
     if as_json:
         show(json.dumps(result.to_json()))
         return
-    for title, figure in _rows(result, generator.encoder.unit):
+    for title, figure in _rows(result, generator.encoder.token_name):
         show(f"{title:<19} {figure}")
 
 

@@ -64,4 +64,5 @@ def _choose_first_token(encoder: Encoder) -> int:
         newline = encoder.encode("\n")
     except TextforgeError:
         return encoder.most_frequent
-    return int(newline[0]) if len(newline) == 1 else encoder.most_frequent
+    known = len(newline) == 1 and newline[0] not in encoder.never_generated  # which no training has prepared it for
+    return int(newline[0]) if known else encoder.most_frequent

@@ -31,15 +31,18 @@ def warn_of_unreachable(stops: Iterable[str], encoder: Encoder) -> None:
 def find_missing_characters(text: str, encoder: Encoder) -> str:
     """Return the characters of a text that no token shows, in order; none where the text may come.
 
-    A text that is decoded from its own tokens may come. For any other, the text of each token is looked at, and that
-    of one token twice over, for the characters that the encoder puts between tokens.
+    A text that is decoded from its own tokens may come, if none of them is one that is never generated. For any other,
+    the text of each token is looked at, and that of one token twice over, for the characters that the encoder puts
+    between tokens.
     """
+    never = set(encoder.never_generated)
     try:
-        if text in encoder.decode(encoder.encode(text).tolist()):
+        ids = encoder.encode(text).tolist()
+        if text in encoder.decode(ids) and never.isdisjoint(ids):
             return ""
     except TextforgeError:
         pass  # the vocabulary lacks something; the encoder need not say which characters
-    ids = [id for id in range(encoder.vocabulary_size) if id != encoder.end_of_text]
+    ids = [id for id in range(encoder.vocabulary_size) if id != encoder.end_of_text and id not in never]
     shown = set("".join([encoder.token_text(id) for id in ids] + [encoder.decode([id, id]) for id in ids[:1]]))
     return "".join(dict.fromkeys(character for character in text if character not in shown))
 
