@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import PieceEncoder
 
+from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders import characters
 from textforge.encoders.char import CharEncoder
@@ -208,6 +210,21 @@ class TestProperties:
 
     def test_the_name_of_tokens(self):
         assert CharEncoder().token_name == "characters"
+
+    def test_the_name_of_tokens_in_plugins_of_before(self):
+        class Syllables(PieceEncoder):
+            name = "syllables"
+            unit = "syllables"
+
+        class Sized(PieceEncoder):
+            name = "sized"
+            unit: int = option(default=2, help="Characters of a token.")
+
+        assert [encoder.token_name for encoder in (Syllables(), Sized(), PieceEncoder())] == [
+            "syllables",
+            "tokens",
+            "tokens",
+        ]
 
     @pytest.mark.parametrize("values", [{"vocabulary": "aba"}, {"vocabulary": 5}, {"vocabulary": "ab", "common": None}])
     def test_a_damaged_vocabulary(self, values):

@@ -52,11 +52,13 @@ class CharEncoder(Encoder):
 
     name = "char"
     max_vocabulary: int | None = option(
-        default=None, ge=3, help="Most tokens to have, the mark for all other characters among them."
+        default=None, ge=3, help="Most tokens to have, the mark for all rarer characters among them."
     )
-    min_count: int = option(default=1, ge=1, help="Times that a character has to come to be a token.")
+    min_count: int = option(
+        default=1, ge=1, help="Times that a character has to come to be a token; rarer ones get a mark."
+    )
     unit: str = option(
-        default="codepoint", choices=UNITS, help="One character: a code point, or a letter with its accents."
+        default="codepoint", choices=UNITS, help="Kind of a character: a code point, or a letter with all its accents."
     )
     vocabulary: str | tuple[str, ...] = learned(default="")
     common: str = learned(default="")
