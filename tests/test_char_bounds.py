@@ -15,9 +15,10 @@ from textforge.corpora.base import END_OF_TEXT
 from textforge.encoders import characters
 from textforge.encoders.char import CharEncoder
 from textforge.encoders.graphemes import split_clusters
-from textforge.errors import EncodingError, OptionError
+from textforge.errors import EncodingError, GenerationError, OptionError
 from textforge.generation.arguments import encode_prompt
 from textforge.generation.unreachable import find_missing_characters
+from textforge.samplers.logit_bias import LogitBias
 
 MARK = "\ufffd"
 PARTS = ("a", "b", "é", "e", "\u0301", "\u0302", "漢", "\n", "\r\n", "\0", "\u0600", "👩\u200d👧", "👩")
@@ -169,6 +170,12 @@ class TestUse:
         assert encode_prompt(encoder, "", "error").tolist() == [encoder.most_frequent] == [0]
         assert find_missing_characters("ab", encoder) == "b"
         assert find_missing_characters(MARK, encoder) == MARK
+
+    def test_a_bias_for_what_is_never_written(self):
+        encoder = CharEncoder(min_count=2).fit(["aab"])
+        with pytest.raises(GenerationError, match="'ab' can never come: its tokens are never generated; leave it out"):
+            LogitBias(bias={"ab": 1.0}).check(encoder)
+        LogitBias(bias={"a": 1.0}).check(encoder)
 
     def test_rare_characters_are_read_but_not_written(self, tmp_path):
         text = "it is so, 漢 or 字 or not. " * 3 + "it is so. " * 20

@@ -96,6 +96,8 @@ def _spell(text: str, encoder: Encoder) -> Ids:
         ids, why = encoder.encode(text), "it has no tokens"
     except EncodingError as error:
         ids, why = np.zeros(0, dtype=np.int64), str(error).partition(";")[0]  # what follows is advice for a prompt
+    if not set(encoder.never_generated).isdisjoint(ids.tolist()):
+        ids, why = ids[:0], "its tokens are never generated"
     if not len(ids):
         raise GenerationError(f"logit-bias: {text!r} can never come: {why}; leave it out")
     return ids
