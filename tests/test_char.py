@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import PieceEncoder
 
+from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT
-from textforge.encoders import char
+from textforge.encoders import characters
 from textforge.encoders.char import CharEncoder
 from textforge.errors import EncodingError
 
@@ -26,7 +28,7 @@ TEXTS = ANY | MIXED
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Pieces small enough for texts of tests to have several."""
-    monkeypatch.setattr(char, "PIECE", 5)
+    monkeypatch.setattr(characters, "PIECE", 5)
 
 
 def encoder_of(*chunks):
@@ -69,7 +71,7 @@ class TestFit:
         values = json.loads(json.dumps(fitted.learned_values()))
         assert CharEncoder(**values) == fitted
         assert fitted.spec == "char"
-        assert repr(fitted) == "CharEncoder()"
+        assert repr(fitted) == "CharEncoder(max_vocabulary=None, min_count=1, unit='codepoint')"
 
     def test_an_empty_text(self):
         assert encoder_of().vocabulary_size == 0
@@ -206,8 +208,23 @@ class TestProperties:
     def test_a_text_may_be_cut_anywhere(self):
         assert CharEncoder().cut("some text") == 9
 
-    def test_unit(self):
-        assert CharEncoder().unit == "characters"
+    def test_the_name_of_tokens(self):
+        assert CharEncoder().token_name == "characters"
+
+    def test_the_name_of_tokens_in_plugins_of_before(self):
+        class Syllables(PieceEncoder):
+            name = "syllables"
+            unit = "syllables"
+
+        class Sized(PieceEncoder):
+            name = "sized"
+            unit: int = option(default=2, help="Characters of a token.")
+
+        assert [encoder.token_name for encoder in (Syllables(), Sized(), PieceEncoder())] == [
+            "syllables",
+            "tokens",
+            "tokens",
+        ]
 
     @pytest.mark.parametrize("values", [{"vocabulary": "aba"}, {"vocabulary": 5}, {"vocabulary": "ab", "common": None}])
     def test_a_damaged_vocabulary(self, values):

@@ -114,6 +114,7 @@ def test_no_exported_base_class_is_missing() -> None:
         textforge.GeneratedText,
         textforge.Plugins,
         textforge.Request,
+        textforge.Score,
         textforge.TextGenerator,
     }
     errors = {value for value in exported if issubclass(value, Exception)}

@@ -47,7 +47,14 @@ SPECS: Mapping[str, Sequence[str]] = {
         f"novel:corpus={BOOK}",
         f"novel:6,corpus={BOOK}",
     ),
-    "encoder": ("word:min_count=1",),
+    "encoder": (
+        "word:min_count=1",
+        "char:unit=grapheme",
+        "char:max_vocabulary=20",
+        "char:min_count=2",
+        "char:unit=grapheme,max_vocabulary=20",
+        "char:unit=grapheme,min_count=2",
+    ),
     "architecture": (
         "lstm:hidden_size=8,num_layers=2,embedding_size=none",
         "conv:channels=8,num_layers=3,kernel_size=3,embedding_size=none",

@@ -5,6 +5,7 @@ Reading trusts nothing: whatever is wrong raises `ValueError`, its message conti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import types
@@ -70,14 +71,17 @@ def as_tuples(value: Any) -> Any:
 
 
 def read_as(kind: Any, value: Any, where: str) -> Any:
-    """Return a value of JSON as a kind: an attrs class, or what annotates its fields.
+    """Return a value of JSON as a kind: an attrs class, or what annotates its fields; of several, the first it is.
 
     Unknown fields are passed over. Raises `ValueError`, which begins with `where`, for anything else.
     """
     members = [member for member in values.members(kind) if member is not types.NoneType]
     if value is None and len(members) < len(values.members(kind)):
         return None
-    kind = members[0]
+    for kind in members[:-1]:
+        with contextlib.suppress(ValueError):
+            return read_as(kind, value, where)
+    kind = members[-1]
     if kind is Any:
         return as_tuples(value)
     if attrs.has(kind):

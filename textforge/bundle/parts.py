@@ -96,7 +96,7 @@ def _is_readable(kind: Any) -> bool:
     """Return whether `read_as` knows an annotation: a plugin may have chosen any."""
     members = [member for member in values.members(kind) if member is not types.NoneType]
     if len(members) != 1:
-        return False
+        return bool(members) and all(_is_readable(member) for member in members)
     origin, arguments = typing.get_origin(members[0]), typing.get_args(members[0])
     if origin is tuple:
         return bool(arguments) and all(_is_readable(argument) for argument in arguments if argument is not Ellipsis)

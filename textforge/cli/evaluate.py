@@ -74,7 +74,7 @@ def command(
         for name, result in columns.items():
             show(json.dumps(result.to_json() if len(columns) == 1 else {"model": name, **result.to_json()}))
         return
-    tables = [dict(_rows(result, generators[name].encoder.unit)) for name, result in columns.items()]
+    tables = [dict(_rows(result, generators[name].encoder.token_name)) for name, result in columns.items()]
     for line in _lay_out(list(columns), tables):
         show(line)
 
@@ -87,7 +87,7 @@ def _evaluate(
 
     def tell(done: int, total: int) -> None:
         if status.is_due():
-            status.say(f"{done:,} of {total:,} {generator.encoder.unit} predicted")
+            status.say(f"{done:,} of {total:,} {generator.encoder.token_name} predicted")
 
     try:
         return generator.evaluate(corpora, unknown=unknown, metrics=metrics, progress=tell)

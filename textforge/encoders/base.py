@@ -55,9 +55,12 @@ class Encoder(Component):
         return ()
 
     @property
-    def unit(self) -> str:
-        """The name of tokens, in the plural, for messages: ``characters``, ``bytes``, ``words``."""
-        return "tokens"
+    def token_name(self) -> str:
+        """The name of tokens, in the plural, for messages: ``characters``, ``bytes``, ``words``.
+
+        Encoders for version 0.1.0 call it `unit`, which is still read, unless it is an option.
+        """
+        return "tokens" if "unit" in self.options() else str(getattr(self, "unit", "tokens"))
 
     @property
     def lossy(self) -> bool:

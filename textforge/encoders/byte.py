@@ -55,7 +55,7 @@ class ByteEncoder(Encoder):
         return self.common
 
     @property
-    def unit(self) -> str:
+    def token_name(self) -> str:
         return "bytes"
 
     def fit(self, chunks: Iterable[str]) -> Self:

@@ -184,4 +184,4 @@ def _measure(encoder: Encoder, sample: str) -> EncodedSize:
         tokens = len(fitted.encode(sample))
     size = TextSize()
     size.add(sample)
-    return EncodedSize(encoder.spec, fitted.unit, fitted.vocabulary_size, tokens, size.bytes / max(1, tokens))
+    return EncodedSize(encoder.spec, fitted.token_name, fitted.vocabulary_size, tokens, size.bytes / max(1, tokens))

@@ -299,7 +299,7 @@ class TextGenerator:
         saved = self._contents.model if self._contents else None
         options = "".join(f" {name}={value}" for name, value in (saved.options if saved else {}).items())
         architecture = f"{saved.architecture}{options}, " if saved else ""
-        size = f"{encoder.vocabulary_size} {encoder.unit} ({encoder.spec})"
+        size = f"{encoder.vocabulary_size} {encoder.token_name} ({encoder.spec})"
         return f"<TextGenerator: {architecture}{size}, run by {type(model).__name__}>"
 
     def __getstate__(self) -> dict[str, Any]:

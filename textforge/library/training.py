@@ -51,7 +51,7 @@ def _first_model(run: Run, encoder: Encoder, report: Report) -> Model:
 def _grow(run: Run, source: SavedModel, encoder: Encoder, report: Report) -> SavedModel:
     """Return the model that the run goes on from, for the vocabulary that there is now."""
     new = encoder.vocabulary_size - source.vocabulary_size
-    known = f"{source.vocabulary_size:,} {encoder.unit} are known"
+    known = f"{source.vocabulary_size:,} {encoder.token_name} are known"
     report.message(f"from {run.lineage[-1].model or 'a model in hand'}: {known}, {new:,} are new")
     if run.settings.sequences == "stream":
         source = attrs.evolve(source, window=run.architecture.window)  # it may have been trained by windows before

@@ -38,7 +38,7 @@ def fit_counting(
     try:
         if len(data.train) < 2:
             raise TrainingError(
-                f"the corpus is too short: 2 {data.encoder.unit} to train on are needed, got {len(data.train)}"
+                f"the corpus is too short: 2 {data.encoder.token_name} to train on are needed, got {len(data.train)}"
             )
         if checkpoint:
             report.message(f"nothing is left to learn: {_name(model)} reads the text once")
@@ -53,7 +53,7 @@ def _count(model: CountingModel, data: TrainingData, settings: TrainingSettings,
     began = time.perf_counter()
     with contextlib.suppress(StopTraining):  # nothing to stop: the text is read once, and what is learnt is kept
         _tell_ignored(model, settings, report)
-        report.message(f"counting {len(data.train):,} {data.encoder.unit}")
+        report.message(f"counting {len(data.train):,} {data.encoder.token_name}")
     trained = model.count(data.train)
     with contextlib.suppress(StopTraining):
         report.start(_describe(trained, data))
@@ -97,7 +97,7 @@ def _describe(model: CountingModel, data: TrainingData) -> RunStart:
         vocabulary_size=model.vocabulary_size,
         train_tokens=len(data.train),
         validation_tokens=len(data.validation),
-        unit=data.encoder.unit,
+        unit=data.encoder.token_name,
         epochs=None,
         minutes=None,
         steps_per_epoch=1,

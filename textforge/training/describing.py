@@ -18,7 +18,7 @@ def describe_run(
         vocabulary_size=model.vocabulary_size,
         train_tokens=len(data.train),
         validation_tokens=len(data.validation),
-        unit=data.encoder.unit,
+        unit=data.encoder.token_name,
         epochs=settings.epoch_limit,
         minutes=settings.minutes,
         steps_per_epoch=batches.steps_per_epoch,

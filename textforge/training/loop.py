@@ -69,7 +69,7 @@ class TrainingRun:
         self.data = data
         self.settings = settings
         self.report = report
-        self.batches = make_batches(data.train, settings, data.encoder.unit, data.encoder.end_of_text)
+        self.batches = make_batches(data.train, settings, data.encoder.token_name, data.encoder.end_of_text)
         self.clock = Clock(checkpoint.position.seconds if checkpoint else 0.0)
         self.losses = Losses()
         self.state: State = None
@@ -78,7 +78,7 @@ class TrainingRun:
         self.history: list[EpochResult] = []
         self.saved_step = checkpoint.position.step if checkpoint else None
         self.plan = Plan(settings, self.batches)
-        self.judge = Judge(model.vocabulary_size, data.encoder.unit, settings)
+        self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
         self._begin(checkpoint)
         size = self.position.validation_tokens
         self.validation = Validation(data.validation, settings, self.batches.length, size)
@@ -198,7 +198,7 @@ class TrainingRun:
             self._go_to(validation_tokens=self.validation.tokens)
             self.report.message(
                 f"the time allows for validation on {self.validation.tokens:,} of {len(self.data.validation):,} "
-                f"{self.data.encoder.unit}: the same part each time, spread over all of them"
+                f"{self.data.encoder.token_name}: the same part each time, spread over all of them"
             )
 
     def _report_progress(self) -> None:
