@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.architectures.ngram import DISCOUNTS, count_token_bits, mask_low_bits
-from textforge.backends.numpy.ngram.counts import SMALLEST, Floats, Keys, KneserNey, Table, make_table, sum_by_context
+from textforge.backends.numpy.ngram.smoothing import SMALLEST, KneserNey
+from textforge.backends.numpy.ngram.table import Floats, Keys, Table, make_table, sum_by_context
 
 
 def take_ending(tokens: npt.NDArray[Any], order: int) -> Keys:
