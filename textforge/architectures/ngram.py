@@ -49,7 +49,7 @@ ESTIMATED = DISCOUNTS + 1
 PLAIN_DISCOUNT = 0.5
 """The discount where a text is too small to estimate one."""
 USUAL_MOST = 10_000_000
-"""Eleven times the n-grams of Tiny Shakespeare; TODO bytes."""
+"""Eleven times the n-grams of Tiny Shakespeare. Training takes some 50 bytes for each: half a gigabyte."""
 
 
 class Ngram(Architecture):

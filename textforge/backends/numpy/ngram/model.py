@@ -64,7 +64,6 @@ class NgramModel(CountingModel):
         self._dtype = np.dtype(precision)
         self._bits = np.uint64(count_token_bits(saved.vocabulary_size))
         self._mask = mask_low_bits((self.order - 1) * int(self._bits))
-        self._is_pruned = any(table.rest is not None for table in self.tables)
         self._smoothed = KneserNey(self.tables, saved.vocabulary_size)
 
     @property
@@ -104,11 +103,8 @@ class NgramModel(CountingModel):
         return Beginnings(self._smoothed, self.tables[-1], self.order, self._ending)
 
     def _choose_smoothed(self, length: int) -> KneserNey | Beginnings:
-        """Return the smoothed probabilities for contexts of so many tokens.
-
-        A pruned model doesn't know how often all n-grams came that begin a text.
-        """
-        return self._smoothed if length == self.order - 1 or self._is_pruned else self._beginnings
+        """Return the smoothed probabilities for contexts of so many tokens."""
+        return self._smoothed if length == self.order - 1 else self._beginnings
 
     def _compute_logits(self, histories: npt.NDArray[np.uint64], length: int) -> npt.NDArray[np.floating[Any]]:
         probabilities = self._choose_smoothed(length).compute_probabilities(histories, length)

@@ -63,7 +63,7 @@ class KneserNey:
         self._contexts = np.full(contexts + 1, mask_low_bits(KEY_BITS))
         self._kept = np.ones(contexts + 1)
         self._totals = np.ones(contexts + 1)
-        self._starts = np.full(contexts + 2, entries, find_smallest_type(entries))
+        self._starts = np.full(contexts + 2, entries)
         self._fill(tables)
 
     def _fill(self, tables: Sequence[Table]) -> None:
@@ -94,18 +94,16 @@ class KneserNey:
         """Return the probability of each next token, (B, V), after packed histories, (B,), of `length` tokens."""
         rows, size = len(histories), self.vocabulary_size
         places, weights = self._weigh_contexts(histories, length)  # (B, L), (B, L + 1)
-        flat = places.ravel()  # (B · L,)
-        starts = self._starts[flat].astype(np.int64)
-        lengths = self._starts[flat + 1] - starts  # entries of each context
-        ends = lengths.cumsum()
-        # The ranges start … start + length of all contexts behind one another, without a loop: (n,).
-        entries = np.repeat(starts - ends + lengths, lengths)
+        starts, ends = self._starts.take(places), self._starts.take(places + 1)  # (B, L)
+        lengths = (ends - starts).ravel()  # (B · L,): entries of each context
+        # The ranges start … end of all contexts behind one another, without a loop: (n,).
+        entries = np.repeat(ends.ravel() - lengths.cumsum(), lengths)
         entries += np.arange(len(entries))
-        cells = self._tokens[entries].astype(np.int64)  # (n,): each entry's token, then its place in (B, V) laid flat
+        cells = self._tokens.take(entries)  # (n,): the token of each entry, then its place in (B, V) laid flat
         if rows > 1:
-            cells += np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
-        shares = self._numerators[self._codes[entries]]
-        shares *= np.repeat(weights[:, 1:].ravel() / self._totals[flat], lengths)
+            cells = cells + np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
+        shares = self._numerators.take(self._codes.take(entries))
+        shares *= np.repeat((weights[:, 1:] / self._totals.take(places)).ravel(), lengths)
         # One token comes after several contexts: its shares are added up.
         seen = np.bincount(cells, shares, minlength=rows * size).reshape(rows, size)
         result = weights[:, :1] * self._shortest  # (B, 1) times (V,)
@@ -134,10 +132,10 @@ class KneserNey:
         """
         needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]  # (B, L)
         places = self._contexts.searchsorted(needles)
-        places[self._contexts[places] != needles] = len(self._contexts) - 1
+        places[self._contexts.take(places) != needles] = len(self._contexts) - 1
         weights = np.ones((len(histories), needles.shape[1] + 1))
         # From the longest context down, each level gets what those above it have kept back.
-        np.cumprod(self._kept[places[:, ::-1]], axis=1, out=weights[:, -2::-1])
+        np.cumprod(self._kept.take(places[:, ::-1]), axis=1, out=weights[:, -2::-1])
         return places, weights
 
 
