@@ -97,13 +97,13 @@ class KneserNey:
         starts, ends = self._starts.take(places), self._starts.take(places + 1)  # (B, L)
         lengths = (ends - starts).ravel()  # (B · L,): entries of each context
         # The ranges start … end of all contexts behind one another, without a loop: (n,).
-        entries = np.repeat(ends.ravel() - lengths.cumsum(), lengths)
+        entries = (ends.ravel() - lengths.cumsum()).repeat(lengths)
         entries += np.arange(len(entries))
         cells = self._tokens.take(entries)  # (n,): the token of each entry, then its place in (B, V) laid flat
         if rows > 1:
             cells = cells + np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
         shares = self._numerators.take(self._codes.take(entries))
-        shares *= np.repeat((weights[:, 1:] / self._totals.take(places)).ravel(), lengths)
+        shares *= (weights[:, 1:] / self._totals.take(places)).ravel().repeat(lengths)
         # One token comes after several contexts: its shares are added up.
         seen = np.bincount(cells, shares, minlength=rows * size).reshape(rows, size)
         result = weights[:, :1] * self._shortest  # (B, 1) times (V,)
@@ -132,10 +132,11 @@ class KneserNey:
         """
         needles = (histories[:, None] & self._masks[:length]) | self._markers[:length]  # (B, L)
         places = self._contexts.searchsorted(needles)
-        places[self._contexts.take(places) != needles] = len(self._contexts) - 1
-        weights = np.ones((len(histories), needles.shape[1] + 1))
+        np.putmask(places, self._contexts.take(places) != needles, len(self._contexts) - 1)
+        weights = np.empty((len(histories), needles.shape[1] + 1))
+        weights[:, -1] = 1
         # From the longest context down, each level gets what those above it have kept back.
-        np.cumprod(self._kept.take(places[:, ::-1]), axis=1, out=weights[:, -2::-1])
+        np.multiply.accumulate(self._kept.take(places[:, ::-1]), axis=1, out=weights[:, -2::-1])
         return places, weights
 
 
