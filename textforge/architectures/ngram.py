@@ -72,6 +72,7 @@ class Ngram(Architecture):
         default=USUAL_MOST,
         ge=1,
         help="n-grams kept, of all lengths together: the rarest are pruned, the longest first; none: no bound.",
+        remedy="none keeps all",
     )
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:

@@ -63,7 +63,7 @@ class KneserNey:
         self._contexts = np.full(contexts + 1, mask_low_bits(KEY_BITS))
         self._kept = np.ones(contexts + 1)
         self._totals = np.ones(contexts + 1)
-        self._starts = np.full(contexts + 2, entries)
+        self._starts: npt.NDArray[np.integer[Any]] = np.full(contexts + 2, entries, _choose_type(entries))
         self._fill(tables)
 
     def _fill(self, tables: Sequence[Table]) -> None:
@@ -97,11 +97,11 @@ class KneserNey:
         starts, ends = self._starts.take(places), self._starts.take(places + 1)  # (B, L)
         lengths = (ends - starts).ravel()  # (B · L,): entries of each context
         # The ranges start … end of all contexts behind one another, without a loop: (n,).
-        entries = (ends.ravel() - lengths.cumsum()).repeat(lengths)
+        entries = (ends.ravel() - lengths.cumsum(dtype=np.int64)).repeat(lengths)
         entries += np.arange(len(entries))
         cells = self._tokens.take(entries)  # (n,): the token of each entry, then its place in (B, V) laid flat
         if rows > 1:
-            cells = cells + np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1))
+            cells = cells + np.repeat(np.arange(rows) * size, lengths.reshape(rows, -1).sum(axis=1, dtype=np.int64))
         shares = self._numerators.take(self._codes.take(entries))
         shares *= (weights[:, 1:] / self._totals.take(places)).ravel().repeat(lengths)
         # One token comes after several contexts: its shares are added up.
@@ -144,6 +144,10 @@ def take_discounts(counts: Counts, discounts: Floats) -> Floats:
     """Return what is taken off each count: those of three and more share a discount."""
     taken: Floats = discounts[np.minimum(counts, DISCOUNTS).astype(np.int64) - 1]
     return taken
+
+
+def _choose_type(most: int) -> type[np.uint32 | np.int64]:
+    return np.uint32 if most < 1 << 32 else np.int64
 
 
 def _code_numerators(tables: Sequence[Table], entries: int) -> tuple[Counts, Floats]:
