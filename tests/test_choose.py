@@ -26,12 +26,12 @@ def chosen(registry: Plugins, architecture: str | None = None, backend: str | No
 
 
 def test_without_frameworks_n_grams_are_counted(registry: Plugins) -> None:
-    assert chosen(registry) == ("ngram:none", "numpy:float32")
+    assert chosen(registry) == ("ngram", "numpy:float32")
 
 
 def test_what_a_backend_alone_trains_is_what_it_trains_by_default(registry: Plugins) -> None:
     assert chosen(registry, None, "bigram:speed=2") == ("bigram:0.1", "bigram:2")
-    assert chosen(registry, None, "numpy:float64") == ("ngram:none", "numpy:float64")
+    assert chosen(registry, None, "numpy:float64") == ("ngram", "numpy:float64")
     assert chosen(registry, "bigram:0.3") == ("bigram:0.3", "bigram:1")
 
 

@@ -107,6 +107,11 @@ class CountingModel(Model):
         """The number of parameters: of the entries of all arrays, unless overridden."""
         return sum(array.size for array in self.save().arrays.values())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was left out in counting, which a run's report is told; none unless overridden."""
+        return ()
+
     @abstractmethod
     def count(self, tokens: Array) -> Self:
         """Return a model that has counted these token ids, (n,), too, as if they followed those it has counted already.

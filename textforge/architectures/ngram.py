@@ -3,8 +3,13 @@
 For each length of n-grams from 1 to the order:
 
     ngram.{length}.keys         (n,) uint64, sorted: the n-grams, packed
-    ngram.{length}.counts       (n,) uint32 or uint64
+    ngram.{length}.counts       (n,) the smallest unsigned type that holds them
     ngram.{length}.discounts    (3,) float64
+
+Where n-grams of a length were pruned, both of these besides, in any unsigned type:
+
+    ngram.{length}.rest         (C,) the sum of the counts pruned after each context that is left, in their order
+    ngram.{length}.pruned       (5,) the number pruned of a count of 1, 2, 3, 4, and more
 
 And once:
 
@@ -19,8 +24,8 @@ Kneser-Ney smoothing with three discounts an order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Self
 
 import attrs
 import numpy as np
@@ -35,10 +40,16 @@ USUAL_ORDER = 7
 """Measured: of the orders 3 to 9 the best on Nietzsche (1.968 bits a character) and Tiny Shakespeare (2.188)."""
 ENDING = "ngram.ending"
 KEY_BITS = 64
+PIECE = 1 << 17
+"""The number of n-grams that are looked at together."""
 DISCOUNTS = 3
 """The number of discounts of a length: for n-grams counted once, twice, and more often."""
+ESTIMATED = DISCOUNTS + 1
+"""The counts, from 1 on, whose numbers the discounts are estimated from."""
 PLAIN_DISCOUNT = 0.5
 """The discount where a text is too small to estimate one."""
+USUAL_MOST = 10_000_000
+"""Eleven times the n-grams of Tiny Shakespeare. Training takes some 50 bytes for each: half a gigabyte."""
 
 
 class Ngram(Architecture):
@@ -57,6 +68,13 @@ class Ngram(Architecture):
         help=f"Tokens of the longest n-grams; none: {USUAL_ORDER}, or fewer where the vocabulary is too large for it.",
     )
 
+    max_ngrams: int | None = option(
+        default=USUAL_MOST,
+        ge=1,
+        help="n-grams kept, of all lengths together: the rarest are pruned, the longest first; none: no bound.",
+        remedy="none keeps all",
+    )
+
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         """Return no weights: the shapes of the tables follow from the text."""
         return {}
@@ -71,7 +89,13 @@ class Ngram(Architecture):
         for length in range(1, order + 1):
             empty = np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.full(DISCOUNTS, PLAIN_DISCOUNT)
             arrays |= dict(zip(name_tables(length), empty, strict=True))
-        return SavedModel(self.name, {"order": order}, vocabulary_size, arrays)
+        # The usual bound is left out, so that a model is the same as before there was one.
+        bound = {} if self.max_ngrams == USUAL_MOST else {"max_ngrams": self.max_ngrams}
+        return SavedModel(self.name, {"order": order, **bound}, vocabulary_size, arrays)
+
+    @classmethod
+    def of(cls, saved: SavedModel) -> Self:
+        return super().of(_complete(saved))
 
     def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
         """Return the tables for a larger vocabulary, whose tokens may take more bits in a key.
@@ -92,14 +116,14 @@ class Ngram(Architecture):
         Raises `textforge.errors.BundleError` where one is missing, unknown, of the wrong kind or shape, unsorted or out
         of range.
         """
-        order = check_options(saved, self.options())["order"]
+        order = check_options(_complete(saved), self.options())["order"]
         longest = find_longest_order(saved.vocabulary_size)
         if order is None or order > longest:
             raise BundleError(
                 f"the model's order must be a whole number from 1 to {longest} for its {saved.vocabulary_size} tokens, "
                 f"got {order!r}"
             )
-        _check_names(saved, {name for length in range(1, order + 1) for name in name_tables(length)} | {ENDING})
+        _check_names(saved, order)
         for length in range(1, order + 1):
             _check_table(saved, length)
         _check_ending(saved, order)
@@ -154,7 +178,20 @@ def name_tables(length: int) -> tuple[str, str, str]:
     return f"ngram.{length}.keys", f"ngram.{length}.counts", f"ngram.{length}.discounts"
 
 
-def _check_names(saved: SavedModel, expected: set[str]) -> None:
+def name_pruned(length: int) -> tuple[str, str]:
+    """Return the canonical names of what is known of the n-grams that were pruned of a table."""
+    return f"ngram.{length}.rest", f"ngram.{length}.pruned"
+
+
+def _complete(saved: SavedModel) -> SavedModel:
+    """Return a saved model with the usual bound where it names none."""
+    return attrs.evolve(saved, options={"max_ngrams": USUAL_MOST, **saved.options})
+
+
+def _check_names(saved: SavedModel, order: int) -> None:
+    expected = {name for length in range(1, order + 1) for name in name_tables(length)} | {ENDING}
+    for pair in map(name_pruned, range(1, order + 1)):
+        expected |= set(pair) if not saved.arrays.keys().isdisjoint(pair) else set()
     if missing := sorted(expected - saved.arrays.keys()):
         raise BundleError(f"the model lacks the arrays {', '.join(missing)}; train it again, or copy it again")
     if unknown := sorted(saved.arrays.keys() - expected):
@@ -187,6 +224,41 @@ def _check_table(saved: SavedModel, length: int) -> None:
     for name, wrong in zip(names, faults, strict=True):
         if wrong:
             raise _make_damage_error(name, wrong)
+    rest, pruned = name_pruned(length)
+    if rest in saved.arrays:
+        bits = count_token_bits(saved.vocabulary_size)
+        _check_pruned(saved, rest, count_contexts(keys, bits))
+        _check_pruned(saved, pruned, ESTIMATED + 1)
+
+
+def _check_pruned(saved: SavedModel, name: str, size: int) -> None:
+    array = saved.arrays[name]
+    if array.dtype.kind != "u" or array.shape != (size,):
+        raise _make_damage_error(name, f"must be {size} unsigned numbers, got {array.dtype} of shape {array.shape}")
+
+
+def split_by_context(keys: Array, bits: int) -> Iterator[slice]:
+    """Yield the places of about `PIECE` n-grams each, so that those of one context stay together."""
+    start = 0
+    while start < len(keys):
+        last = keys[min(start + PIECE, len(keys)) - 1] | mask_low_bits(bits)
+        stop = int(keys.searchsorted(last, side="right"))
+        yield slice(start, stop)
+        start = stop
+
+
+def cut_last(keys: Array, bits: int) -> Array:
+    """Return the contexts of n-grams, (n,): all their tokens but the last."""
+    return keys >> np.uint64(bits) if bits < KEY_BITS else np.zeros_like(keys)
+
+
+def count_contexts(keys: Array, bits: int) -> int:
+    """Return the number of different contexts of n-grams, sorted, (n,)."""
+    total = 0
+    for piece in split_by_context(keys, bits):
+        contexts = cut_last(keys[piece], bits)
+        total += 1 + int(np.count_nonzero(contexts[1:] != contexts[:-1]))
+    return total
 
 
 def _find_key_fault(keys: Array, length: int, vocabulary_size: int) -> str:
@@ -204,8 +276,9 @@ def _find_key_fault(keys: Array, length: int, vocabulary_size: int) -> str:
 
 
 def _find_count_fault(counts: Array, keys: Array) -> str:
-    if counts.dtype not in (np.uint32, np.uint64) or counts.shape != keys.shape:
-        return f"must be uint32 or uint64, one for each of {keys.size} keys, got {counts.dtype} of shape {counts.shape}"
+    if counts.dtype.kind != "u" or counts.shape != keys.shape:
+        wanted = f"must be uint32 or uint64, one for each of {keys.size} keys, or of a smaller unsigned type"
+        return f"{wanted}, got {counts.dtype} of shape {counts.shape}"
     return "" if counts.all() else "must not be 0 anywhere"
 
 

@@ -20,8 +20,13 @@ PIECE = 1 << 16
 class Scratch:
     """A temporary file without a name (on Windows, one removed when it is closed), so a killed run leaves nothing."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self, folder: Path | None, content: str = "the corpus's tokens", remedy: str = "choose another folder"
+    ) -> None:
+        """Make the file; `content` and `remedy` are words for the message where there is no room for it."""
         self._folder = Path(tempfile.gettempdir()) if folder is None else folder
+        self._content = content
+        self._remedy = remedy
         try:
             # unbuffered: a full disk shows when writing, not once more when closing
             self._file = tempfile.TemporaryFile(dir=self._folder, prefix=".textforge-", buffering=0)  # noqa: SIM115
@@ -34,6 +39,10 @@ class Scratch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the space back."""
         self._file.close()
 
     def write(self, data: bytes) -> None:
@@ -44,6 +53,14 @@ class Scratch:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise self._describe_failure(error) from error
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return so many bytes from there on, after all is written."""
+        self._file.seek(start)
+        data = self._file.read(size)
+        while len(data) < size and (more := self._file.read(size - len(data))):
+            data += more
+        return data
 
     def text(self) -> Iterator[str]:
         """Yield the text that was written as UTF-8, from its beginning."""
@@ -73,8 +90,8 @@ class Scratch:
 
     def _describe_failure(self, error: OSError) -> CorpusError:
         return CorpusError(
-            f"can't write the corpus's tokens into {str(self._folder)!r}: {error.strerror or error}; "
-            "free some space, or choose another folder"
+            f"can't write {self._content} into {str(self._folder)!r}: {error.strerror or error}; "
+            f"free some space, or {self._remedy}"
         )
 
 

@@ -56,6 +56,8 @@ def _count(model: CountingModel, data: TrainingData, settings: TrainingSettings,
         report.message(f"counting {len(data.train):,} {data.encoder.token_name}")
     trained = model.count(data.train)
     with contextlib.suppress(StopTraining):
+        for note in trained.notes:
+            report.message(note)
         report.start(_describe(trained, data))
     train_loss = token_loss(trained, data.train[:TRAIN_LOSS_TOKENS]).mean
     validation_loss, replay_loss = _loss(trained, data.validation), _loss(trained, data.replayed)

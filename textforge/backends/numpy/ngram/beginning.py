@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from textforge.architectures.ngram import DISCOUNTS, count_token_bits, mask_low_bits
-from textforge.backends.numpy.ngram.counts import SMALLEST, Floats, Keys, KneserNey, Table, make_table, sum_by_context
+from textforge.backends.numpy.ngram.smoothing import SMALLEST, KneserNey
+from textforge.backends.numpy.ngram.table import Floats, Keys, Table, make_table, sum_by_context
 
 
 def take_ending(tokens: npt.NDArray[Any], order: int) -> Keys:
@@ -27,12 +28,15 @@ def take_ending(tokens: npt.NDArray[Any], order: int) -> Keys:
 def count_occurrences(longest: Table, order: int, ending: Keys, bits: int) -> tuple[Table, ...]:
     """Count the n-grams of length 2 to `order` - 1, from the longest ones; return a table for each length.
 
-    An n-gram comes as often as those one token longer that begin with it, and once more where it ends the text.
+    An n-gram comes as often as those one token longer that begin with it, and once more where it ends the text. Those
+    of which all longer ones were pruned aren't known any more.
     """
     keys, counts = longest.keys, longest.counts.astype(np.int64)
     tables = []
     for length in range(order - 1, 1, -1):
         keys, counts = sum_by_context(keys, counts, bits)
+        if length == order - 1 and longest.rest is not None:
+            counts += longest.rest.astype(np.int64)  # what was pruned came after these contexts too
         if len(ending) >= length:
             keys, counts = _count_once_more(keys, counts, _pack_key(ending[-length:], bits))
         tables.append(make_table(keys, counts))

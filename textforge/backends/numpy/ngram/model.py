@@ -10,9 +10,19 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from textforge.architectures.ngram import ENDING, Ngram, count_token_bits, mask_low_bits, name_tables
+from textforge.architectures.ngram import (
+    ENDING,
+    USUAL_MOST,
+    Ngram,
+    count_token_bits,
+    mask_low_bits,
+    name_pruned,
+    name_tables,
+)
 from textforge.backends.numpy.ngram.beginning import Beginnings, take_ending
-from textforge.backends.numpy.ngram.counts import KneserNey, Table, count_tables
+from textforge.backends.numpy.ngram.counts import count_tables
+from textforge.backends.numpy.ngram.smoothing import KneserNey
+from textforge.backends.numpy.ngram.table import Table
 from textforge.model import Array, Arrays, CountingModel, Loss, SavedModel
 
 PIECE = 1 << 20
@@ -45,10 +55,10 @@ class NgramModel(CountingModel):
     def __init__(self, saved: SavedModel, architecture: Ngram, precision: str = "float32") -> None:
         self.vocabulary_size = saved.vocabulary_size
         self.order: int = saved.options["order"]
-        self.tables = tuple(
-            Table(*(saved.arrays[name] for name in name_tables(length))) for length in range(1, self.order + 1)
-        )
+        self.tables = tuple(_get_table(saved, length) for length in range(1, self.order + 1))
         self._architecture = architecture
+        self._options = saved.options
+        self._most: int | None = saved.options.get("max_ngrams", USUAL_MOST)
         self._precision = precision
         self._ending = saved.arrays[ENDING]
         self._dtype = np.dtype(precision)
@@ -64,12 +74,22 @@ class NgramModel(CountingModel):
     def count(self, tokens: Array) -> NgramModel:
         """Return the model of the n-grams of these tokens, (n,), and of those that it has counted before.
 
-        It is the model of both texts behind one another, but that the first one seems to begin within a text.
+        It is the model of both texts behind one another, but that the first one seems to begin within a text. An
+        n-gram that was pruned before and comes again counts as new.
         """
-        tables = count_tables(tokens, self.vocabulary_size, self.order, self.tables[-1], self._ending)
+        tables = count_tables(tokens, self.vocabulary_size, self.order, self.tables, self._ending, self._most)
         ending = np.concatenate([self._ending, take_ending(tokens, self.order)])
         saved = self._make_saved(tables, take_ending(ending, self.order))
         return NgramModel(saved, self._architecture, self._precision)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on the n-grams that were pruned, where any were."""
+        pruned = sum(int(table.pruned.sum()) for table in self.tables if table.pruned is not None)
+        if not pruned:
+            return ()
+        bound = "none" if self._most is None else f"{self._most:,}"
+        return (f"pruned {pruned:,} of {pruned + self.parameters:,} n-grams, the rarest: max_ngrams is {bound}",)
 
     def start(self, batch_size: int) -> NgramState:
         return NgramState(np.zeros(batch_size, dtype=np.uint64))
@@ -157,4 +177,12 @@ class NgramModel(CountingModel):
         arrays: Arrays = {ENDING: ending}
         for length, table in enumerate(tables, start=1):
             arrays |= dict(zip(name_tables(length), (table.keys, table.counts, table.discounts), strict=True))
-        return SavedModel(self._architecture.name, {"order": self.order}, self.vocabulary_size, arrays)
+            if table.rest is not None and table.pruned is not None:
+                arrays |= dict(zip(name_pruned(length), (table.rest, table.pruned), strict=True))
+        return SavedModel(self._architecture.name, self._options, self.vocabulary_size, arrays)
+
+
+def _get_table(saved: SavedModel, length: int) -> Table:
+    keys, counts, discounts = (saved.arrays[name] for name in name_tables(length))
+    rest, pruned = (saved.arrays.get(name) for name in name_pruned(length))
+    return Table(keys, counts, discounts, rest, pruned)
