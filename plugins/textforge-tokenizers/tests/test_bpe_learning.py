@@ -67,13 +67,13 @@ def test_the_merges_are_the_library_s_own():
     assert json.loads(ours.tokenizer)["model"]["merges"] == json.loads(theirs.to_str())["model"]["merges"]
 
 
-@pytest.mark.parametrize("text", [PLAIN, PLAIN + END_OF_TEXT])
+@pytest.mark.parametrize("text", [PLAIN * 3, PLAIN * 3 + END_OF_TEXT], ids=["one", "documents"])
 def test_the_size_is_that_of_the_whole_vocabulary(text):
     encoder = BPEEncoder(270).fit([text])
     assert encoder.vocabulary_size == 270
     assert encoder.end_of_text == (269 if END_OF_TEXT in text else None)
-    without = BPEEncoder(269).fit([PLAIN])
-    assert encoder.token_texts[:269] == BPEEncoder(270).fit([PLAIN]).token_texts[:269]
+    without = BPEEncoder(269).fit([PLAIN * 3])
+    assert encoder.token_texts[:269] == BPEEncoder(270).fit([PLAIN * 3]).token_texts[:269]
     assert without.token_texts == encoder.token_texts[:269]
     assert Tokenizer.from_str(encoder.tokenizer).get_vocab_size() == 270
 
@@ -91,7 +91,7 @@ def test_the_commonest_token():
 
 
 def test_growing_adds_the_end_of_text_alone():
-    encoder = BPEEncoder(300).fit([PLAIN])
+    encoder = BPEEncoder(300).fit([PLAIN * 20])
     assert encoder.grow(["новое"]) == encoder
     grown = encoder.grow(["one", END_OF_TEXT])
     assert (grown.end_of_text, grown.common) == (300, encoder.common)
