@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 ANY_SPACE = " \n\t\r"
-PIECE = 1 << 13
+PIECE = 1 << 12
 """Characters encoded together, or a little more: far longer pieces take longer in all."""
 READ = 1 << 16
 """Characters of a corpus looked at together, or a little more."""
