@@ -158,7 +158,16 @@ def test_a_lone_surrogate_is_refused_or_left_out():
     with pytest.raises(EncodingError, match=message):
         TRAINED.encode("ab\ud800c")
     assert TRAINED.decode(TRAINED.encode("ab\ud800c", unknown="skip")) == "abc"
-    assert TRAINED.cut("ab \ud800") == 2
+    assert TRAINED.cut("ab \ud800") == 0
+
+
+@pytest.mark.parametrize("encoder", [TRAINED, of_file("gaps")], ids=["learnt", "gaps"])
+@pytest.mark.parametrize("stranger", ["\U0010ffff", "\ud800"])
+def test_a_text_is_not_cut_where_something_is_left_out(encoder, stranger):
+    text, more = f"a\n\n{stranger}\n\n", "b"
+    cut = encoder.cut(text)
+    parts = [*encode(encoder, text[:cut]), *encode(encoder, text[cut:] + more)]
+    assert parts == encode(encoder, text + more)
 
 
 def test_bytes_that_no_token_spells():

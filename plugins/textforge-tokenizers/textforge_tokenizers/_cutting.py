@@ -150,10 +150,7 @@ def _has_space(text: str) -> bool:
 
 def _find_last_part(text: str, tokenizer: Tokenizer) -> int:
     """Return where the last part begins that GPT-2's pattern makes of a text, if it can be cut there."""
-    try:
-        parts = tokenizer.pre_tokenizer.pre_tokenize_str(text)
-    except (TypeError, UnicodeEncodeError):  # a lone surrogate
-        return 0
+    parts = tokenizer.pre_tokenizer.pre_tokenize_str(text)
     starts = (start for _, (start, _) in reversed(parts))
     return next((start for start in starts if _is_certain(text, start)), 0)
 

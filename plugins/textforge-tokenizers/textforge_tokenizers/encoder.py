@@ -16,7 +16,14 @@ from textforge.errors import EncodingError, OptionError, advise
 from textforge_tokenizers._content import Content
 from textforge_tokenizers._cutting import Cutter
 from textforge_tokenizers._decoding import ByteLevelDecoder, choose_decoder, find_all, spell_tokens
-from textforge_tokenizers._learning import Reading, add_end, encode_pieces, learn_tokenizer, read_tokenizer
+from textforge_tokenizers._learning import (
+    Reading,
+    add_end,
+    encode_pieces,
+    learn_tokenizer,
+    read_tokenizer,
+    refuse_surrogates,
+)
 from textforge_tokenizers._library import open_tokenizer
 
 if TYPE_CHECKING:
@@ -133,6 +140,8 @@ class BPEEncoder(textforge.Encoder):
 
     def cut(self, text: str) -> int:
         begin = 0 if self.end_of_text is None else text.rfind(END_OF_TEXT) + 1
+        if self._find_strangers(text[begin:]):  # where they are left out, spaces on both sides of one come together
+            return begin
         return begin + self._cutter.cut(text[begin:], self._tokenizer)
 
     def decoder(self) -> textforge.IncrementalDecoder:
@@ -161,10 +170,17 @@ class BPEEncoder(textforge.Encoder):
     def _decode_document(self, ids: list[int]) -> str:
         return self._tokenizer.decode(ids, skip_special_tokens=False)
 
+    def _find_strangers(self, text: str) -> set[str]:
+        """Return the characters that no tokens spell: lone surrogates, and those with bytes that none has."""
+        missing = self._content.missing_bytes
+        if not missing and (text.isascii() or _is_encodable(text)):
+            return set()
+        return {each for each in set(text) if not _is_encodable(each) or missing & set(each.encode("utf-8"))}
+
     def _without_missing(self, text: str, unknown: Unknown) -> str:
         """Return a text without the characters that have bytes which no token spells."""
-        missing = self._content.missing_bytes
-        strangers = {character for character in set(text) if missing & set(character.encode("utf-8", "replace"))}
+        refuse_surrogates(text)
+        strangers = self._find_strangers(text)
         if strangers and unknown != "skip":
             first = next(character for character in text if character in strangers)
             raise EncodingError(
@@ -174,3 +190,11 @@ class BPEEncoder(textforge.Encoder):
                 ")",
             )
         return text.translate(dict.fromkeys(map(ord, strangers)))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
