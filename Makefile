@@ -30,11 +30,13 @@ test-core:
 test-plugins:
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-keras
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-tokenizers
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow tests
 	$(BIN)/python -m pytest -m slow plugins/textforge-torch || [ $$? -eq 5 ]     # 5: it has none
 	$(BIN)/python -m pytest -m slow plugins/textforge-keras || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m slow plugins/textforge-tokenizers || [ $$? -eq 5 ]
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -64,8 +66,8 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	touch $@
 
 # All that the README's tour uses.
-$(VENV)/.install: $(VENV)/.demo plugins/textforge-keras/pyproject.toml
-	$(INSTALL) --no-build-isolation -e '.[onnx,zst]' -e plugins/textforge-keras
+$(VENV)/.install: $(VENV)/.demo plugins/textforge-keras/pyproject.toml plugins/textforge-tokenizers/pyproject.toml
+	$(INSTALL) --no-build-isolation -e '.[onnx,zst]' -e plugins/textforge-keras -e plugins/textforge-tokenizers
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.install

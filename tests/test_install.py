@@ -147,5 +147,9 @@ def test_pip_installs_one_thing_after_the_other(clone: Path, tmp_path: Path) -> 
     follow_in_one_shell([*seen, *TOUR], clone, **variables)
     found = [json.loads((clone / f"plugins{n}.json").read_text(encoding="utf-8")) for n in range(len(by_pip))]
     backends = [{name for each in plugins for name in each["components"].get("backend", [])} for plugins in found]
-    assert backends == [{"numpy"}, {"numpy", "torch"}, *[{"numpy", "torch", "keras"}] * 2]
+    assert backends == [{"numpy"}, *[{"numpy", "torch"}] * 2, *[{"numpy", "torch", "keras"}] * 2]
+    assert ["bpe" in {name for each in plugins for name in each["components"]["encoder"]} for plugins in found] == [
+        *[False] * 2,
+        *[True] * 3,
+    ]
     assert {each["distribution"] for each in found[0]} == {CORE}
