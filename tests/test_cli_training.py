@@ -182,12 +182,20 @@ def test_several_models_are_measured_side_by_side(tmp_path: Path) -> None:
     alone = [json.loads(run("evaluate", folder, held_out, "--json").stdout) for folder in (first, second)]
     result = run("evaluate", first, held_out, "--beside", second, "--baseline", "ngram:order=4", "--json")
     together = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [line.pop("model") for line in together] == [str(first), str(second), "ngram:order=4"]
+    assert [line.pop("model") for line in together] == [str(first), str(second), "ngram:order=4 (baseline)"]
     assert together[:2] == alone
     assert together[2]["bits_per_character"] < alone[0]["bits_per_character"]
     table = run("evaluate", first, held_out, "--beside", second).stdout.splitlines()
     assert table[0].split() == [str(first), str(second)]
     assert table[3].split() == ["bits", "a", "character", *(f"{each['bits_per_character']:.4f}" for each in alone)]
+
+
+def test_a_stream_is_not_read_for_several_models(tmp_path: Path) -> None:
+    result = run("evaluate", tmp_path, "-", "--beside", tmp_path, stdin=TEXT)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: Several models read the text one after another: save it in a file, and name that."
+    )
 
 
 def test_a_baseline_of_a_text_that_is_gone(tmp_path: Path) -> None:

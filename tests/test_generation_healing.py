@@ -78,6 +78,36 @@ def test_an_encoder_whose_tokens_do_not_stand_by_themselves_is_left_alone() -> N
     assert split_prompt(Capital.of(*LETTERS, "abc"), "c ab", "error")[1] == ""
 
 
+def test_a_space_that_decoding_loses_is_not_lost_between_the_two() -> None:
+    class Stripped(Words):
+        name = "stripped"
+
+        def cut(self, text: str) -> int:
+            return max(0, text.rfind(" "))
+
+        def decode(self, ids: Any) -> str:
+            return super().decode(ids).lstrip(" ")
+
+    encoder = Stripped.of(*LETTERS, " ab", " abc")
+    found, end = split_prompt(encoder, "c ab", "error")
+    assert (encoder.decode(found), end) == ("c ab", "")
+
+
+def test_a_chain_can_not_write_another_end() -> None:
+    def force_space(logits: Any, context: Any) -> Any:
+        forced = np.full_like(logits, -np.inf)
+        forced[:, ENCODER.pieces.index(" ")] = 0.0
+        return forced
+
+    generator = textforge.TextGenerator(make(), ENCODER)
+    drawn: list[int] = []
+    (text,) = generator.complete(
+        "c ab", samplers=[force_space], max_tokens=3, seed=1, watch=lambda token: drawn.append(token.id)
+    )
+    assert ENCODER.decode(drawn).startswith("ab")
+    assert text.text.endswith("  ")
+
+
 @given(
     prompt=st.text("abc ", max_size=6),
     max_tokens=st.integers(0, 9),

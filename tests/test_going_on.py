@@ -17,6 +17,7 @@ import textforge
 from textforge.bundle import Bundle
 from textforge.cli import main
 from textforge.errors import EncodingError, TrainingError
+from textforge.library.baseline import train_baseline
 from textforge.library.reading import parse_replay
 from textforge.plugins.registry import Plugins
 
@@ -157,7 +158,7 @@ def test_more_of_an_older_text_than_it_has_is_repeated(old: Path, new: Path, reg
     assert watch.runs[0].train_tokens == learnt + round(9 * learnt)
 
 
-@pytest.mark.parametrize("text", ["old.txt:1", "0", "1.5", "old.txt:nan"])
+@pytest.mark.parametrize("text", ["old.txt:1", "0", "1.5", "old.txt:nan", ""])
 def test_a_share_that_can_not_be(text: str) -> None:
     with pytest.raises(TrainingError, match=r"^replay must be a corpus with its share, > 0 and < 1, such as"):
         parse_replay(text)
@@ -213,6 +214,60 @@ def test_a_text_that_has_grown_is_told_the_way_on(old: Path, tmp_path: Path, reg
     write(old, OLD + "Ça va.\n")
     with pytest.raises(TrainingError, match=r"has grown by 7 characters .* into another folder: from_model=…$"):
         textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)
+
+
+def test_a_share_alone_replays_all_that_was_learnt_before(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins
+) -> None:
+    third = write(tmp_path / "third.txt", OLD.swapcase())
+    train(old, registry, output=tmp_path / "a")
+    train(new, registry, from_model=tmp_path / "a", output=tmp_path / "b")
+    train(third, registry, from_model=tmp_path / "b", replay="0.2", output=tmp_path / "c")
+    found = {record.spec: record.part for record in Bundle.open(tmp_path / "c").corpora}
+    assert found == {f"files:paths={third}": "training", f"files:paths={old}": "replay", f"files:paths={new}": "replay"}
+
+
+def test_another_text_s_loss_is_not_told_for_an_ancestor_s(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins
+) -> None:
+    train(old, registry, validation_corpus=[str(new)], output=tmp_path / "a")
+    after = train(new, registry, from_model=tmp_path / "a", output=tmp_path / "b")
+    told = after.evaluate(old)
+    assert told.trained_on == (f"files:paths={old}",)
+    assert told.trained_validation_loss is None
+    assert f"which had learnt files:paths={old}, to a loss" in run("info", tmp_path / "b")
+
+
+def test_a_baseline_learns_all_that_the_model_did(old: Path, new: Path, registry: Plugins) -> None:
+    made = train(old, registry, validation_corpus=str(new))
+    counted = train_baseline("ngram:order=2", made.contents, textforge.Plugins())
+    alone = textforge.train(old, architecture="ngram:order=2", validation=0, seed=1)
+    np.testing.assert_array_equal(
+        counted.model.save().arrays["ngram.2.counts"], alone.model.save().arrays["ngram.2.counts"]
+    )
+
+
+@pytest.mark.parametrize("more", [{"validation_corpus": ["-"]}, {"replay": "-:0.2"}])
+def test_what_can_not_be_read_again_is_refused_at_once(new: Path, registry: Plugins, more: dict[str, Any]) -> None:
+    name = next(iter(more))
+    with pytest.raises(TrainingError, match=f"^{name} must be a text that can be read again when the run is resumed"):
+        train(new, registry, **more)
+
+
+def test_a_replay_that_says_little_is_told(new: Path, tmp_path: Path, registry: Plugins) -> None:
+    watch = Watch()
+    train(new, registry, replay=f"{write(tmp_path / 'tiny.txt', 'Ça')}:0.5", report=watch)
+    assert (
+        "none of the older text is kept to measure the loss on: it is too short, or validation is 0" in watch.messages
+    )
+    assert any(message.startswith("the older text is short: it is repeated 2") for message in watch.messages)
+
+
+def test_a_grown_text_to_validate_on_is_named(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    train(new, registry, validation_corpus=[str(old)], output=tmp_path / "m")
+    write(old, OLD + "It is.\n")
+    with pytest.raises(TrainingError, match=r"^files:paths=.*old.txt has grown by 7 characters"):
+        textforge.train(output=tmp_path / "m", resume=True, epochs=5, plugins=registry)
 
 
 VALIDATED = [

@@ -334,10 +334,10 @@ def test_messages_are_logged_and_the_report_is_told_beside_the_progress(
         textforge.train(book, architecture="ngram:order=3", seed=1, progress=True, report=report, plugins=registry)
     assert {record.name for record in caplog.records} == {"textforge.training"}
     logged = [record.getMessage() for record in caplog.records]
-    assert "ngram:3 by numpy:float32, seed 1" in logged
+    assert "ngram:order=3 by numpy:float32, seed 1" in logged
     assert [message for message in logged if message.startswith("epoch 1: training loss ")]
     assert set(report.messages) <= set(logged)
-    assert "ngram:3 by numpy:float32, seed 1" in capsys.readouterr().err
+    assert "ngram:order=3 by numpy:float32, seed 1" in capsys.readouterr().err
 
 
 def test_nothing_is_said_unless_it_is_asked_for(

@@ -289,7 +289,9 @@ def test_a_larger_vocabulary_changes_no_count(size: int, larger: int, order: int
 def test_a_vocabulary_too_large_for_the_order() -> None:
     architecture = Ngram(order=8)
     saved = architecture.create(200, seed=0)
-    with pytest.raises(OptionError, match=r"order must be <= 7 for a vocabulary of 300 tokens, got 8$"):
+    with pytest.raises(
+        OptionError, match=r"order must be <= 7 for a vocabulary of 300 tokens, got 8 from the model; count both"
+    ):
         architecture.grow(saved, 300, seed=0)
 
 

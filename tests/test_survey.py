@@ -46,6 +46,12 @@ def test_figures_are_those_of_the_documents(documents: list[str]) -> None:
     assert char.bytes_per_token == pytest.approx(len(text.encode()) / char.tokens)
 
 
+def test_an_encoder_that_refuses_the_text_is_told_and_the_others_go_on() -> None:
+    found = survey([TextCorpus.of("abc")], [CharEncoder(min_count=5), ByteEncoder()])
+    assert [size.encoder for size in found.encoders] == ["byte"]
+    assert found.refusals["char:min_count=5"].startswith("no character comes 5 times in the corpus")
+
+
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "aé\U0001f600 b" * 50_000
     whole = survey([TextCorpus.of(text)], [])

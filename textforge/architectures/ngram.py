@@ -102,7 +102,12 @@ class Ngram(Architecture):
 
         Raises `OptionError` where the longest n-grams don't fit into a key any more.
         """
-        order = self.replace(order=saved.options["order"])._order_for(vocabulary_size)
+        order, longest = saved.options["order"], find_longest_order(vocabulary_size)
+        if order > longest:
+            raise OptionError(
+                f"{self.title()}order must be <= {longest} for a vocabulary of {vocabulary_size} tokens, got {order} "
+                f"from the model; count both texts anew, with {self.name}:order={longest}"
+            )
         bits, wider = count_token_bits(saved.vocabulary_size), count_token_bits(vocabulary_size)
         arrays = self.check(saved)
         for length in range(2, order + 1):

@@ -16,8 +16,8 @@ from textforge.cli.output import say, show
 def command(names: tuple[str, ...], clear: bool, as_json: bool) -> None:
     """List what was downloaded or worked out and is kept, or clear it.
 
-    It lies in the folder that the environment variable TEXTFORGE_CACHE names, else in the system's for caches. All of
-    it is made again when it is needed.
+    It lies in the folder that the environment variable TEXTFORGE_CACHE names, else in the system's for caches. In the
+    former, what is not textforge's for certain is listed and deleted only where it is named.
     """
     from textforge.corpora.cache import cache_folder, clear_cached, list_cached
 

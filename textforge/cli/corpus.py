@@ -78,6 +78,8 @@ def _rows(found: Survey) -> Iterator[tuple[str, str]]:
     for place, size in enumerate(found.encoders):
         tokens = f"{size.tokens:,} {size.unit}{sampled}, a vocabulary of {size.vocabulary_size:,}"
         yield "" if place else "encoders", f"{size.encoder:<8}{tokens}; {size.bytes_per_token:.2f} bytes a token"
+    for spec, reason in found.refusals.items():
+        yield "", f"{spec:<8}{reason}"
 
 
 def _share(count: CharacterCount, found: Survey) -> str:

@@ -14,8 +14,9 @@ from textforge.cli.parameters import backend_option, model_argument, unknown_opt
 from textforge.cli.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from textforge.corpora.base import Corpus
     from textforge.encoders.base import Unknown
     from textforge.evaluation.evaluation import Evaluation
     from textforge.library.generator import TextGenerator
@@ -60,27 +61,32 @@ def command(
     Shows the mean loss in nats a token, the perplexity, and bits a character and a byte, which can be compared between
     models of any encoder. Give a text that the model was not trained on.
     """
+    from textforge.corpora.resolve import resolve_corpora
     from textforge.library.baseline import train_baseline
     from textforge.library.facade import load
 
     plugins = session.plugins()
-    generators = {str(path): load(path, backend=backend, plugins=plugins) for path in (model, *others)}
+    texts = resolve_corpora(corpora, plugins)
+    if (others or baseline) and not all(text.rereadable for text in texts):
+        raise click.UsageError("Several models read the text one after another: save it in a file, and name that.")
+    generators = [(str(path), load(path, backend=backend, plugins=plugins)) for path in (model, *others)]
     if baseline:
-        generators[baseline] = train_baseline(baseline, generators[str(model)].contents, plugins)
-    columns = {name: _evaluate(generator, corpora, unknown, metrics) for name, generator in generators.items()}
-    for line in dict.fromkeys(line for result in columns.values() for line in _list_notes(result)):
+        generators.append((f"{baseline} (baseline)", train_baseline(baseline, generators[0][1].contents, plugins)))
+    results = [_evaluate(generator, texts, unknown, metrics) for _, generator in generators]
+    for line in dict.fromkeys(line for result in results for line in _list_notes(result)):
         say(line)
+    names = [name for name, _ in generators]
     if as_json:
-        for name, result in columns.items():
-            show(json.dumps(result.to_json() if len(columns) == 1 else {"model": name, **result.to_json()}))
+        for name, result in zip(names, results, strict=True):
+            show(json.dumps(result.to_json() if len(names) == 1 else {"model": name, **result.to_json()}))
         return
-    tables = [dict(_rows(result, generators[name].encoder.token_name)) for name, result in columns.items()]
-    for line in _lay_out(list(columns), tables):
+    units = [generator.encoder.token_name for _, generator in generators]
+    for line in _lay_out(names, [dict(_rows(*pair)) for pair in zip(results, units, strict=True)]):
         show(line)
 
 
 def _evaluate(
-    generator: TextGenerator, corpora: tuple[str, ...], unknown: Unknown, metrics: tuple[str, ...]
+    generator: TextGenerator, corpora: Sequence[Corpus], unknown: Unknown, metrics: tuple[str, ...]
 ) -> Evaluation:
     """Evaluate a model, saying how far that is where it takes long."""
     status = StatusLine(unwatched=True)

@@ -68,7 +68,7 @@ def _corpus(corpus: CorpusRecord) -> str:
 
 
 def _ancestor(ancestor: Ancestor) -> str:
-    corpora = ", ".join(corpus.spec for corpus in ancestor.corpora)
+    corpora = ", ".join(corpus.spec for corpus in ancestor.corpora if corpus.part != "validation")
     learnt = f", which had learnt {corpora}" if corpora else ""
     loss = "" if ancestor.best_loss is None else f", to a loss of {ancestor.best_loss:.4f}"
     return f"{ancestor.model or 'a model in hand'}{learnt}{loss}"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "TEXTFORGE_CACHE"
 """The environment variable that names another folder for the cache."""
+_OWN = re.compile(r"indexes/|[0-9a-f]{16}-")
+"""The names that only textforge gives: of indexes, and of texts by their addresses."""
 SECONDS_TO_ANSWER = 30
 _CHUNK_BYTES = 1 << 16
 _LONGEST_NAME = 80
@@ -56,9 +58,10 @@ def fetch_cached(url: str, sha256: str) -> Path:
 
 
 def list_cached(names: Sequence[str] = ()) -> dict[Path, int]:
-    """Return the files in the cache and their sizes in bytes, sorted: all, or those of these names and in such folders.
+    """Return the files in the cache and their sizes in bytes, sorted: textforge's own, or those of these names.
 
-    Raises `CorpusError` for a name that isn't there.
+    A name may be a folder's. In a folder that `TEXTFORGE_CACHE` names there may be others' files, and texts put there
+    by hand: they are listed where they are named. Raises `CorpusError` for a name that isn't there.
     """
     folder = cache_folder()
     with reading(str(folder)):
@@ -69,10 +72,12 @@ def list_cached(names: Sequence[str] = ()) -> dict[Path, int]:
         if not any(each == name or each.startswith(f"{name}/") for each in shown):
             hint = nearest(name, shown) or "; `textforge cache` lists what it has"
             raise CorpusError(f"the cache {title(str(folder))} has no {name!r}{hint}")
+    shared = CACHE_VARIABLE in os.environ
     return {
         path: sizes[path]
         for path, each in zip(files, shown, strict=True)
-        if not names or any(each == name or each.startswith(f"{name}/") for name in names)
+        if (not names and (_OWN.match(each) or not shared))
+        or any(each == name or each.startswith(f"{name}/") for name in names)
     }
 
 

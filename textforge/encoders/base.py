@@ -105,6 +105,12 @@ class Encoder(Component):
         """The texts of all tokens, by id."""
         return tuple(self.token_text(id) for id in range(self.vocabulary_size))
 
+    @functools.cached_property
+    def written_texts(self) -> tuple[str, ...]:
+        """The texts of the tokens that may be generated, sorted."""
+        never = set(self.never_generated)
+        return tuple(sorted(text for id, text in enumerate(self.token_texts) if id not in never))
+
     def cut(self, text: str) -> int:
         """Return a place where the text may be cut so that both parts encode as the whole does.
 

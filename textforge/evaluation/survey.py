@@ -12,7 +12,7 @@ import numpy as np
 
 from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.encoders.base import Encoder
-from textforge.errors import CorpusError
+from textforge.errors import CorpusError, TextforgeError
 from textforge.evaluation.text import JoinedCorpus, TextSize
 from textforge.plugins.blame import blame
 
@@ -75,6 +75,8 @@ class Survey:
     """All characters, the most frequent first."""
     preview: str
     encoders: tuple[EncodedSize, ...]
+    refusals: dict[str, str]
+    """The reasons of encoders that couldn't encode it, by spec."""
     sampled: int
     """Characters of the beginning that the encoders were tried on."""
     notes: tuple[str, ...]
@@ -93,7 +95,7 @@ class Survey:
 
 
 def survey(corpora: Sequence[Corpus], encoders: Sequence[Encoder]) -> Survey:
-    """Read corpora once, in bounded memory beside 24 bytes a document, and return their figures.
+    """Read corpora once, in bounded memory beside some 100 bytes a document, and return their figures.
 
     Raises `CorpusError` for a corpus that can't be read, and one that is empty.
     """
@@ -106,6 +108,7 @@ def survey(corpora: Sequence[Corpus], encoders: Sequence[Encoder]) -> Survey:
         raise CorpusError(f"the corpus {text.spec} is empty; give one that has text")
     lengths = np.array(reading.lengths)
     sample = "".join(reading.sample)
+    sizes = [_measure(encoder, sample) for encoder in encoders]
     return Survey(
         corpus=text.spec,
         documents=len(lengths),
@@ -117,7 +120,8 @@ def survey(corpora: Sequence[Corpus], encoders: Sequence[Encoder]) -> Survey:
         duplicates=len(lengths) - len(reading.digests),
         counts=tuple(reading.count_characters()),
         preview=sample[:PREVIEW].replace(END_OF_TEXT, "\n"),
-        encoders=tuple(_measure(encoder, sample) for encoder in encoders),
+        encoders=tuple(size for size in sizes if isinstance(size, EncodedSize)),
+        refusals={encoder.spec: size for encoder, size in zip(encoders, sizes, strict=True) if isinstance(size, str)},
         sampled=len(sample.replace(END_OF_TEXT, "")),
         notes=tuple(dict.fromkeys(text.notes())),
     )
@@ -178,10 +182,14 @@ def _count(text: str) -> Iterable[tuple[int, int]]:
     return zip(found.tolist(), counts.tolist(), strict=True)
 
 
-def _measure(encoder: Encoder, sample: str) -> EncodedSize:
-    with blame(encoder, "to encode the corpus"):
-        fitted = encoder.fit([sample])
-        tokens = len(fitted.encode(sample))
+def _measure(encoder: Encoder, sample: str) -> EncodedSize | str:
+    """Return the size of a text in an encoder's tokens, or why it can't encode it."""
+    try:
+        with blame(encoder, "to encode the corpus"):
+            fitted = encoder.fit([sample])
+            tokens = len(fitted.encode(sample))
+    except TextforgeError as error:
+        return str(error)
     size = TextSize()
     size.add(sample)
     return EncodedSize(encoder.spec, fitted.token_name, fitted.vocabulary_size, tokens, size.bytes / max(1, tokens))

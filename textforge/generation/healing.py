@@ -6,6 +6,7 @@ text that the model has hardly seen.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -37,12 +38,17 @@ def split_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Prompt:
         end = encoder.encode(prompt[cut:], unknown=unknown) if cut < len(prompt) else ()
         text = "".join(map(encoder.token_text, end))
         if text and _is_continued(encoder, text) and encoder.decode(end) == text:
-            return Prompt(encode_prompt(encoder, prompt[:cut], unknown), text)
+            head = encoder.encode(prompt[:cut], unknown=unknown)
+            whole = encoder.decode(encoder.encode(prompt, unknown=unknown))
+            if encoder.decode(head) + text == whole:  # else a space, say, stands between the two
+                return Prompt(encode_prompt(encoder, prompt[:cut], unknown), text)
     return Prompt(encode_prompt(encoder, prompt, unknown))
 
 
 def _is_continued(encoder: Encoder, text: str) -> bool:
-    return any(len(token) > len(text) and token.startswith(text) for token in encoder.token_texts)
+    texts = encoder.written_texts
+    place = bisect_right(texts, text)  # what begins with a text stands behind it
+    return place < len(texts) and texts[place].startswith(text)
 
 
 def split_prompts(
@@ -75,6 +81,20 @@ class PromptEnds:
         for row, left in enumerate(self._left):
             if left:
                 logits[row, ~self._allow(left)] = -np.inf
+
+    def restrict(self, logits: npt.NDArray[np.float64], before: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the logits after the chain, (B, V), without tokens that don't go on as the prompt ends.
+
+        Where the chain has left no other, as one against repetition may, those `before` it are taken.
+        """
+        if not any(self._left):
+            return logits
+        restricted = logits.copy()
+        self.rule_out(restricted)
+        for row, left in enumerate(self._left):
+            if left and not np.isfinite(restricted[row]).any():
+                restricted[row] = before[row]
+        return restricted
 
     def advance(self, ids: Ids) -> None:
         """Take the next token of each row, (B,)."""

@@ -160,6 +160,8 @@ class Batch:
     def _draw_ids(self, step: int) -> Ids:
         """Draw the next token of each row, (B,)."""
         logits = self._chain(self._logits, step)
+        if self._prompt_ends is not None:
+            logits = self._prompt_ends.restrict(logits, self._kept)
         try:
             return self._draw(logits, self._numbers.at(step))
         except UndrawableRow as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -26,7 +27,7 @@ class SettingsArguments(TypedDict, total=False):
     weight_decay: float
     validation: float
     validation_part: str
-    validation_corpus: Sequence[str]
+    validation_corpus: str | os.PathLike[str] | Sequence[str]
     shuffle: str
     replay: str | None
     patience: int | None

@@ -17,12 +17,15 @@ KEPT = ("seed", "validation", "validation_part")
 def train_baseline(architecture: str, contents: BundleContents, plugins: Plugins) -> TextGenerator:
     """Return a model of that architecture, trained on the text that a model was last trained on, read again.
 
-    Raises `TrainingError` where nothing is known of that text, or it can't be read a second time.
+    It learns what the model learnt of it, without older text that was mixed in. Raises `TrainingError` where nothing is
+    known of that text, or it can't be read a second time.
     """
     records = [record for record in contents.corpora if record.part == PARTS[0]]
     if not records:
         raise TrainingError("nothing is known of what the model was trained on, so there is no baseline: leave it out")
     settings = {name: contents.settings[name] for name in KEPT if name in contents.settings}
+    if contents.settings.get("validation_corpus"):
+        settings["validation"] = 0.0  # all of the corpus was learnt
     return train(
         find_recorded(plugins, records),
         encoder=contents.encoder.spec,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -54,8 +56,9 @@ def begin_run_from(
     architecture, computing = choose_trained(plugins, architecture, backend)
     before = contents.settings
     if before.get("sequences") == "windows":
-        settings = {"sequences": "windows", "window": before["window"], **settings}
-    older = [record for record in contents.corpora if record.part == PARTS[0]]
+        kept: dict[str, Any] = {name: before[name] for name in ("sequences", "window", "stride") if name in before}
+        settings = {**kept, **settings}
+    older = _list_learnt(contents)
     run = _make_run(plugins, corpora, contents.encoder, architecture, computing, settings, older)
     lineage = (*contents.lineage, ancestor)
     return attrs.evolve(run, learning="grow", source=contents.model, lineage=lineage)
@@ -72,10 +75,16 @@ def _make_run(
 ) -> Run:
     chains = _parse_chains(settings, plugins)
     given = _complete(settings, chains)
+    if isinstance(corpus := given.get("validation_corpus"), (str, os.PathLike)):
+        given["validation_corpus"] = (os.fspath(corpus),)
     defaults = architecture.training_defaults
     made = make_settings(complete_settings(given, defaults, f"the architecture {architecture.name}"))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
+    validation = resolve_corpora(made.validation_corpus, plugins)
+    replay = [] if made.replay is None else _resolve_replay(made.replay, older, plugins)
+    _refuse_streams(validation, "validation_corpus")
+    _refuse_streams(replay, "replay")
     return Run(
         plugins=plugins,
         encoder=encoder,
@@ -84,9 +93,19 @@ def _make_run(
         settings=made,
         chains=chains or [],
         corpora=resolve_corpora(corpora, plugins),
-        validation_corpora=resolve_corpora(made.validation_corpus, plugins),
-        replay_corpora=[] if made.replay is None else _resolve_replay(made.replay, older, plugins),
+        validation_corpora=validation,
+        replay_corpora=replay,
     )
+
+
+def _refuse_streams(corpora: Sequence[Corpus], name: str) -> None:
+    for corpus in corpora:
+        if not corpus.rereadable:
+            raise TrainingError(
+                advise(name),
+                f" must be a text that can be read again when the run is resumed, got {corpus.spec}: save it in a "
+                "file, and name that",
+            )
 
 
 def _resolve_replay(text: str, older: Sequence[CorpusRecord], plugins: Plugins) -> list[Corpus]:
@@ -95,7 +114,19 @@ def _resolve_replay(text: str, older: Sequence[CorpusRecord], plugins: Plugins) 
         return resolve_corpora(corpus, plugins)
     if not older:
         raise TrainingError("there is no older text to replay: name it, such as old.txt:0.2, got ", repr(text))
+    for record in older:
+        if not plugins.corpus(record.spec).rereadable:
+            raise TrainingError(
+                f"the older text, {record.spec}, can't be read again: name a file that has it, such as old.txt:0.2"
+            )
     return find_recorded(plugins, older)
+
+
+def _list_learnt(contents: BundleContents) -> list[CorpusRecord]:
+    """Return the records of all texts that a model and its ancestors have learnt, each once."""
+    corpora = itertools.chain(*(ancestor.corpora for ancestor in contents.lineage), contents.corpora)
+    learnt = {record.sha256: record for record in corpora if record.part != "validation"}
+    return list(learnt.values())
 
 
 def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:

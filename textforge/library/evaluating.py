@@ -38,9 +38,10 @@ def evaluate_text(
     corpora: list[Corpus] = resolve_corpora(corpus, plugins)
     several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
     measures = [plugins.metric(metric) for metric in several]
-    hashes = _list_learnt(contents) if contents else ()
+    hashes = _list_learnt(contents) if contents else set()
     result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes, progress=progress)
-    if not (contents and result.trained_on):
+    own = {record.sha256 for record in contents.corpora if record.part == "training"} if contents else set()
+    if not (contents and result.trained_on and own == hashes):  # else the loss may be another text's
         return result
     losses = [epoch.validation_loss for epoch in contents.history if epoch.best]
     return attrs.evolve(result, trained_validation_loss=losses[-1] if losses else None)

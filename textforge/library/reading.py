@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
-import numpy as np
 
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.corpora.scratch import Scratch
@@ -18,7 +17,7 @@ from textforge.training.data import TrainingData
 from textforge.training.dividing import draw_documents, draw_slices, invert
 from textforge.training.documents import find_document_ends
 from textforge.training.settings import TrainingSettings
-from textforge.training.validating import draw_part
+from textforge.training.validating import draw_pieces
 
 FROM_MODEL = Advice("from_model", "from_model=…", "--from MODEL")
 PARTS = ("training", "validation", "replay")
@@ -59,12 +58,14 @@ def read_corpora(run: Run, folder: Path | None) -> Iterator[ReadCorpora]:
         if run.checkpoint and [each.sha256 for each in records] != [each.sha256 for each in run.records]:
             raise _other_corpus(run)
         data = _divide(files, run.settings, stack, folder)
-        yield ReadCorpora(data, records, tuple(dict.fromkeys(note for file in files for note in file.notes)))
+        notes = [*(note for file in files for note in file.notes), *_note_replay(files, data, run.settings)]
+        yield ReadCorpora(data, records, tuple(dict.fromkeys(notes)))
 
 
 def _other_corpus(run: Run) -> TrainingError:
     """Return the error of a resumed run's corpus that isn't the one that it began with; it may have grown since."""
-    for corpus, record in zip(run.corpora, run.records, strict=False):
+    corpora = [*run.corpora, *run.validation_corpora, *run.replay_corpora]
+    for corpus, record in zip(corpora, run.records, strict=False):
         if corpus.rereadable and (more := count_growth(corpus, record)):
             characters = "1 character" if more == 1 else f"{more:,} characters"
             return TrainingError(
@@ -100,6 +101,20 @@ def _divide(
     return attrs.evolve(data, train=scratch.store(parts, data.train.dtype), replayed=pool.validation)
 
 
+def _note_replay(files: tuple[TokenFile, ...], data: TrainingData, settings: TrainingSettings) -> Iterator[str]:
+    """Yield what a user should know of an older text that is mixed in."""
+    older = files[2].tokens
+    if not len(older):
+        return
+    if data.replayed is None or len(data.replayed) < 2:
+        yield "none of the older text is kept to measure the loss on: it is too short, or validation is 0"
+    _, share = parse_replay(settings.replay or "")
+    learnt = len(older) - (0 if data.replayed is None else len(data.replayed))
+    times = len(data.train) * share / max(1, learnt)
+    if times > 1.5:
+        yield f"the older text is short: it is repeated {times:.0f} times to make up its share"
+
+
 def _keep_ranges(file: TokenFile, settings: TrainingSettings, stack: ExitStack, folder: Path | None) -> TrainingData:
     """Return the data with slices or documents kept for validation, each part copied into a file of its own."""
     tokens = file.tokens
@@ -120,7 +135,7 @@ def _keep_ranges(file: TokenFile, settings: TrainingSettings, stack: ExitStack, 
 def _draw_replay(tokens: Tokens, size: int, seed: int) -> list[Tokens]:
     """Return `size` tokens of an older text: pieces spread over it, or all of it as often as it takes."""
     times, rest = divmod(size, max(1, len(tokens)))
-    return [tokens] * times + ([draw_part(tokens, rest, seed)] if rest else [np.zeros(0, tokens.dtype)])
+    return [tokens] * times + (draw_pieces(tokens, rest, seed) if rest else [])
 
 
 def parse_replay(text: str) -> tuple[str | None, float]:
@@ -134,6 +149,6 @@ def parse_replay(text: str) -> tuple[str | None, float]:
         share = float(last)
     except ValueError:
         corpus, share = text, USUAL_SHARE
-    if not 0 < share < 1:
+    if not 0 < share < 1 or not text:
         raise TrainingError(f"replay must be a corpus with its share, > 0 and < 1, such as old.txt:0.2, got {text!r}")
     return corpus or None, share

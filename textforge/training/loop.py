@@ -84,7 +84,8 @@ class TrainingRun:
         self.validation = Validation(data.validation, settings, self.batches.length, size)
         self.replayed: Validation | None = None
         if data.replayed is not None:
-            self.replayed = Validation(data.replayed, settings, self.batches.length, size or REPLAYED_TOKENS)
+            most = min(size or REPLAYED_TOKENS, REPLAYED_TOKENS)
+            self.replayed = Validation(data.replayed, settings, self.batches.length, most)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if self.settings.sequences == "windows":
@@ -193,7 +194,9 @@ class TrainingRun:
 
     def _bound_validation(self, size: int) -> None:
         self.validation = self.validation.bound(size)
-        self.replayed = self.replayed and self.replayed.bound(size)
+        self.replayed = self.replayed and self.replayed.bound(min(size, REPLAYED_TOKENS))
+        if self.replayed is not None and size < REPLAYED_TOKENS:
+            self._go_to(validation_tokens=size)  # so that a resumed run measures the same part
         if self.validation.tokens < len(self.data.validation):
             self._go_to(validation_tokens=self.validation.tokens)
             self.report.message(

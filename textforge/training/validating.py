@@ -25,12 +25,17 @@ def draw_part(tokens: Tokens, size: int | None, seed: int) -> Tokens:
     """
     if size is None or size >= len(tokens):
         return tokens
+    return np.concatenate(draw_pieces(tokens, size, seed))
+
+
+def draw_pieces(tokens: Tokens, size: int, seed: int) -> list[Tokens]:
+    """Return the pieces that `draw_part` puts together, for fewer tokens than there are: parts of the same array."""
     pieces = min(PIECES, max(1, size // PIECE_TOKENS))
     length, stratum = size // pieces, len(tokens) // pieces
     random = np.random.Generator(np.random.PCG64([seed, _STREAM]))
     # one piece in each of equally long stretches of the text, so that no stretch is left out
     starts = np.arange(pieces) * stratum + random.integers(0, stratum - length + 1, pieces)
-    return np.concatenate([tokens[start : start + length] for start in starts])
+    return [tokens[start : start + length] for start in starts]
 
 
 class Validation:
