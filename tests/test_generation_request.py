@@ -78,7 +78,8 @@ def test_the_settings_arguments_are_the_training_settings_options() -> None:
     arguments = typing.get_type_hints(SettingsArguments)
     options = TrainingSettings.options()
     assert list(arguments) == list(options)
-    loose = {"seed": int | None, "sample": arguments["sample"]}  # drawn, and given as objects too
+    given = ("sample", "validation_corpus")  # as objects too, and alone
+    loose = {"seed": int | None} | {name: arguments[name] for name in given}
     assert arguments == {name: option.kind for name, option in options.items()} | loose
 
 

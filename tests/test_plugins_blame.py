@@ -161,9 +161,9 @@ class Words(CharEncoder):
     def decoder(self):
         return Decoder() if self.where == "decode" else super().decoder()
 
-class Lines(textforge.Corpus):
+class Rows(textforge.Corpus):
     "A text, wrongly."
-    name = "lines"
+    name = "rows"
     error: str = textforge.option(default="", help="What it raises.")
 
     def read(self):
@@ -177,7 +177,7 @@ def register_encoders(register):
 
 @textforge.hookimpl
 def register_corpora(register):
-    register(Lines)
+    register(Rows)
 """
 
 
@@ -198,7 +198,7 @@ def broken(tmp_path: Path, modules_undone: None) -> Plugins:
 )
 def test_an_encoder_that_fails_is_named_wherever_it_does(broken: Plugins, where: str, failure: str) -> None:
     def write() -> str:
-        generator = textforge.train("lines", encoder=f"words:{where}", architecture="ngram", plugins=broken)
+        generator = textforge.train("rows", encoder=f"words:where={where}", architecture="ngram", plugins=broken)
         return generator.generate("th", max_tokens=3, seed=1)
 
     with pytest.raises(PluginError) as caught:
@@ -208,10 +208,10 @@ def test_an_encoder_that_fails_is_named_wherever_it_does(broken: Plugins, where:
 
 
 def test_a_corpus_that_fails_is_named_and_no_encoder(broken: Plugins) -> None:
-    with pytest.raises(PluginError, match=r"^the corpus lines \(.*:Lines\) failed to be read: ValueError: bad line$"):
-        textforge.train("lines:ValueError", architecture="ngram", plugins=broken)
+    with pytest.raises(PluginError, match=r"^the corpus rows \(.*:Rows\) failed to be read: ValueError: bad line$"):
+        textforge.train("rows:ValueError", architecture="ngram", plugins=broken)
     with pytest.raises(OSError, match="unreadable"):
-        textforge.train("lines:OSError", architecture="ngram", plugins=broken)
+        textforge.train("rows:OSError", architecture="ngram", plugins=broken)
 
 
 class OutOfMemory(RuntimeError):

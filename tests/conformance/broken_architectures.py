@@ -249,7 +249,7 @@ def _broken() -> Iterator[tuple[Any, ...]]:
     yield Constant(), "seeds"
     yield WrongAxis(), "vocabulary axes"
     yield NoAxis(), "vocabulary axes"
-    yield Numbered(), "vocabulary axes"
+    yield Numbered(), "vocabulary axes", "growth"
     yield Regrown(), "growth"
     yield Ungrown(), "growth"
     yield Rowless(), "state"

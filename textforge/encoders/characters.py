@@ -43,7 +43,7 @@ class CodeCounts:
     """The number of times that each code point has come."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros(0x110000, dtype=np.int64)
+        self._counts = np.zeros(_SMALL, dtype=np.int64)  # by code point, more of them once one is beyond
 
     def add(self, codes: Codes) -> None:
         """Count some code points, (n,)."""
@@ -52,6 +52,8 @@ class CodeCounts:
             counts = np.bincount(codes)
             self._counts[: len(counts)] += counts
         else:
+            if len(self._counts) == _SMALL:
+                self._counts = np.concatenate([self._counts, np.zeros(0x110000 - _SMALL, dtype=np.int64)])
             found, counts = np.unique(codes, return_counts=True)
             self._counts[found] += counts
 

@@ -62,8 +62,8 @@ def train(
     Raises `TextforgeError`.
 
     >>> generator = train("python-docs", architecture="ngram:order=3")
-    >>> generator.encoder
-    CharEncoder()
+    >>> generator.encoder.token_name
+    'characters'
     >>> made = train(text="It is so, and that is that. " * 20, architecture="ngram:order=3")
     >>> made.generate("It", seed=1, max_tokens=4)
     ' is '
