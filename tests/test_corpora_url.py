@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 import socket
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from servers import Server, forget_proxies, serve
 
 from textforge.components.spec import parse_spec
 from textforge.corpora.base import END_OF_TEXT
@@ -21,49 +18,16 @@ from textforge.errors import CorpusError, OptionError
 TEXT = "It’s naïve.\r\n"
 
 
-class Server(ThreadingHTTPServer):
-    """A server that gives one answer to everything, and counts."""
-
-    body = TEXT.encode()
-    status = 200
-    length: int | None = None
-    asked = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/texts/book.txt"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(self.server.length or len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as made:
-        thread = threading.Thread(target=partial(made.serve_forever, poll_interval=0.01))
-        thread.start()
+    with serve(TEXT.encode(), "book.txt") as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The cache, which isn't there yet."""
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    forget_proxies(monkeypatch)
     monkeypatch.setenv("TEXTFORGE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pooch
 import pytest
 from click.testing import CliRunner
+from servers import Server, forget_proxies, serve
 from support import corpus_path
 
 import textforge
@@ -32,54 +32,15 @@ TEXT = "SUPPOSING that Truth is a woman--what then? Ænesidemus\n".encode()
 DIGEST = hashlib.sha256(TEXT).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Gives one answer to everything, and counts."""
-
-    body = TEXT
-    status = 200
-    length: int | None = None
-    asked = 0
-    waits_for: threading.Barrier | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/texts/nietzsche.txt"
-
-    def handle_error(self, *_: object) -> None:
-        """A client that didn't wait for the answer is what a test is about."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        if self.server.waits_for:
-            self.server.waits_for.wait(10)
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(self.server.length or len(self.server.body)))
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
 def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    forget_proxies(monkeypatch)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as made:
-        thread = threading.Thread(target=partial(made.serve_forever, poll_interval=0.01))
-        thread.start()
+    with serve(TEXT, "nietzsche.txt") as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture
