@@ -339,7 +339,7 @@ def test_any_weight_that_is_off_by_a_hundredth_is_noticed(data: st.DataObject) -
 
 @pytest.mark.parametrize("place", [0, 100, 500])
 def test_a_wrong_file_of_a_model_that_magnifies_rounding_is_refused(place: int) -> None:
-    """Where its logits can't be compared one by one, their spread is."""
+    """The spread of logits is compared where they can't be one by one."""
     with pytest.raises(ExportError, match="differ" if place < 200 else "logits spread by .* after 497 tokens and more"):
         check(chaotic, zeroed_from(place)(as_file(chaotic())))
 

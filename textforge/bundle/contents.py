@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import attrs
@@ -41,6 +42,17 @@ class BundleContents:
     """The result of `find_plugin`, for the day on which the plugin isn't installed."""
     backend_plugin: str | None = None
     architecture_plugin: str | None = None
+
+    @property
+    def learnt(self) -> tuple[CorpusRecord, ...]:
+        """The corpora that the model was trained on last, without what it was validated on or what was mixed in."""
+        return tuple(record for record in self.corpora if record.part == "training")
+
+    @property
+    def ever_learnt(self) -> tuple[CorpusRecord, ...]:
+        """The corpora that the model and those that it goes on from have learnt, each text once."""
+        corpora = itertools.chain(*(ancestor.corpora for ancestor in self.lineage), self.corpora)
+        return tuple({record.sha256: record for record in corpora if record.part != "validation"}.values())
 
     @history.default
     def _checkpoint_history(self) -> tuple[EpochResult, ...]:

@@ -16,6 +16,7 @@ from textforge.corpora.base import END_OF_TEXT, Corpus
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.corpora.scratch import Scratch
 from textforge.encoders.base import Encoder, Ids, Unknown
+from textforge.encoders.chunks import recut
 from textforge.errors import CorpusError, EncodingError
 from textforge.plugins.blame import blame
 
@@ -166,22 +167,12 @@ def _check_ids(ids: Ids, encoder: Encoder) -> None:
 
 def _cut(chunks: Iterable[str], encoder: Encoder) -> Iterator[str]:
     """Yield the text in pieces that encode as the whole does."""
-    parts: list[str] = []
-    size, wanted = 0, PIECE
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size < wanted:
-            continue
-        text = "".join(parts)
+
+    def find_cut(text: str) -> int:
         with blame(encoder, "to say where a text may be cut"):
-            cut = encoder.cut(text)
-        if cut:
-            yield text[:cut]
-        parts, size = [text[cut:]], len(text) - cut
-        wanted = max(PIECE, 2 * size)  # doubling: a long text without a place to cut is not searched again and again
-    if size:
-        yield "".join(parts)
+            return encoder.cut(text)
+
+    return recut(chunks, find_cut, PIECE)
 
 
 def _join(sources: Sequence[_Source]) -> Iterator[str]:

@@ -52,7 +52,11 @@ def check_unknown(unknown: Unknown) -> Unknown:
 def encode_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Ids:
     """Return the prompt's ids, (T,) with T at least 1; raise `EncodingError` for text that the vocabulary lacks."""
     with blame(encoder, "to encode the prompt"):
-        ids = encoder.encode(prompt, unknown=unknown)
+        return begin_with(encoder, encoder.encode(prompt, unknown=unknown))
+
+
+def begin_with(encoder: Encoder, ids: Ids) -> Ids:
+    """Return the ids of a prompt, (T,), or the one after which an empty prompt starts."""
     return ids if len(ids) else np.array([_choose_first_token(encoder)], dtype=np.int64)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Encoder, Ids, Unknown
 from textforge.errors import GenerationError, TextforgeError
-from textforge.generation.arguments import check_prompt, encode_prompt
+from textforge.generation.arguments import begin_with, check_prompt, encode_prompt
 from textforge.plugins.blame import blame
 
 
@@ -41,7 +41,7 @@ def split_prompt(encoder: Encoder, prompt: str, unknown: Unknown) -> Prompt:
             head = encoder.encode(prompt[:cut], unknown=unknown)
             whole = encoder.decode(encoder.encode(prompt, unknown=unknown))
             if encoder.decode(head) + text == whole:  # else a space, say, stands between the two
-                return Prompt(encode_prompt(encoder, prompt[:cut], unknown), text)
+                return Prompt(begin_with(encoder, head), text)
     return Prompt(encode_prompt(encoder, prompt, unknown))
 
 

@@ -7,7 +7,6 @@ from textforge.errors import TrainingError
 from textforge.library.beginning import find_recorded
 from textforge.library.facade import train
 from textforge.library.generator import TextGenerator
-from textforge.library.reading import PARTS
 from textforge.plugins.registry import Plugins
 
 KEPT = ("seed", "validation", "validation_part")
@@ -20,14 +19,13 @@ def train_baseline(architecture: str, contents: BundleContents, plugins: Plugins
     It learns what the model learnt of it, without older text that was mixed in. Raises `TrainingError` where nothing is
     known of that text, or it can't be read a second time.
     """
-    records = [record for record in contents.corpora if record.part == PARTS[0]]
-    if not records:
+    if not contents.learnt:
         raise TrainingError("nothing is known of what the model was trained on, so there is no baseline: leave it out")
     settings = {name: contents.settings[name] for name in KEPT if name in contents.settings}
     if contents.settings.get("validation_corpus"):
         settings["validation"] = 0.0  # all of the corpus was learnt
     return train(
-        find_recorded(plugins, records),
+        find_recorded(plugins, contents.learnt),
         encoder=contents.encoder.spec,
         architecture=architecture,
         plugins=plugins,

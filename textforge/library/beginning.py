@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 from collections.abc import Sequence
@@ -58,7 +57,7 @@ def begin_run_from(
     if before.get("sequences") == "windows":
         kept: dict[str, Any] = {name: before[name] for name in ("sequences", "window", "stride") if name in before}
         settings = {**kept, **settings}
-    older = _list_learnt(contents)
+    older = contents.ever_learnt
     run = _make_run(plugins, corpora, contents.encoder, architecture, computing, settings, older)
     lineage = (*contents.lineage, ancestor)
     return attrs.evolve(run, learning="grow", source=contents.model, lineage=lineage)
@@ -114,19 +113,7 @@ def _resolve_replay(text: str, older: Sequence[CorpusRecord], plugins: Plugins) 
         return resolve_corpora(corpus, plugins)
     if not older:
         raise TrainingError("there is no older text to replay: name it, such as old.txt:0.2, got ", repr(text))
-    for record in older:
-        if not plugins.corpus(record.spec).rereadable:
-            raise TrainingError(
-                f"the older text, {record.spec}, can't be read again: name a file that has it, such as old.txt:0.2"
-            )
-    return find_recorded(plugins, older)
-
-
-def _list_learnt(contents: BundleContents) -> list[CorpusRecord]:
-    """Return the records of all texts that a model and its ancestors have learnt, each once."""
-    corpora = itertools.chain(*(ancestor.corpora for ancestor in contents.lineage), contents.corpora)
-    learnt = {record.sha256: record for record in corpora if record.part != "validation"}
-    return list(learnt.values())
+    return find_recorded(plugins, older, "the older text is", "name a file that has it, such as old.txt:0.2")
 
 
 def _parse_chains(settings: dict[str, Any], plugins: Plugins) -> list[list[Sampler]] | None:
@@ -192,14 +179,17 @@ def resume_run(
     )
 
 
-def find_recorded(plugins: Plugins, records: Sequence[CorpusRecord]) -> list[Corpus]:
+def find_recorded(
+    plugins: Plugins,
+    records: Sequence[CorpusRecord],
+    which: str = "the run was given",
+    remedy: str = "give the same text again",
+) -> list[Corpus]:
     """Return the corpora that records name; raise `TrainingError` for one that can't be read a second time."""
     corpora: list[Corpus] = [plugins.corpus(record.spec) for record in records]
     for corpus in corpora:
         if not corpus.rereadable:
-            raise TrainingError(
-                f"the run was given {corpus.spec}, which can't be read a second time: give the same text again"
-            )
+            raise TrainingError(f"{which} {corpus.spec}, which can't be read a second time: {remedy}")
     return corpora
 
 

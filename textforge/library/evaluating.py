@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -38,16 +37,10 @@ def evaluate_text(
     corpora: list[Corpus] = resolve_corpora(corpus, plugins)
     several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
     measures = [plugins.metric(metric) for metric in several]
-    hashes = _list_learnt(contents) if contents else set()
+    hashes = {record.sha256 for record in contents.ever_learnt} if contents else set()
     result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes, progress=progress)
-    own = {record.sha256 for record in contents.corpora if record.part == "training"} if contents else set()
+    own = {record.sha256 for record in contents.learnt} if contents else set()
     if not (contents and result.trained_on and own == hashes):  # else the loss may be another text's
         return result
     losses = [epoch.validation_loss for epoch in contents.history if epoch.best]
     return attrs.evolve(result, trained_validation_loss=losses[-1] if losses else None)
-
-
-def _list_learnt(contents: BundleContents) -> set[str]:
-    """Return the hashes of all corpora that the model, or one that it goes on from, was trained on."""
-    corpora = itertools.chain(contents.corpora, *(ancestor.corpora for ancestor in contents.lineage))
-    return {record.sha256 for record in corpora if record.part != "validation"}

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
@@ -19,14 +19,14 @@ from textforge.corpora.text import TextCorpus
 from textforge.encoders.base import Encoder
 from textforge.errors import OptionError, TrainingError
 from textforge.library.arguments import SettingsArguments
-from textforge.library.beginning import begin_run, begin_run_from, resume_run
 from textforge.library.generator import TextGenerator
 from textforge.library.logged import LoggingReport
-from textforge.library.run import Run
-from textforge.library.training import train as train_run
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
 from textforge.training.reports import Reports, make_reports
+
+if TYPE_CHECKING:
+    from textforge.library.run import Run
 
 
 def train(
@@ -131,6 +131,9 @@ def train_contents(
     **settings: Unpack[SettingsArguments],
 ) -> BundleContents:
     """Train as `train` does, and return what a bundle holds of the run; nothing is loaded to run the model."""
+    from textforge.library.beginning import begin_run  # what a run needs, generating does not
+    from textforge.library.training import train as train_run
+
     corpora = [corpus] if isinstance(corpus, (str, os.PathLike, Corpus)) else corpus
     if not isinstance(corpora, Sequence):
         raise TrainingError(f"a corpus is expected, as a path, a spec or an object, or several of them, got {corpus!r}")
@@ -161,6 +164,8 @@ def _resume(
     settings: dict[str, Any],
 ) -> Run:
     """Return the run that is in `output`; `new` are the arguments that only a new one takes."""
+    from textforge.library.beginning import resume_run
+
     if output is None or any(new.values()):
         wrong = "needs output" if output is None else "takes neither encoder, architecture, from_model nor overwrite"
         raise TrainingError(f"resume goes on with the model that is in output, as it is: it {wrong}")
@@ -175,6 +180,8 @@ def _begin_from(
     plugins: Plugins,
     settings: dict[str, Any],
 ) -> Run:
+    from textforge.library.beginning import begin_run_from
+
     if any(new):
         raise TrainingError("from_model goes on with a model as it is: it takes neither encoder nor architecture")
     if isinstance(model, TextGenerator):

@@ -14,7 +14,6 @@ from textforge.generation.healing import split_prompts
 from textforge.generation.logprobs import Logprobs
 from textforge.generation.loop import WritingWatcher, write, write_one
 from textforge.generation.request import Request, RequestOptions, make_request
-from textforge.generation.side_by_side import write_each
 from textforge.generation.task import Task, make_task
 from textforge.generation.watching import Watcher, broadcast
 from textforge.library.generated_text import GeneratedText
@@ -150,6 +149,8 @@ class TextGenerator:
 
         The seed, the same for each, is drawn once unless given. Errors name a prompt by its place.
         """
+        from textforge.generation.side_by_side import write_each  # what one prompt doesn't need
+
         request = make_request("", count, options)
         split = split_prompts(self.encoder, prompts, request.unknown)
         task = self._task(request)

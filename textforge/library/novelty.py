@@ -11,7 +11,6 @@ from textforge.bundle import BundleContents
 from textforge.corpora.base import Corpus
 from textforge.corpora.index.corpora import index_corpora
 from textforge.corpora.index.text_index import TextIndex
-from textforge.corpora.record import CorpusRecord
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.text import TextCorpus
 from textforge.corpora.tokens import TokenFile, token_file
@@ -115,20 +114,15 @@ def _measure_held_out(index: TextIndex, held_out: Sequence[str], texts: Sequence
 
 
 def _find_recorded(contents: BundleContents | None, plugins: Plugins) -> list[Corpus]:
-    if contents is None or not _list_learnt(contents):
+    if contents is None or not contents.learnt:
         raise CorpusError("nothing is known of what the model was trained on: name the corpus to look for copies of")
-    corpora = [plugins.corpus(record.spec) for record in _list_learnt(contents)]
+    corpora = [plugins.corpus(record.spec) for record in contents.learnt]
     for corpus in corpora:
         if not corpus.rereadable:
             raise CorpusError(
                 f"the model was trained on {corpus.spec}, which can't be read a second time: name a file with its text"
             )
     return corpora
-
-
-def _list_learnt(contents: BundleContents) -> list[CorpusRecord]:
-    """Return the records of the text that the model was trained on last, without what it was validated on."""
-    return [record for record in contents.corpora if record.part == "training"]
 
 
 def _refuse_streams(corpora: Sequence[Corpus]) -> None:
@@ -141,13 +135,13 @@ def _open_source(
     corpora: Sequence[Corpus], encoder: Encoder, contents: BundleContents | None, request: Request, recorded: bool
 ) -> _Source:
     """Return the text to look for copies of, cut where training cut it, if it is what the model was trained on."""
-    if contents is None or not _list_learnt(contents):
+    if contents is None or not contents.learnt:
         return _Source(corpora, notes=("nothing is known of the model's training, so there is no text held out",))
     with token_file(corpora, encoder, learning="nothing", unknown="skip") as file:
-        if [record.sha256 for record in file.corpora] == [record.sha256 for record in _list_learnt(contents)]:
+        if [record.sha256 for record in file.corpora] == [record.sha256 for record in contents.learnt]:
             return _split(corpora, file, contents, request)
         notes = file.notes
-    names = ", ".join(record.spec for record in _list_learnt(contents))
+    names = ", ".join(record.spec for record in contents.learnt)
     if recorded:
         raise CorpusError(f"{names} has changed since the model was trained on it: name the text it was trained on")
     other = f"this is not the text that the model was trained on ({names}), so there is no text held out"

@@ -114,7 +114,7 @@ class TestResuming(ResumingSuite):
 
 
 class TestDropoutElsewhere:
-    """Where there is no CPU to take masks from NumPy's numbers, the step draws its own."""
+    """Masks that the step draws by itself, for there is no CPU to take them from NumPy's numbers."""
 
     def masks(self, seed=3, step=7, count=1):
         dropout = SeededDropout(0.25, seed, on_cpu=False)

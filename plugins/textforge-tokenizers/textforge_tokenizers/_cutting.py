@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from textforge.encoders.base import END_OF_TEXT
+from textforge.encoders.chunks import recut
 from textforge_tokenizers._content import Content, kind_of
 
 if TYPE_CHECKING:
@@ -91,20 +92,13 @@ GPT_2 = Cutter(ANY_SPACE, exact=True)
 
 def read_pieces(chunks: Iterable[str]) -> Iterator[str]:
     """Yield the documents of a text, in pieces that GPT-2's pattern parts as the whole, wherever its chunks are cut."""
-    parts: list[str] = []
-    size, wanted = 0, READ
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size < wanted:
-            continue
-        text = "".join(parts)
+
+    def find_cut(text: str) -> int:
         end = text.rfind(END_OF_TEXT) + 1
-        cut = end + GPT_2.find_space(text[end:])
-        yield from _list_documents(text[:cut])
-        parts, size = [text[cut:]], len(text) - cut
-        wanted = max(READ, 2 * size)  # doubling: a long text without a place to cut is not searched again and again
-    yield from _list_documents("".join(parts))
+        return end + GPT_2.find_space(text[end:])
+
+    for piece in recut(chunks, find_cut, READ):
+        yield from _list_documents(piece)
 
 
 def _list_documents(text: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int32]
-"""Where suffixes begin, or which come at some slots of their order: of less than 2 GiB of text."""
+"""The beginnings of suffixes, or those at some slots of their order: of less than 2 GiB of text."""
 
 _WORD = 8
 """Bytes compared at once, at first."""
