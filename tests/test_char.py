@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -139,19 +138,6 @@ class TestEncode:
         for action in (lambda: CharEncoder().encode("a"), lambda: CharEncoder().encode("")):
             assert error_of(action).startswith("the encoder char has no vocabulary yet; fit it to a text first")
         assert error_of(lambda: CharEncoder().decode([0])).startswith("the encoder char has no vocabulary yet")
-
-    def test_speed_and_memory(self, monkeypatch):
-        monkeypatch.undo()
-        text = "It is a truth universally acknowledged. " * 50_000
-        encoder = encoder_of(text)
-        best = min(_seconds(lambda: encoder.encode(text)) for _ in range(5))
-        assert len(text) / best > 20e6
-
-
-def _seconds(action):
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
 
 
 class TestDecode:

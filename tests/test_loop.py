@@ -258,17 +258,6 @@ def test_where_nothing_is_left_to_learn_it_says_what_to_ask_for(asked: int, advi
     assert (after.checkpoints, after.runs, after.finished) == ([], [], 1)
 
 
-def test_minutes_too_are_a_total() -> None:
-    settings = make_settings(epochs=None, minutes=0.5 / 60)
-    _, recorder, _ = run(settings)
-    with pytest.raises(TrainingError, match=r"0\.0\d+ minutes are done.* for 0\.008333 more ask for minutes=0\.0\d+"):
-        run(settings, checkpoint=recorder.checkpoints[-1])
-    position = attrs.evolve(recorder.checkpoints[-1].position, total_steps=None)
-    checkpoint = attrs.evolve(recorder.checkpoints[-1], position=position)
-    with pytest.raises(TrainingError, match="nothing is left to learn"):
-        run(make_settings(epochs=None, minutes=1e-5), checkpoint=checkpoint)
-
-
 def test_what_a_checkpoint_by_time_saved_is_said_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     model, recorder = make_bigram(5, 1), Recorder()
@@ -438,6 +427,12 @@ class TimedModel(BigramModel):
     compiling = 0.0
     validating = 0.0
 
+    @classmethod
+    def at(cls, time: SimulatedTime, data: Any = None) -> TimedModel:
+        model = cls(data or make_bigram(5, 1).save())
+        model.time = time
+        return model
+
     def train_step(self, *arguments: Any, **keywords: Any) -> Any:
         self.time.now += self.step_seconds * (5 if keywords["step"] < self.slow_steps else 1)
         return super().train_step(*arguments, **keywords)
@@ -482,8 +477,8 @@ def test_a_run_by_time_ends_in_time(
     windows: bool,
 ) -> None:
     time = SimulatedTime()
-    model = TimedModel(make_bigram(5, 1).save())
-    model.time, model.step_seconds = time, step_seconds
+    model = TimedModel.at(time)
+    model.step_seconds = step_seconds
     # of 40 tokens; a step has 4 x 10, or 4 x 20 in windows, and predicting a token costs no more than training on it
     model.loss_seconds = loss_share * step_seconds / (2 if windows else 1)
     model.slow_steps = int(slow * 0.05 * 60 * minutes / (5 * step_seconds))  # as it gets up to speed
@@ -507,6 +502,19 @@ def test_a_run_by_time_ends_in_time(
     assert len(recorder.results) <= 53
 
 
+def test_minutes_too_are_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = make_settings(epochs=None, minutes=0.5 / 60)
+    recorder, time = Recorder(), SimulatedTime()
+    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
+    loop.fit(TimedModel.at(time), make_data(), settings, recorder)
+    with pytest.raises(TrainingError, match=r"0\.0\d+ minutes are done.* for 0\.008333 more ask for minutes=0\.0\d+"):
+        run(settings, checkpoint=recorder.checkpoints[-1])
+    position = attrs.evolve(recorder.checkpoints[-1].position, total_steps=None)
+    checkpoint = attrs.evolve(recorder.checkpoints[-1], position=position)
+    with pytest.raises(TrainingError, match="nothing is left to learn"):
+        run(make_settings(epochs=None, minutes=1e-5), checkpoint=checkpoint)
+
+
 def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[Any] = []
 
@@ -515,10 +523,12 @@ def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monke
         return token_loss(model, tokens, **keywords)
 
     monkeypatch.setattr(validating, "token_loss", loss)
+    time = SimulatedTime()
+    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
     recorder, messages = Recorder(), []
     recorder.message = messages.append  # type: ignore[method-assign]
     data = make_data(6_000_000, validation=0.5)
-    model = make_bigram(5, 1)
+    model = TimedModel.at(time)
     settings = make_settings(epochs=None, minutes=1 / 60)
     loop.fit(model, data, settings, recorder)
     last = recorder.checkpoints[-1]
@@ -529,7 +539,7 @@ def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monke
     assert f"on {len(parts[0]):,} of 3,000,000 tokens: the same part each time" in messages[0]
     more = make_settings(epochs=None, minutes=1.2 / 60)
     position = attrs.evolve(last.position, total_steps=None)
-    run(more, data, checkpoint=attrs.evolve(last, position=position))
+    loop.fit(TimedModel.at(time, last.model), data, more, Recorder(), attrs.evolve(last, position=position))
     assert np.array_equal(parts[-1], parts[0])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import time
 import unicodedata
 from collections import Counter
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ModelMaker, corpus_path
+from support import ModelMaker
 
 import textforge
 from textforge.corpora.base import END_OF_TEXT
@@ -387,18 +386,6 @@ class TestCoding:
     def test_not_fitted(self):
         for action in (lambda: WordEncoder().encode(""), lambda: WordEncoder().decode([]), WordEncoder().decoder):
             assert error_of(action).startswith("the encoder word has no vocabulary yet; fit it to a text first")
-
-    def test_speed(self, monkeypatch):
-        monkeypatch.undo()
-        text = corpus_path("nietzsche.txt").read_text(encoding="utf-8")
-        encoder = encoder_of(text)
-        assert len(text) / min(_seconds(lambda: encoder.encode(text)) for _ in range(5)) > 5e6
-
-
-def _seconds(action):
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
 
 
 class TestGeneration:
