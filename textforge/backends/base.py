@@ -36,6 +36,13 @@ class Backend(Component):
         Raises `textforge.errors.BackendError` where one is missing, broken or too old: see `textforge.Framework`.
         """
 
+    def find_memory(self) -> int | None:
+        """Return the bytes of memory that models are trained in; None where it isn't known, as unless overridden.
+
+        A model that can't be trained in so much is refused before the run begins. It is asked for after `require`.
+        """
+        return None
+
     @abstractmethod
     def load(self, saved: SavedModel, architecture: Architecture, implementation: Any) -> Model:
         """Return a saved model as a `Model` of this backend.

@@ -15,6 +15,8 @@ from textforge.library.reading import read_corpora
 from textforge.library.run import Run
 from textforge.model import Model, SavedModel
 from textforge.plugins.blame import blame
+from textforge.training.data import TrainingData
+from textforge.training.memory import refuse_too_large
 from textforge.training.report import Report
 from textforge.training.reports import Reports
 from textforge.training.samples import SampleWriter
@@ -31,10 +33,19 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
             report.message(note)
         check_chain(expand_presets(list(itertools.chain(*run.chains))), encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
+        _refuse_too_large(run, read.data)
         model = _first_model(run, encoder, report)
         keeper = Keeper(run, encoder, read.records, writer)
         reports = Reports([SampleWriter(run.chains, read.data, run.settings, report), keeper, report])
         return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
+
+
+def _refuse_too_large(run: Run, data: TrainingData) -> None:
+    with blame(run.backend, "to tell its memory"):
+        run.backend.require()
+        memory = run.backend.find_memory()
+    with blame(run.architecture, "to declare its weights"):
+        refuse_too_large(run.architecture, data.encoder, run.settings, len(data.train), memory)
 
 
 def _first_model(run: Run, encoder: Encoder, report: Report) -> Model:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 import textforge
+from textforge.backends.memory import find_machine_memory
 from textforge.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class KerasBackend(textforge.Backend):
         from textforge_keras._framework import require_keras
 
         require_keras(self.name)
+
+    def find_memory(self) -> int | None:
+        """Return the bytes of memory of this machine; None for a GPU, of which TensorFlow doesn't tell."""
+        from textforge_keras._devices import find_device
+
+        return find_machine_memory() if find_device(self.device) == "/CPU:0" else None
 
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]

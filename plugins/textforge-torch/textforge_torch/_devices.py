@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from textforge.backends.memory import find_machine_memory
 from textforge.errors import BackendError
 
 
@@ -25,6 +26,13 @@ def find_device(name: str, precision: str = "float32") -> torch.device:
             "install a newer one"
         )
     return device
+
+
+def find_memory(device: torch.device) -> int | None:
+    """Return the bytes of memory that a device has; a Mac's GPU has that of the machine."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return find_machine_memory()
 
 
 def _best_device(precision: str) -> str:

@@ -48,6 +48,11 @@ class TorchBackend(textforge.Backend):
     def require(self) -> None:
         TORCH.require(self.name)
 
+    def find_memory(self) -> int | None:
+        from textforge_torch._devices import find_device, find_memory
+
+        return find_memory(find_device(self.device, self.precision))
+
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
     ) -> textforge.Model:
