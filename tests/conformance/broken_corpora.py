@@ -130,6 +130,33 @@ class Rambling(GoodCorpus):
         return ["a.txt was left out\nb.txt too"]
 
 
+class Numbering(GoodCorpus):
+    """Has a number for a fingerprint."""
+
+    def fingerprint(self) -> int:
+        return 1
+
+
+class Dated(GoodCorpus):
+    """Has a fingerprint that changes with each reading, so that nothing would ever be found by it."""
+
+    def read(self) -> Iterator[str]:
+        object.__setattr__(self, "_readings", vars(self).get("_readings", 0) + 1)
+        return super().read()
+
+    def fingerprint(self) -> str:
+        return str(vars(self).get("_readings", 0))
+
+
+class Printed(OneReading):
+    """Has a fingerprint though it says that it can be read only once."""
+
+    rereadable = False
+
+    def fingerprint(self) -> str:
+        return "once"
+
+
 class Taken(GoodCorpus):
     """Has the name of another one."""
 
@@ -148,6 +175,9 @@ BROKEN = [
     (Silent(), "use"),
     (Telling(), "notes"),
     (Rambling(), "notes"),
+    (Numbering(), "fingerprint"),
+    (Dated(), "fingerprint"),
+    (Printed(), "fingerprint"),
     (Announcing(), "silent"),
     (Dicing(), "global generators"),
     (Taken(), "name"),

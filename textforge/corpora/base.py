@@ -39,6 +39,14 @@ class Corpus(Component):
         """
         return ()
 
+    def fingerprint(self) -> str | None:
+        """Return a text that changes with what `read` gives, found without reading it; None where there is none.
+
+        What is made of a text at length, such as its tokens, is kept under it and used again. `fingerprint_files` gives
+        that of files; unless overridden there is none.
+        """
+        return None
+
     @property
     def rereadable(self) -> bool:
         """True where `read` gives the same text a second time; standard input does not."""

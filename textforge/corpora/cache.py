@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CACHE_VARIABLE = "TEXTFORGE_CACHE"
 """The environment variable that names another folder for the cache."""
-_OWN = re.compile(r"indexes/|[0-9a-f]{16}-")
-"""The names that only textforge gives: of indexes, and of texts by their addresses."""
+_OWN = re.compile(r"indexes/|tokens/|[0-9a-f]{16}-")
+"""The names that only textforge gives: of indexes, of tokens, and of texts by their addresses."""
 SECONDS_TO_ANSWER = 30
 _CHUNK_BYTES = 1 << 16
 _LONGEST_NAME = 80

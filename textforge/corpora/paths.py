@@ -6,7 +6,8 @@ import glob
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _NAMES_COMPARED = 10_000
 _LONGEST_NAME = 255
 """The bytes of the longest name that file systems have."""
 _LONGEST_SHOWN = 400
+_SETTLED_SECONDS = 2
+"""The seconds after which a change of a file shows in its time, on every file system."""
 
 
 def files_of(path: str) -> list[str]:
@@ -88,6 +91,22 @@ def is_stream(path: str) -> bool:
         return True
     status = status_of(path)
     return status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+
+
+def fingerprint_files(paths: Iterable[str]) -> str | None:
+    """Return a text that changes with the files that paths stand for, by their places, sizes and times.
+
+    None where one can be read only once, or was changed in the last seconds, when another change might not show.
+    """
+    found = []
+    for path in paths:
+        for file in [path] if is_stream(path) else files_of(path):
+            member = split_member(file)
+            status = status_of(member[0] if member else file)
+            if status is None or not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < _SETTLED_SECONDS:
+                return None
+            found.append((str(Path(file).absolute()), status.st_size, status.st_mtime_ns, status.st_ino))
+    return repr(found)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from textforge.errors import CorpusError
 
 PIECE = 1 << 16
 """Bytes read at once."""
+COPIED = 1 << 20
+"""Bytes copied at once."""
 
 
 class Scratch:
@@ -81,6 +84,12 @@ class Scratch:
             for start in range(0, len(part), PIECE):
                 self.write(part[start : start + PIECE].astype(dtype).tobytes())
         return self.map(dtype)
+
+    def copy(self, path: Path) -> None:
+        """Write all of it into a file, a piece at a time: what is read through `map` would stay in memory meanwhile."""
+        self._file.seek(0)
+        with path.open("wb") as file:
+            shutil.copyfileobj(self._file, file, COPIED)
 
     def map(self, dtype: np.dtype[Any]) -> Tokens:
         """Return what was written as an array of that type, read-only; raise `CorpusError` where nothing was."""

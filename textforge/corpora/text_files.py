@@ -13,7 +13,7 @@ from textforge.corpora.decoding import AUTO, TextDecoder, check_encoding, has_nu
 from textforge.corpora.detecting import UndecidedError
 from textforge.corpora.findings import Findings, list_kinds
 from textforge.corpora.normalizing import NONE
-from textforge.corpora.paths import STANDARD_INPUT, is_folder, is_stream
+from textforge.corpora.paths import STANDARD_INPUT, fingerprint_files, is_folder, is_stream
 from textforge.corpora.refusals import refuse_binary, refuse_encoding, refuse_undecided
 from textforge.corpora.sources import Source, Sources
 from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP, Stage, make_stages
@@ -73,6 +73,9 @@ class TextFilesCorpus(Corpus):
     def rereadable(self) -> bool:
         """True where every path is a regular file, a folder or a pattern, not a pipe or standard input."""
         return not any(is_stream(path) for path in self.paths)
+
+    def fingerprint(self) -> str | None:
+        return fingerprint_files(self.paths)
 
     def notes(self) -> Sequence[str]:
         findings: Findings = vars(self)["_findings"]

@@ -37,6 +37,8 @@ class TokenFile:
     corpora: tuple[CorpusRecord, ...]
     notes: tuple[str, ...] = ()
     """The lines that a user should read of the corpora, each once: what was left out of them, say."""
+    scratch: Scratch | None = None
+    """The temporary file that the tokens are mapped from; None where they are kept elsewhere, or there are none."""
 
 
 @contextmanager
@@ -95,6 +97,7 @@ def token_files(
                 scratch.map(_dtype(encoder)) if corpora else np.zeros(0, _dtype(encoder)),
                 tuple(source.record for source in group if source.record),
                 _collect_notes(corpora),
+                scratch if corpora else None,
             )
             for scratch, group, corpora in zip(scratches, sources, groups, strict=True)
         )

@@ -10,9 +10,10 @@ import attrs
 
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.corpora.scratch import Scratch
-from textforge.corpora.tokens import TokenFile, count_growth, token_files
+from textforge.corpora.tokens import TokenFile, count_growth
 from textforge.errors import Advice, CorpusError, EncodingError, TrainingError, advise
 from textforge.library.run import Run
+from textforge.library.token_cache import kept_token_files
 from textforge.training.data import TrainingData
 from textforge.training.dividing import draw_documents, draw_slices, invert
 from textforge.training.documents import find_document_ends
@@ -45,7 +46,7 @@ def read_corpora(run: Run, folder: Path | None) -> Iterator[ReadCorpora]:
     with ExitStack() as stack:
         groups = [run.corpora, run.validation_corpora, run.replay_corpora]
         try:
-            files = stack.enter_context(token_files(groups, run.encoder, folder, learning=run.learning))
+            files = stack.enter_context(kept_token_files(groups, run.encoder, folder, learning=run.learning))
         except EncodingError as error:
             raise (_other_corpus(run) if run.checkpoint else error) from None
         except CorpusError as error:

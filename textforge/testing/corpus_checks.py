@@ -108,6 +108,24 @@ def check_notes(case: CorpusCase) -> None:
             fail("lines from notes()", quote(note), "give a text of one line for each thing to say")
 
 
+def check_fingerprint(case: CorpusCase) -> None:
+    """Check that its fingerprint is a text, the same before a reading and after it."""
+    before = case.component.fingerprint()
+    if before is not None and not isinstance(before, str):
+        fail("a text or None from fingerprint()", quote(before), "give a text that changes with what is read")
+    if before is not None and not case.component.rereadable:
+        fail("no fingerprint, for it can be read only once", quote(before), "give None from fingerprint()")
+    for _ in case.component.read():
+        pass
+    after = case.component.fingerprint()
+    if after != before:
+        fail(
+            "the same fingerprint as long as the text is the same",
+            f"{quote(after)} after {quote(before)}",
+            "make it of what decides the text: textforge.corpora.paths.fingerprint_files gives that of files",
+        )
+
+
 def _refuse_empty(read: Sequence[str]) -> None:
     """Raise `NotApplicable` where nothing was read: nothing would be found wrong with it."""
     if not read:
@@ -126,5 +144,6 @@ CHECKS = (
     check_reading_twice,
     check_chunking,
     check_notes,
+    check_fingerprint,
     *component_checks.CHECKS,
 )
