@@ -101,6 +101,11 @@ class TestFiles:
         (tree / "a" / "broken.txt").symlink_to(tree / "nowhere")
         assert text_of("a").split(END_OF_TEXT) == ["b.txt", "a/one.md", "a/two.txt", ""]
 
+    @pytest.mark.parametrize("target", ["odd", "nowhere"], ids=["to itself", "to nothing"])
+    def test_a_link_that_leads_nowhere(self, folder, target):
+        (folder / "odd").symlink_to(target)
+        assert error_of(lambda: text_of("odd")) == "the link 'odd' leads to no file or folder; mend it, or leave it out"
+
     def test_the_spec_reads_back(self):
         corpus = FilesCorpus(("a,b.txt", "C:\\x"), encoding="latin-1", lowercase=True)
         assert parse_spec(corpus.spec).build(FilesCorpus) == corpus

@@ -237,6 +237,9 @@ class TestTable:
             "'a.csv' has no column 'text', and several that may be it: 'title', 'body'; say which to read, as "
             "csv:paths=a.csv,column=title, or read it as plain text, as files:a.csv"
         )
+        whole = error_of(table)
+        write("a.csv", "title,body,n\nx,one,1\ny,two,2,longer,row\n")
+        assert error_of(table) == whole
 
     def test_a_column_by_its_number_needs_no_header(self) -> None:
         write("a.csv", "5,good\n1,bad\n")

@@ -45,7 +45,8 @@ def find_text_columns(lines: Sequence[str], delimiter: str, *, quotes: bool) -> 
     >>> find_text_columns(["stars,body\n", "5,Good.\n"], ",", quotes=True)
     ['body']
     """
-    columns = itertools.zip_longest(*_read_sample(lines, delimiter, quotes), fillvalue="")
+    rows = list(_read_sample(lines, delimiter, quotes))
+    columns = itertools.islice(itertools.zip_longest(*rows, fillvalue=""), len(rows[0]) if rows else 0)
     return [name for name, *values in columns if not all(_is_number(value) for value in values if value)]
 
 

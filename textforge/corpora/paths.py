@@ -130,11 +130,20 @@ def title(path: str) -> str:
 def make_missing_error(path: str) -> CorpusError:
     """Return the error for a path that isn't there, with the nearest name that is."""
     absent = Path(path)
+    if _is_link(absent):
+        return CorpusError(f"the link {title(path)} leads to no file or folder; mend it, or leave it out")
     while not _is_folder(absent.parent):
         absent = absent.parent
     folder = "" if absent == Path(path) else f": there is no folder {title(str(absent))}"
     hint = nearest(absent.name, _names_in(absent.parent)) or "; check the path"
     return CorpusError(f"there is no file or folder {title(path)}{folder}{hint}")
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: Path) -> bool:
