@@ -20,7 +20,13 @@ demo: $(VENV)/.demo
 	@echo
 	@echo "To go on by yourself: . $(BIN)/activate"
 
-# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own, beside the core.
+# PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own, beside the core. Their models
+# are too small for several threads, which wait for each other where two processes share the cores.
+test test-core test-plugins test-slow: export OMP_NUM_THREADS = 1
+test test-core test-plugins test-slow: export OPENBLAS_NUM_THREADS = 1
+test test-core test-plugins test-slow: export TF_NUM_INTRAOP_THREADS = 1
+test test-core test-plugins test-slow: export TF_NUM_INTEROP_THREADS = 1
+
 test: lint
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-plugins
 
