@@ -48,7 +48,20 @@ class Row:
 )
 @click.option(
     "--only",
-    type=click.Choice(["startup", "encoding", "generation", "samplers", "training", "loss", "memory"]),
+    type=click.Choice(
+        [
+            "startup",
+            "encoding",
+            "generation",
+            "samplers",
+            "many",
+            "evaluation",
+            "gigabyte",
+            "training",
+            "loss",
+            "memory",
+        ]
+    ),
     multiple=True,
 )
 def main(corpus: Path, only: tuple[str, ...]) -> None:
@@ -58,6 +71,9 @@ def main(corpus: Path, only: tuple[str, ...]) -> None:
         "encoding": encoding,
         "generation": generation,
         "samplers": samplers,
+        "many": many,
+        "evaluation": evaluation,
+        "gigabyte": gigabyte,
         "training": training,
         "loss": loss,
         "memory": memory,
@@ -99,6 +115,10 @@ def startup(corpus: Path) -> Iterator[Row]:
 
 def encoding(corpus: Path) -> Iterator[Row]:
     """Text to token ids, in pieces as the token file has them."""
+    figures = in_process("many", "bpe_rates", str(corpus))
+    share = figures["ours"] / figures["library"]
+    beside = f"tokenizers by itself: {figures['library']:.2f}, so {share:.0%} of it"
+    yield Row("`bpe`, MB a second", f"{figures['ours']:.2f}", beside, "at least 90%", share >= 0.9)
     for what, ours, bare, beside, aim in encoding_sides.sides(corpus):
         rate = in_turn({"textforge": ours, "bare": bare}, rounds=5)
         found = rate["textforge"]
@@ -178,6 +198,46 @@ def samplers(corpus: Path) -> Iterator[Row]:
         what = f"{name} on {sampler_sides.SIZE:,} tokens, milliseconds"
         beside = f"bare NumPy: {measured['bare']:.2f}, so {times:.2f} times"
         yield Row(what, f"{measured['ours']:.2f}", beside, "at most 2 times", times <= 2)
+
+
+def many(corpus: Path) -> Iterator[Row]:
+    """Prompts and scores of many texts, in batches and one by one."""
+    for backend, architecture in (("torch", "lstm"), ("numpy", "lstm"), ("numpy", "ngram")):
+        trained = "torch" if architecture == "lstm" else "numpy"
+        figures = in_process("many", "prompt_rates", str(corpus), trained, architecture, backend)
+        times = figures["batched"] / figures["alone"]
+        what = f"`generate --prompts`, {architecture} by {backend}, prompts a second, 40 characters each"
+        beside = f"one by one: {figures['alone']:,.1f}, so {times:.1f} times"
+        yield Row(what, f"{figures['batched']:,.1f}", beside, "at least 10 times", times >= 10)
+    for backend in ("torch", "numpy"):
+        figures = in_process("many", "score_rates", str(corpus), "torch", "lstm", backend)
+        times = figures["batched"] / figures["alone"]
+        what = f"`score`, lstm by {backend}, texts of 10 to 60 characters a second"
+        beside = f"one by one: {figures['alone']:,.0f}, so {times:.1f} times"
+        yield Row(what, f"{figures['batched']:,.0f}", beside, "more than one by one", times > 1)
+
+
+def evaluation(corpus: Path) -> Iterator[Row]:
+    """Reading beside training."""
+    figures = in_process("many", "evaluation_rates", str(corpus))
+    times = figures["evaluating"] / figures["training"]
+    beside = f"training: {figures['training']:,.0f}, so {times:.1f} times"
+    yield Row(
+        "`evaluate` with torch, tokens a second",
+        f"{figures['evaluating']:,.0f}",
+        beside,
+        "at least 2 times",
+        times >= 2,
+    )
+
+
+def gigabyte(corpus: Path) -> Iterator[Row]:
+    """A corpus of a gigabyte, until its first step."""
+    figures = in_process("many", "gigabyte")
+    first, again, memory = figures["first"], figures["again"], figures["memory"] / 1e6
+    what = "1 GB of text, `char`, seconds until training begins"
+    yield Row(f"{what}, the second time", f"{again:.2f}", f"the first time: {first:.1f}", "at most 2 s", again <= 2)
+    yield Row("the same, peak memory over that for 1 MB", f"{memory:.0f} MB", "", "at most 400 MB", memory <= 400)
 
 
 def training(corpus: Path) -> Iterator[Row]:

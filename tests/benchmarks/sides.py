@@ -67,7 +67,7 @@ def peak_memory(characters: int) -> dict[str, int]:
     """The peak memory, in bytes, of training a small model on so many characters, read from a file."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         path = Path(folder) / "book.txt"
-        _write_text(path, characters)
+        write_text(path, characters)
         textforge.train(
             path,
             architecture="lstm:hidden_size=16",
@@ -82,7 +82,7 @@ def peak_memory(characters: int) -> dict[str, int]:
     return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale}
 
 
-def _write_text(path: Path, characters: int) -> None:
+def write_text(path: Path, characters: int) -> None:
     """Random letters, in pieces, so that making them takes no memory that would be measured."""
     random = np.random.default_rng(0)
     alphabet = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz .,\n", dtype=np.uint8)
