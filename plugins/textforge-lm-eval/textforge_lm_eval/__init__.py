@@ -19,5 +19,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'textforge_lm_eval' has no attribute {name!r}")
     from textforge_lm_eval._library import LM_EVAL
 
-    LM_EVAL.require("TextforgeLM")
+    LM_EVAL.require("textforge")
     return getattr(importlib.import_module("textforge_lm_eval.model"), name)

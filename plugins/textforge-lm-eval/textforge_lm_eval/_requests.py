@@ -46,11 +46,15 @@ class LeftOut:
     def tell(self) -> None:
         """Log a warning of what was left out, if anything was."""
         if self.skipped:
-            LOGGER.warning("skipped %s characters that the vocabulary lacks", f"{self.skipped:,}")
+            LOGGER.warning("skipped %s that the vocabulary lacks", _count_characters(self.skipped))
         if self.unwritten:
             LOGGER.warning(
-                "left out %s characters that the vocabulary has only a mark for, never written", f"{self.unwritten:,}"
+                "left out %s that the vocabulary has only a mark for, never written", _count_characters(self.unwritten)
             )
+
+
+def _count_characters(number: int) -> str:
+    return f"{number:,} character{'' if number == 1 else 's'}"
 
 
 class PairReader:

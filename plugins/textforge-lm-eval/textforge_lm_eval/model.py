@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import textforge
 from textforge.encoders.base import Unknown
-from textforge.errors import GenerationError, OptionError, TextforgeWarning, nearest
+from textforge.errors import GenerationError, OptionError, TextforgeWarning, advise, nearest
 from textforge.evaluation.scoring import score_texts
 from textforge.generation.arguments import check_unknown, check_whole
 from textforge_lm_eval._generating import Batch, gather_requests
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 OPTIONS = ("model", "backend", "unknown", "max_gen_toks", "seed")
 """The names in ``--model_args``."""
+_DEFAULT_DEVICE = "cuda:0"
+"""The device that the harness's command gives every model by default."""
 
 
 @register_model("textforge")
@@ -45,7 +47,8 @@ class TextforgeLM(LM):  # type: ignore[misc]  # lm_eval has no types
     reads a text of any length, and one with a window predicts each token from the last `window` before it.
 
     The harness also gives `batch_size`, `max_batch_size` and `trust_remote_code`, which decide nothing: as many texts
-    are read side by side as memory is set aside for. Its `device` is refused, as the backend names it.
+    are read side by side as memory is set aside for. A `device` is refused, as the backend names it; all but the
+    default of the harness's command, ``cuda:0``, which it gives whether one was asked for or not.
 
     Raises `OptionError` for an argument that there isn't, and what `textforge.load` raises.
 
@@ -76,9 +79,10 @@ class TextforgeLM(LM):  # type: ignore[misc]  # lm_eval has no types
             raise OptionError(
                 f"the model textforge has no argument {name!r}; there are {', '.join(OPTIONS)}{nearest(name, OPTIONS)}"
             )
-        if device is not None:
+        if device not in (None, _DEFAULT_DEVICE):
             raise OptionError(
-                f"the device {device!r} is the backend's to know: leave it out, and give backend=torch:device={device}"
+                f"the device {device!r} is the backend's to know: leave it out, and give ",
+                advise("backend", f"torch:device={device}"),
             )
         self.unknown = check_unknown(unknown)
         self.max_gen_toks = check_whole("max_gen_toks", max_gen_toks, least=0)
