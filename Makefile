@@ -37,12 +37,18 @@ test-plugins:
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-keras
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-tokenizers
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-documents
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-datasets
+	$(BIN)/python -m pytest -m "not slow" plugins/textforge-lm-eval
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow tests
 	$(BIN)/python -m pytest -m slow plugins/textforge-torch || [ $$? -eq 5 ]     # 5: it has none
 	$(BIN)/python -m pytest -m slow plugins/textforge-keras || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m slow plugins/textforge-tokenizers || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m slow plugins/textforge-documents || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m slow plugins/textforge-datasets || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m slow plugins/textforge-lm-eval || [ $$? -eq 5 ]
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -72,10 +78,16 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml plugins/textforge-torch/pyproje
 	touch $@
 
 # All that the README's tour uses.
-$(VENV)/.install: $(VENV)/.demo plugins/textforge-keras/pyproject.toml plugins/textforge-tokenizers/pyproject.toml
-	$(INSTALL) --no-build-isolation -e '.[onnx,zst]' -e plugins/textforge-keras -e plugins/textforge-tokenizers
+TOUR := plugins/textforge-keras plugins/textforge-tokenizers plugins/textforge-documents
+
+$(VENV)/.install: $(VENV)/.demo $(TOUR:=/pyproject.toml)
+	$(INSTALL) --no-build-isolation -e '.[onnx,zst]' $(TOUR:%=-e %)
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.install
+# The plugins whose libraries are large and seldom needed.
+MORE := plugins/textforge-datasets plugins/textforge-lm-eval
+
+$(VENV)/.dev: $(VENV)/.install $(MORE:=/pyproject.toml)
 	$(INSTALL) hypothesis mypy pytest ruff transformers
+	$(INSTALL) --no-build-isolation $(MORE:%=-e %)
 	touch $@

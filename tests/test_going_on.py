@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -300,3 +301,37 @@ def test_another_text_to_validate_on(old: Path, new: Path, tmp_path: Path, regis
     assert made.evaluate(old).trained_on == ()
     assert made.evaluate(new).trained_on == (f"files:paths={new}",)
     textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("validation_corpus", "{}"), ("replay", "{}:0.3")], ids=["validation", "replay"]
+)
+def test_a_text_that_moved_is_named_anew(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins, name: str, written: str
+) -> None:
+    model = tmp_path / "model"
+    other = write(tmp_path / "other.txt", OLD)
+    source = train(old, registry)
+    train(new, registry, from_model=source, output=model, **{name: written.format(other)})
+    moved = other.rename(tmp_path / "moved.txt")
+    resume = functools.partial(textforge.train, output=model, resume=True, plugins=registry)
+    with pytest.raises(textforge.TextforgeError, match="if it moved, name it anew"):
+        resume(epochs=4)
+    changed = write(tmp_path / "changed.txt", OLD.upper())
+    with pytest.raises(TrainingError, match="the corpus is not the one that the run began with"):
+        resume(epochs=4, **{name: written.format(changed)})
+    resume(epochs=4, **{name: written.format(moved)})
+    assert str(moved) in (model / "config.json").read_text(encoding="utf-8")
+    resume(epochs=5)
+
+
+def test_a_share_does_not_change_when_a_run_is_resumed(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    train(new, registry, from_model=train(old, registry), output=tmp_path / "model", replay=f"{old}:0.3")
+    with pytest.raises(TrainingError, match=r"replay was .*:0\.3 when the run began and can't become .*:0\.2"):
+        textforge.train(output=tmp_path / "model", resume=True, epochs=4, plugins=registry, replay=f"{old}:0.2")
+
+
+def test_a_text_to_validate_on_does_not_come_later(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
+    train(old, registry, output=tmp_path / "model")
+    with pytest.raises(TrainingError, match=r"validation_corpus was \(\) when the run began"):
+        textforge.train(output=tmp_path / "model", resume=True, epochs=4, plugins=registry, validation_corpus=str(new))

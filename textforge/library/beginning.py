@@ -73,9 +73,7 @@ def _make_run(
     older: Sequence[CorpusRecord] = (),
 ) -> Run:
     chains = _parse_chains(settings, plugins)
-    given = _complete(settings, chains)
-    if isinstance(corpus := given.get("validation_corpus"), (str, os.PathLike)):
-        given["validation_corpus"] = (os.fspath(corpus),)
+    given = _complete(_list_validation(settings), chains)
     defaults = architecture.training_defaults
     made = make_settings(complete_settings(given, defaults, f"the architecture {architecture.name}"))
     if not corpora:
@@ -94,6 +92,14 @@ def _make_run(
         corpora=resolve_corpora(corpora, plugins),
         validation_corpora=validation,
         replay_corpora=replay,
+    )
+
+
+def _list_validation(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which the validation corpora are a tuple, however they were given."""
+    corpus = settings.get("validation_corpus")
+    return (
+        {**settings, "validation_corpus": (os.fspath(corpus),)} if isinstance(corpus, (str, os.PathLike)) else settings
     )
 
 
@@ -152,6 +158,7 @@ def resume_run(
     if checkpoint is None:
         overwrite = advise("overwrite", True)
         raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
+    settings = _list_validation(settings)
     chains = _parse_chains(settings, plugins)
     made = _change_settings(contents.settings, _write_chains(settings, chains))
     if made.minutes != contents.settings.get("minutes"):
@@ -161,11 +168,17 @@ def resume_run(
     architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
+    validating: Sequence[Corpus] = find_recorded(plugins, validation)
+    if "validation_corpus" in settings:
+        validating = resolve_corpora(made.validation_corpus, plugins)
+    replayed: Sequence[Corpus] = find_recorded(plugins, replay)
+    if "replay" in settings and made.replay and (moved := parse_replay(made.replay)[0]):
+        replayed = resolve_corpora(moved, plugins)
     return Run(
         plugins=plugins,
         corpora=resolve_corpora(corpora, plugins) if corpora else find_recorded(plugins, training),
-        validation_corpora=find_recorded(plugins, validation),
-        replay_corpora=find_recorded(plugins, replay),
+        validation_corpora=validating,
+        replay_corpora=replayed,
         recorded=not corpora,
         encoder=contents.encoder,
         architecture=architecture,
@@ -193,6 +206,15 @@ def find_recorded(
     return corpora
 
 
+def _may_become(name: str, before: Any, now: Any) -> bool:
+    """Return whether a resumed run may have another value of a setting; a text that moved is known by what it has."""
+    if name == "validation_corpus":
+        return bool(before) == bool(now)
+    if name == "replay" and before and now:
+        return parse_replay(before)[1] == parse_replay(now)[1]
+    return name in CHANGEABLE or before == now
+
+
 def make_settings(values: dict[str, Any]) -> TrainingSettings:
     """Return the settings of these names and values.
 
@@ -210,7 +232,7 @@ def _change_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSe
     changed = dict(saved)
     for name, value in given.items():
         checked = TrainingSettings.known_option(name).check(value)
-        if name not in CHANGEABLE and checked != getattr(before, name):
+        if not _may_become(name, getattr(before, name), checked):
             raise TrainingError(
                 advise(name),
                 f" was {getattr(before, name)} when the run began and can't become {checked}; "
