@@ -150,9 +150,14 @@ class TestDataFiles:
             "or leave out the part in brackets"
         )
         for streaming in (True, False):
-            assert refusal(split="tset", streaming=streaming) == (
-                "'data' has no split 'tset'; its splits are 'train', 'test'; did you mean 'test'?"
-            )
+            for split in ("tset", "train+tset"):
+                assert refusal(split=split, streaming=streaming) == (
+                    "'data' has no split 'tset'; its splits are 'train', 'test'; did you mean 'test'?"
+                )
+        assert "(ValueError: Unrecognized instruction format" in refusal(split="train[:x]", streaming=False)
+        make(text=["one"]).to_parquet("other/train.parquet")
+        make(text=["two"]).to_parquet("other/test.parquet")
+        assert read("other", split="test + train") == ["two", "one"]
 
     def test_a_copy_is_told(self):
         write("train.txt", "one\n")

@@ -41,7 +41,7 @@ def test_the_module_has_both_and_nothing_else():
         (
             "sys.modules['datasets'] = types.SimpleNamespace(__version__='3.6.0')",
             "dataset:data",
-            "dataset needs datasets 4.0 or newer, but 3.6.0 is installed",
+            "dataset needs datasets 5.0 or newer, but 3.6.0 is installed",
         ),
     ],
 )
@@ -57,6 +57,6 @@ try:
 except textforge.BackendError as error:
     print(error)
 """
-    oldest = {"pyarrow": "18.0", "datasets": "4.0"}
+    oldest = {"pyarrow": "25.0", "datasets": "5.0"}
     library = "pyarrow" if "pyarrow" in missing else "datasets"
     assert run(code) == f"the corpus {message}: run `pip install '{library}>={oldest[library]}'`\n"

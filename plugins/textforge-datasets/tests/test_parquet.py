@@ -90,6 +90,10 @@ class TestColumn:
         spec = note.rpartition(" ")[2].replace("…", "title")
         assert documents(parse_spec(spec).build(ParquetCorpus)) == ["T"]
 
+    def test_the_only_one_is_told_without_another(self):
+        write("a.parquet", {"body": ["one"]})
+        assert notes_of(ParquetCorpus(["a.parquet"])) == ["'a.parquet' was read by its only column, 'body'"]
+
     def test_the_only_one_with_texts_is_chosen(self):
         write("a.parquet", {"id": [1], "body": ["one"], "raw": [b"x"], "tags": [["x"]]})
         assert read() == ["one"]
@@ -237,6 +241,14 @@ class TestFiles:
         assert refusal().startswith("'a.parquet' is damaged or cut short, and can't be read as Parquet: ")
         Path("a.parquet").write_bytes(whole[:20] + bytes(200) + whole[220:])
         assert refusal().startswith("'a.parquet' is damaged or cut short, and can't be read as Parquet: ")
+
+    def test_what_pyarrow_does_not_read_is_not_called_damaged(self, monkeypatch):
+        def refuse(self, *arguments, **options):
+            raise pa.ArrowNotImplementedError("Nested data\nin chunked arrays")
+
+        write("a.parquet", {"text": ["one"]})
+        monkeypatch.setattr(pq.ParquetFile, "iter_batches", refuse)
+        assert refusal() == ("'a.parquet' has what pyarrow can't read: Nested data in chunked arrays; a newer one may")
 
     def test_a_missing_one_names_the_nearest(self):
         write("songs.parquet", {"text": ["one"]})

@@ -11,9 +11,10 @@ from typing import Any
 import textforge
 from textforge.corpora.findings import Findings
 
-PYARROW = textforge.Framework("pyarrow", oldest=(18, 0), needed_by="corpus")
-DATASETS = textforge.Framework("datasets", oldest=(4, 0), needed_by="corpus")
-"""Older ones may run the code that a dataset comes with."""
+PYARROW = textforge.Framework("pyarrow", oldest=(25, 0), needed_by="corpus")
+"""With older ones, a process that has streamed Parquet may abort at its end (apache/arrow#45214)."""
+DATASETS = textforge.Framework("datasets", oldest=(5, 0), needed_by="corpus")
+"""Before 4.0, it might run the code that a dataset comes with."""
 _LOGGERS = ("datasets", "huggingface_hub")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,15 @@ class Opened:
         if self.builder is None or getattr(self.builder.config, "columns", ()) is not None:
             return self.dataset.select_columns([column])
         self.builder.config.columns = [column]  # of Parquet, say, which is read by columns
-        return self.builder.as_streaming_dataset(split=self.split)
+        return _join(self.builder.as_streaming_dataset(), self.split)
+
+
+def _join(splits: Mapping[str, Any], names: str) -> Any:
+    """Return the stream of a split, or of several behind one another, as ``train+test``."""
+    from datasets import concatenate_datasets
+
+    parts = [splits[name.strip()] for name in names.split("+")]
+    return parts[0] if len(parts) == 1 else concatenate_datasets(parts)
 
 
 @attrs.frozen
@@ -116,8 +124,7 @@ class Opener:
         if self.streaming:
             splits = builder.as_streaming_dataset()
             chosen = self._choose_split(splits, exact=False)
-            stream = splits[chosen] if chosen in splits else builder.as_streaming_dataset(split=chosen)
-            return Opened(stream, builder, chosen)
+            return Opened(_join(splits, chosen), builder, chosen)
         builder.download_and_prepare()
         return Opened(builder.as_dataset(split=self._choose_split(builder.info.splits, exact=False)))
 
@@ -134,16 +141,22 @@ class Opener:
         names = [str(name) for name in splits]
         if self.split is None:
             return self._choose_usual(names)
-        base = self.split.partition("[")[0]
-        if self.split in names or (not exact and (base in names or "+" in base)):
-            if not (self.streaming and base != self.split and not exact):
-                return self.split
+        for part in [self.split] if exact else self.split.split("+"):
+            self._check_split(part.strip(), names, exact=exact)
+        return self.split
+
+    def _check_split(self, part: str, names: list[str], *, exact: bool) -> None:
+        """Raise `CorpusError` where a split isn't there, or is to be cut and can't be."""
+        base, cut, _ = part.partition("[")
+        if (part if exact else base) not in names:
             raise CorpusError(
-                f"{title(self.path)} is read as a stream, which has whole splits alone, got {self.split!r}; write "
+                f"{title(self.path)} has no split {part!r}; its splits are {_list(names)}{nearest(base, names)}"
+            )
+        if cut and self.streaming and not exact:
+            raise CorpusError(
+                f"{title(self.path)} is read as a stream, which has whole splits alone, got {part!r}; write "
                 "streaming=false too, or leave out the part in brackets"
             )
-        hint = nearest(self.split, names)
-        raise CorpusError(f"{title(self.path)} has no split {self.split!r}; its splits are {_list(names)}{hint}")
 
     def _choose_usual(self, names: Collection[str]) -> str:
         if _USUAL not in names and len(names) != 1:

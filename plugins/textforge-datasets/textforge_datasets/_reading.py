@@ -71,10 +71,13 @@ class ColumnReading:
                 f"{title(name)} has no column 'text', and {has}; say which to read, as {write((texts or ['…'])[0])}"
             )
         chosen = _USUAL if _USUAL in schema.names else texts[0]
-        self.records.findings.add(
-            f"{title(name)} was read by the column {quote(chosen)} of {list_fields(columns)}; another is read by "
-            f"{write('…')}"
-        )
+        if len(columns) == 1:
+            self.records.findings.add(f"{title(name)} was read by its only column, {quote(chosen)}")
+        else:
+            self.records.findings.add(
+                f"{title(name)} was read by the column {quote(chosen)} of {list_fields(columns)}; another is read by "
+                f"{write('…')}"
+            )
         return chosen
 
     def read(self, batch: RecordBatch, name: str, first: int) -> Iterator[str]:

@@ -151,7 +151,7 @@ def _advise(kind: str) -> str:
 @contextmanager
 def _explain_damage(file: str) -> Iterator[None]:
     """Turn what pyarrow and the system say of a file into a `CorpusError`."""
-    from pyarrow import ArrowException
+    from pyarrow import ArrowException, ArrowNotImplementedError
 
     try:
         yield
@@ -160,4 +160,6 @@ def _explain_damage(file: str) -> Iterator[None]:
             with reading(file):
                 raise
         reason = " ".join(str(error).split())
+        if isinstance(error, ArrowNotImplementedError):
+            raise CorpusError(f"{title(file)} has what pyarrow can't read: {reason}; a newer one may") from error
         raise CorpusError(f"{title(file)} is damaged or cut short, and can't be read as Parquet: {reason}") from error
