@@ -21,6 +21,8 @@ from textforge.errors import CorpusError
 
 LONGEST_RECORD = 1 << 26
 """Characters of the longest line or field that is read: a record is held in memory as a whole."""
+BAD_RECORDS = ("error", "skip")
+BAD_RECORDS_HELP = "What becomes of records that can't be read: an error, or they are left out and counted."
 _BATCH = 1 << 16
 _FIELDS_SHOWN = 12
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,13 +39,15 @@ class RecordReading:
     `CorpusError`."""
     field: str | None = None
     """The field or column with the text; None until it is chosen."""
+    unit: str = "line"
+    """The word for the numbers that records are found by: ``line``, or ``row`` where files have no lines."""
     _bad: int = 0
     _first: str = ""
     _nulls: int = 0
 
     def refuse(self, name: str, line: int, reason: str) -> None:
-        """Count a record that can't be read; raises `CorpusError` unless such are left out."""
-        place = f"{title(name)}, line {line:,}: {reason}"
+        """Count a record that can't be read, on this line or row; raises `CorpusError` unless such are left out."""
+        place = f"{title(name)}, {self.unit} {line:,}: {reason}"
         if self.remedy:
             advice = "" if place.endswith("?") else f"; mend it, or have such records left out by {self.remedy}"
             raise CorpusError(f"{place}{advice}")
@@ -71,11 +75,7 @@ class RecordsCorpus(TextFilesCorpus):
     what becomes of it.
     """
 
-    bad_records: str = option(
-        default="error",
-        choices=("error", "skip"),
-        help="What becomes of records that can't be read: an error, or they are left out and counted.",
-    )
+    bad_records: str = option(default="error", choices=BAD_RECORDS, help=BAD_RECORDS_HELP)
 
     def read(self) -> Iterator[str]:
         reading = RecordReading(self.begin(), self._remedy)

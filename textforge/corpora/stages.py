@@ -39,6 +39,8 @@ def change_text(text: str, normalize: str, lowercase: bool) -> str:
     >>> change_text("E\u0301", "NFC", lowercase=True)
     'é'
     """
+    if normalize == NONE and not lowercase:
+        return text  # as most are: making no stages takes longer than reading a short record
     for stage in make_stages(normalize, lowercase):
         text = stage.push(text, final=True)
     return text
