@@ -130,6 +130,18 @@ class Rambling(GoodCorpus):
         return ["a.txt was left out\nb.txt too"]
 
 
+class Claiming(GoodCorpus):
+    """Claims files, whose paths it can't be given."""
+
+    suffixes = (".verse",)
+
+
+class Dotless(GoodCorpus):
+    """Claims files by what no file ends with."""
+
+    suffixes = ("verse",)
+
+
 class Taken(GoodCorpus):
     """Has the name of another one."""
 
@@ -148,6 +160,8 @@ BROKEN = [
     (Silent(), "use"),
     (Telling(), "notes"),
     (Rambling(), "notes"),
+    (Claiming(), "suffixes"),
+    (Dotless(), "suffixes"),
     (Announcing(), "silent"),
     (Dicing(), "global generators"),
     (Taken(), "name"),

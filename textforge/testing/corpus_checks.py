@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from textforge.components.options import Option
 from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
@@ -108,6 +109,24 @@ def check_notes(case: CorpusCase) -> None:
             fail("lines from notes()", quote(note), "give a text of one line for each thing to say")
 
 
+def check_suffixes(case: CorpusCase) -> None:
+    """Check that it can be given the paths of the files that it claims by their suffixes, if any."""
+    cls = type(case.component)
+    wrong = [each for each in cls.suffixes if not each.startswith(".") or each != each.lower()]
+    if isinstance(cls.suffixes, str) or wrong:
+        fail('suffixes such as (".docx",), in small letters', quote(cls.suffixes), "begin each with a dot")
+    paths = cls.options().get("paths")
+    if cls.suffixes and (paths is None or not _takes_several(paths)):
+        fail("an option `paths` for the files that it claims", "none", "declare paths: tuple[str, ...]")
+
+
+def _takes_several(option: Option) -> bool:
+    try:
+        return bool(option.check(("a", "b")) == ("a", "b"))
+    except ValueError:
+        return False
+
+
 def _refuse_empty(read: Sequence[str]) -> None:
     """Raise `NotApplicable` where nothing was read: nothing would be found wrong with it."""
     if not read:
@@ -126,5 +145,6 @@ CHECKS = (
     check_reading_twice,
     check_chunking,
     check_notes,
+    check_suffixes,
     *component_checks.CHECKS,
 )
