@@ -297,5 +297,6 @@ class TestArchives:
     def test_office_documents_are_no_archives(self) -> None:
         write_zip("a.docx", {"word/document.xml": "<a/>"})
         assert error_of("a.docx") == (
-            "'a.docx' is a ZIP archive, an office document or an e-book, not text; give text files only"
+            "'a.docx' is a ZIP archive, an office document or an e-book, not text; read it by docx:…, which the plugin "
+            "textforge-documents brings"
         )

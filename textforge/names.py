@@ -1,4 +1,4 @@
-"""Names: of textforge's distribution, and those that other programs give to what we have too.
+"""Names: of textforge's distribution, of corpora that may be missing, and those that other programs give to ours.
 
 Who comes from those is answered with ours. They are those of transformers, llama.cpp, Ollama, the OpenAI API, Keras,
 nanoGPT, char-rnn and textgenrnn. All are written as `plain_name` gives them.
@@ -10,6 +10,16 @@ from collections.abc import Iterable
 
 CORE = "textforge-lm"
 """The distribution of textforge itself."""
+DOCUMENTS = {
+    ".docx": ("docx", "textforge-documents"),
+    ".docm": ("docx", "textforge-documents"),
+    ".epub": ("epub", "textforge-documents"),
+    ".html": ("html", "textforge-documents"),
+    ".htm": ("html", "textforge-documents"),
+    ".xhtml": ("html", "textforge-documents"),
+}
+"""The corpus that reads the text of a document, and the plugin that brings it, by suffix: advice, where a file was read
+as it stands. Which corpus reads a file is found by what is installed."""
 
 _OTHERS = {
     # samplers

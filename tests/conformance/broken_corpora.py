@@ -157,6 +157,18 @@ class Printed(OneReading):
         return "once"
 
 
+class Claiming(GoodCorpus):
+    """Claims files, whose paths it can't be given."""
+
+    suffixes = (".verse",)
+
+
+class Dotless(GoodCorpus):
+    """Claims files by what no file ends with."""
+
+    suffixes = ("verse",)
+
+
 class Taken(GoodCorpus):
     """Has the name of another one."""
 
@@ -178,6 +190,8 @@ BROKEN = [
     (Numbering(), "fingerprint"),
     (Dated(), "fingerprint"),
     (Printed(), "fingerprint"),
+    (Claiming(), "suffixes"),
+    (Dotless(), "suffixes"),
     (Announcing(), "silent"),
     (Dicing(), "global generators"),
     (Taken(), "name"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from textforge.components.component import Component
 from textforge.encoders.base import END_OF_TEXT
@@ -21,6 +22,12 @@ class Corpus(Component):
     ...         yield "nopqrstuvwxyz"
     >>> "".join(Alphabet().read())
     'abcdefghijklmnopqrstuvwxyz'
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """The suffixes of the files that it reads where a user names no corpus, such as ``(".docx",)``, in small letters.
+
+    Such a corpus has an option `paths`, `tuple[str, ...]`, and its `notes` say how the files were read.
     """
 
     @abstractmethod

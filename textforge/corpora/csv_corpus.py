@@ -37,6 +37,7 @@ class CsvCorpus(RecordsCorpus):
     """
 
     name = "csv"
+    suffixes = (".csv", ".tsv")
     column: str | None = option(
         default=None,
         help="Name of the column that has the text, or its number, from 1, where the first row has no names. "

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT
+from textforge.corpora.paths import find_suffix
 from textforge.corpora.plain_text import PlainTextCorpus
+from textforge.names import DOCUMENTS
 
 
 class FilesCorpus(PlainTextCorpus):
@@ -27,6 +29,7 @@ class FilesCorpus(PlainTextCorpus):
     """
 
     name = "files"
+    suffixes = (".txt", ".text", ".md")  # any other that no corpus claims, too; of these none is asked
     newlines: str = option(
         default="universal",
         choices=("universal", "keep"),
@@ -34,10 +37,15 @@ class FilesCorpus(PlainTextCorpus):
     )
 
     def read(self) -> Iterator[str]:
-        for file in self.read_plain(self.begin(), newlines=self.newlines):
+        findings = self.begin()
+        for file in self.read_plain(findings, newlines=self.newlines):
             empty = True
             for text in file.chunks:
                 empty = False
                 yield text
             if file.files > 1 and not empty:
                 yield END_OF_TEXT
+            if document := DOCUMENTS.get(find_suffix(file.name)):
+                corpus, plugin = document
+                advice = f"{corpus}:… of the plugin {plugin} reads its text alone"
+                findings.add_among(f"read as it stands, with its markup ({advice})", file.name)

@@ -35,6 +35,7 @@ class JsonlCorpus(RecordsCorpus):
     """
 
     name = "jsonl"
+    suffixes = (".jsonl", ".ndjson")
     field: str | None = option(
         default=None,
         help="Name of the field that has the text; song.words is one within another. none: text, or the only text.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from textforge.errors import CorpusError, nearest
 STANDARD_INPUT = "-"
 ARCHIVE = ".zip"
 """The suffix of an archive whose members are read."""
+_SUFFIX = re.compile(r"(\.[^./\\]+)(?:\.(?:gz|bz2|xz|zst))?$")
+"""The suffix of a path; a compressed file has the one before."""
 _NAMES_COMPARED = 10_000
 _LONGEST_NAME = 255
 """The bytes of the longest name that file systems have."""
@@ -50,6 +53,16 @@ def split_member(path: str) -> tuple[str, str] | None:
         if archive.suffix.lower() == ARCHIVE and is_file(str(archive)):
             return str(archive), Path(path).relative_to(archive).as_posix()
     return None
+
+
+def find_suffix(path: str) -> str:
+    """Return the suffix that says what a file is, in small letters; nothing where it has none.
+
+    >>> find_suffix("books/Songs.JSONL.gz"), find_suffix("books/README")
+    ('.jsonl', '')
+    """
+    found = _SUFFIX.search(path.lower())
+    return found[1] if found else ""
 
 
 def is_file(path: str) -> bool:

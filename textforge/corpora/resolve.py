@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,27 +11,23 @@ from textforge.components import values
 from textforge.components.spec import NAME
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
-from textforge.corpora.files import FilesCorpus
 from textforge.corpora.paths import (
     STANDARD_INPUT,
     files_of,
-    is_folder,
     is_pattern,
     is_text,
     make_missing_error,
     split_member,
     status_of,
 )
+from textforge.corpora.suffixes import find_reader
 from textforge.errors import Advice, CorpusError, UnknownComponent, list_names
 
 if TYPE_CHECKING:
-    from textforge.corpora.text_files import TextFilesCorpus
     from textforge.plugins.registry import Plugins
 
 CorpusArgument = str | os.PathLike[str] | Corpus
 """A file, folder or pattern, ``-``, a corpus's spec, or a corpus."""
-_SUFFIX = re.compile(r"\.(jsonl|ndjson|csv|tsv)(\.(gz|bz2|xz|zst))?$")
-"""The suffixes of files that are not read as plain text; the corpora that read them tell it in their notes."""
 _ADDRESSES = ("https://", "http://")
 _AS_TEXT = Advice(
     "text", "text=… to train, or as textforge.corpora.text.TextCorpus(…)", "standard input, with - in its place"
@@ -42,7 +37,7 @@ _AS_TEXT = Advice(
 def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins) -> list[Corpus]:
     """Return the corpora that arguments stand for; paths of a kind that follow one another become one corpus.
 
-    A file called so is read as JSON Lines (``.jsonl``) or as a table (``.csv``, ``.tsv``), any other as plain text.
+    A file is read by the corpus that claims its suffix (`Corpus.suffixes`), such as ``jsonl``, any other as plain text.
     ``name:`` and what follows is a spec wherever such a corpus is installed. Otherwise what exists is a path.
     A `Path` is never a spec. Raises `CorpusError` for what is neither, or could be both.
 
@@ -52,31 +47,20 @@ def resolve_corpora(arguments: CorpusArgument | Sequence[CorpusArgument], plugin
     """
     if isinstance(arguments, (str, os.PathLike, Corpus)):
         arguments = [arguments]
-    return list(_join_paths(_resolve(argument, plugins) for argument in arguments))
+    return list(_join_paths((_resolve(argument, plugins) for argument in arguments), plugins))
 
 
-def _join_paths(found: Iterator[Corpus | str]) -> Iterator[Corpus]:
-    for kind, group in itertools.groupby(found, _kind_of):
+def _join_paths(found: Iterator[Corpus | str], plugins: Plugins) -> Iterator[Corpus]:
+    for kind, group in itertools.groupby(found, lambda each: _kind_of(each, plugins)):
         if kind is None:
             yield from (corpus for corpus in group if isinstance(corpus, Corpus))
         else:
-            yield kind(paths=tuple(map(str, group)))
+            yield kind(paths=tuple(map(str, group)))  # type: ignore[call-arg]  # what claims a suffix has paths
 
 
-def _kind_of(found: Corpus | str) -> type[TextFilesCorpus] | None:
+def _kind_of(found: Corpus | str, plugins: Plugins) -> type[Corpus] | None:
     """Return the corpus that reads a path, by its suffix; None for what is a corpus already."""
-    if isinstance(found, Corpus):
-        return None
-    suffix = _SUFFIX.search(found.lower())
-    if not suffix or is_folder(found):
-        return FilesCorpus
-    if suffix[1] in ("csv", "tsv"):
-        from textforge.corpora.csv_corpus import CsvCorpus  # each takes milliseconds, which most corpora do without
-
-        return CsvCorpus
-    from textforge.corpora.jsonl import JsonlCorpus
-
-    return JsonlCorpus
+    return None if isinstance(found, Corpus) else find_reader(found, plugins)
 
 
 def _resolve(argument: CorpusArgument, plugins: Plugins) -> Corpus | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from textforge.components.options import Option
 from textforge.components.values import quote
 from textforge.corpora.base import END_OF_TEXT
 from textforge.testing import component_checks
@@ -126,6 +127,24 @@ def check_fingerprint(case: CorpusCase) -> None:
         )
 
 
+def check_suffixes(case: CorpusCase) -> None:
+    """Check that it can be given the paths of the files that it claims by their suffixes, if any."""
+    cls = type(case.component)
+    wrong = [each for each in cls.suffixes if not each.startswith(".") or each != each.lower()]
+    if isinstance(cls.suffixes, str) or wrong:
+        fail('suffixes such as (".docx",), in small letters', quote(cls.suffixes), "begin each with a dot")
+    paths = cls.options().get("paths")
+    if cls.suffixes and (paths is None or not _takes_several(paths)):
+        fail("an option `paths` for the files that it claims", "none", "declare paths: tuple[str, ...]")
+
+
+def _takes_several(option: Option) -> bool:
+    try:
+        return bool(option.check(("a", "b")) == ("a", "b"))
+    except ValueError:
+        return False
+
+
 def _refuse_empty(read: Sequence[str]) -> None:
     """Raise `NotApplicable` where nothing was read: nothing would be found wrong with it."""
     if not read:
@@ -145,5 +164,6 @@ CHECKS = (
     check_chunking,
     check_notes,
     check_fingerprint,
+    check_suffixes,
     *component_checks.CHECKS,
 )
