@@ -10,15 +10,16 @@ from collections.abc import Iterable
 
 CORE = "textforge-lm"
 """The distribution of textforge itself."""
-DOCUMENTS = {
+READERS = {
     ".docx": ("docx", "textforge-documents"),
     ".docm": ("docx", "textforge-documents"),
     ".epub": ("epub", "textforge-documents"),
     ".html": ("html", "textforge-documents"),
     ".htm": ("html", "textforge-documents"),
     ".xhtml": ("html", "textforge-documents"),
+    ".parquet": ("parquet", "textforge-datasets"),
 }
-"""The corpus that reads the text of a document, and the plugin that brings it, by suffix: advice, where a file was read
+"""The corpus that reads the text of a file, and the plugin that brings it, by suffix: advice, where a file was read
 as it stands. Which corpus reads a file is found by what is installed."""
 
 _OTHERS = {

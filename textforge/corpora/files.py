@@ -8,7 +8,7 @@ from textforge.components.component import option
 from textforge.corpora.base import END_OF_TEXT
 from textforge.corpora.paths import find_suffix
 from textforge.corpora.plain_text import PlainTextCorpus
-from textforge.names import DOCUMENTS
+from textforge.names import READERS
 
 
 class FilesCorpus(PlainTextCorpus):
@@ -45,7 +45,7 @@ class FilesCorpus(PlainTextCorpus):
                 yield text
             if file.files > 1 and not empty:
                 yield END_OF_TEXT
-            if document := DOCUMENTS.get(find_suffix(file.name)):
+            if document := READERS.get(find_suffix(file.name)):
                 corpus, plugin = document
                 advice = f"{corpus}:… of the plugin {plugin} reads its text alone"
                 findings.add_among(f"read as it stands, with its markup ({advice})", file.name)

@@ -10,7 +10,7 @@ from textforge.corpora.detecting import UndecidedError
 from textforge.corpora.paths import find_suffix, title
 from textforge.corpora.sources import Source
 from textforge.errors import CorpusError
-from textforge.names import DOCUMENTS
+from textforge.names import READERS
 
 
 def refuse_binary(kind: str, source: Source) -> CorpusError:
@@ -19,7 +19,7 @@ def refuse_binary(kind: str, source: Source) -> CorpusError:
         advice = "save its text first, with pdftotext, say"
     elif kind.startswith("an SQLite"):
         advice = "read what a query gives of it, by the corpus sqlite"
-    elif found := DOCUMENTS.get(find_suffix(source.name)):
+    elif found := READERS.get(find_suffix(source.name)):
         advice = f"read it by {found[0]}:…, which the plugin {found[1]} brings"
     elif source.path == source.name:
         advice = "give text files only"

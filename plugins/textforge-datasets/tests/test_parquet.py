@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import textforge
 from textforge.components.spec import parse_spec
 from textforge.corpora.base import END_OF_TEXT
+from textforge.corpora.resolve import resolve_corpora
 from textforge.errors import OptionError
 from textforge_datasets import ParquetCorpus
 from textforge_datasets import parquet as module
@@ -272,3 +273,14 @@ def test_a_model_learns_from_it_and_goes_on():
     generator = textforge.train(resume=True, output="model")
     assert generator.encoder.end_of_text is not None
     assert generator.generate(seed=1, max_tokens=200).startswith("name ")
+
+
+def test_a_file_is_known_by_its_suffix():
+    write("songs.parquet", {"text": ["La la.", "Hm."]})
+    corpus = textforge.Plugins().corpus("parquet:songs.parquet")
+    assert resolve_corpora("songs.parquet", textforge.Plugins()) == [corpus]
+    os.utime("songs.parquet", (1, 1))
+    before = corpus.fingerprint()
+    write("songs.parquet", {"text": ["La la.", "Hm!"]})
+    os.utime("songs.parquet", (2, 2))
+    assert before != corpus.fingerprint()

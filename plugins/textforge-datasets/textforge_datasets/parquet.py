@@ -14,7 +14,7 @@ from textforge.corpora.binary import HEAD_BYTES, describe_binary
 from textforge.corpora.compression import find_compression
 from textforge.corpora.findings import Findings, list_kinds
 from textforge.corpora.normalizing import NONE
-from textforge.corpora.paths import files_of, is_folder, is_stream, reading, title
+from textforge.corpora.paths import files_of, fingerprint_files, is_folder, is_stream, reading, title
 from textforge.corpora.records import BAD_RECORDS, BAD_RECORDS_HELP, RecordReading, batch
 from textforge.corpora.refusals import write_spec
 from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP
@@ -49,6 +49,7 @@ class ParquetCorpus(Corpus):
     """
 
     name = "parquet"
+    suffixes = (".parquet",)
     paths: tuple[str, ...] = textforge.option(help="Files, folders and patterns such as texts/**/*.parquet.")
     column: str | None = textforge.option(
         default=None,
@@ -63,6 +64,9 @@ class ParquetCorpus(Corpus):
         if not self.paths or "" in self.paths:
             raise OptionError(f"{self.title()}paths must name files or folders, got {values.quote(list(self.paths))}")
         object.__setattr__(self, "_findings", Findings())
+
+    def fingerprint(self) -> str | None:
+        return fingerprint_files(self.paths)
 
     def notes(self) -> Sequence[str]:
         findings: Findings = vars(self)["_findings"]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from typing import ClassVar
 
 import textforge
 from textforge.components import values
 from textforge.corpora.findings import Findings
 from textforge.corpora.normalizing import NONE
-from textforge.corpora.paths import STANDARD_INPUT, find_suffix, is_folder, is_stream, title
+from textforge.corpora.paths import STANDARD_INPUT, find_suffix, fingerprint_files, is_folder, is_stream, title
 from textforge.corpora.sources import Source, Sources
 from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP, Stage, make_stages
 from textforge.errors import CorpusError, OptionError
-from textforge_documents._libraries import LXML
+from textforge_documents._libraries import LIBRARIES, LXML
 
 _NAMED = 3
 
@@ -39,6 +40,10 @@ class DocumentsCorpus(textforge.Corpus):
         if self.paths.count(STANDARD_INPUT) > 1:
             raise OptionError(f"{self.title()}paths names standard input (-) twice, but it can be read only once")
         object.__setattr__(self, "_findings", Findings())
+
+    def fingerprint(self) -> str | None:
+        found = fingerprint_files(self.paths)
+        return found and f"{found} by {[version(name) for name in LIBRARIES]}"
 
     @property
     def rereadable(self) -> bool:
