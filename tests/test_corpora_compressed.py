@@ -294,6 +294,15 @@ class TestArchives:
         Path("a.zip").write_bytes(data[:100] + b"xxxxxxxx" + data[108:])
         assert error_of("a.zip").startswith("'a.zip/a.txt' can't be unpacked: ")
 
+    def test_a_member_of_a_kind_that_nothing_writes(self) -> None:
+        write_zip("a.zip", {"a.txt": "It is."})
+        data = bytearray(Path("a.zip").read_bytes())
+        data[data.index(b"PK\1\2") + 8] = 0x20  # patched data
+        Path("a.zip").write_bytes(data)
+        assert error_of("a.zip") == (
+            "'a.zip/a.txt' can't be unpacked: compressed patched data (flag bit 5); get it anew"
+        )
+
     def test_office_documents_are_no_archives(self) -> None:
         write_zip("a.docx", {"word/document.xml": "<a/>"})
         assert error_of("a.docx") == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from textforge.errors import CorpusError, nearest
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The methods whose decompression Python can bound."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, struct.error)
+"""The errors of what is damaged: names that are no text, places before the beginning, kinds that nothing writes."""
 _ENCRYPTED = 1
 _BEGINNINGS = (b"PK\3\4", b"PK\5\6")
 
@@ -29,7 +32,7 @@ def open_archive(file: str) -> Iterator[zipfile.ZipFile]:
     with reading(file):
         try:
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise _describe_damage(file, error) from error
     with archive:
         yield archive
@@ -70,7 +73,7 @@ def read_member(archive: zipfile.ZipFile, member: str, name: str, size: int = CH
         with archive.open(info) as stream:
             while data := stream.read(size):
                 yield data
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         raise _describe_damage(name, error) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ def open_package(source: Source, sources: Sources, kind: str) -> Iterator[Packag
             raise CorpusError(f"{title(source.name)} {refusal}")
         try:
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
             raise CorpusError(
                 f"{title(source.name)} is cut short or damaged ({' '.join(str(error).split())}); get it anew"
             ) from error
