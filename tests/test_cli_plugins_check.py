@@ -453,4 +453,4 @@ class TestFiles(CorpusTests):
         return FilesCorpus((str(tmp_path / "a.txt"),))
 """,
     )
-    assert "12 passed" in shown
+    assert "14 passed" in shown
