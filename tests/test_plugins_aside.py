@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 
@@ -70,3 +71,30 @@ def test_without_a_standard_output_nothing_is_put_in_its_place(monkeypatch: pyte
     with print_aside():
         print("lost")
         assert sys.stdout is None
+
+
+CRASHING = """
+import sys, threading
+from textforge.plugins.aside import print_aside
+
+sys.setswitchinterval(1e-6)
+done = threading.Event()
+
+def load():
+    while not done.is_set():
+        with print_aside():
+            pass
+
+threads = [threading.Thread(target=load) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(20_000):
+    print("-", number)
+done.set()
+"""
+
+
+def test_a_thread_that_prints_meanwhile_does_not_crash() -> None:
+    done = subprocess.run([sys.executable, "-c", CRASHING], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"- {number}" for number in range(20_000)]

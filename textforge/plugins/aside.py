@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -24,6 +25,18 @@ class _Aside:
         return getattr(sys.stderr if aside else self.output, name)
 
 
+_kept: deque[_Aside] = deque(maxlen=64)
+"""The last ones, which stay: `print` holds no reference to what it writes to, and one freed meanwhile is a crash."""
+
+
+def _find_aside(output: TextIO) -> _Aside:
+    for kept in _kept:
+        if kept.output is output:
+            return kept
+    _kept.append(_Aside(output))
+    return _kept[-1]
+
+
 @contextmanager
 def print_aside() -> Iterator[None]:
     """Send what this thread prints to standard error; other threads keep their standard output.
@@ -35,7 +48,7 @@ def print_aside() -> Iterator[None]:
         return
     thread = threading.get_ident()
     with _lock:
-        aside = sys.stdout if isinstance(sys.stdout, _Aside) else _Aside(sys.stdout)
+        aside = sys.stdout if isinstance(sys.stdout, _Aside) else _find_aside(sys.stdout)
         sys.stdout = aside
         aside.threads.append(thread)
     try:
