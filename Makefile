@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: install demo test test-core test-plugins test-slow bench parity lint clean
+.PHONY: install demo test test-core test-plugins test-across test-slow bench parity lint clean
 
 install: $(VENV)/.install
 	@echo
@@ -22,16 +22,22 @@ demo: $(VENV)/.demo
 
 # PyTorch and TensorFlow do not get on in one process, so each plugin is tested in its own, beside the core. Their models
 # are too small for several threads, which wait for each other where two processes share the cores.
-test test-core test-plugins test-slow: export OMP_NUM_THREADS = 1
-test test-core test-plugins test-slow: export OPENBLAS_NUM_THREADS = 1
-test test-core test-plugins test-slow: export TF_NUM_INTRAOP_THREADS = 1
-test test-core test-plugins test-slow: export TF_NUM_INTEROP_THREADS = 1
+test test-core test-plugins test-across test-slow: export OMP_NUM_THREADS = 1
+test test-core test-plugins test-across test-slow: export OPENBLAS_NUM_THREADS = 1
+test test-core test-plugins test-across test-slow: export TF_NUM_INTRAOP_THREADS = 1
+test test-core test-plugins test-across test-slow: export TF_NUM_INTEROP_THREADS = 1
 
 test: lint
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-plugins
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-core test-plugins test-across
+
+# The tests in which each framework compiles what the others do too.
+ACROSS := tests/test_parity.py tests/test_gru_example.py
 
 test-core:
-	$(BIN)/python -m pytest -m "not slow" tests textforge
+	$(BIN)/python -m pytest -m "not slow" tests textforge $(ACROSS:%=--ignore=%)
+
+test-across:
+	$(BIN)/python -m pytest -m "not slow" $(ACROSS)
 
 test-plugins:
 	$(BIN)/python -m pytest -m "not slow" plugins/textforge-torch
