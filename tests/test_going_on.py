@@ -217,6 +217,26 @@ def test_a_text_that_has_grown_is_told_the_way_on(old: Path, tmp_path: Path, reg
         textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)
 
 
+@pytest.mark.parametrize(
+    ("change", "grown"),
+    [({"b.txt": "It is so. And so on."}, 11), ({"c.txt": "More."}, 6), ({"b.txt": "It was so."}, None)],
+    ids=["the last document has grown", "another document", "another text"],
+)
+def test_a_folder_that_has_grown_is_told_too(
+    tmp_path: Path, registry: Plugins, change: dict[str, str], grown: int | None
+) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    write(folder / "a.txt", OLD)
+    write(folder / "b.txt", "It is so.")
+    train(folder, registry, output=tmp_path / "m", epochs=2)
+    for name, text in change.items():
+        write(folder / name, text)
+    told = f"has grown by {grown} characters" if grown else "the corpus is not the one that the run began with"
+    with pytest.raises(TrainingError, match=told):
+        textforge.train(output=tmp_path / "m", resume=True, epochs=3, plugins=registry)
+
+
 def test_a_share_alone_replays_all_that_was_learnt_before(
     old: Path, new: Path, tmp_path: Path, registry: Plugins
 ) -> None:

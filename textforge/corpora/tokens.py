@@ -216,12 +216,23 @@ class _Source:
 
 
 def count_growth(corpus: Corpus, record: CorpusRecord) -> int:
-    """Return the number of characters that a corpus has behind the text of its record; 0 where that has changed."""
+    """Return the number of characters that a corpus has behind the text of its record; 0 where that has changed.
+
+    Where the last of several documents has grown, its end is no longer where it was.
+    """
     digest, characters = hashlib.sha256(), 0
+    last = record.characters - 1  # which may be `END_OF_TEXT`
+    following = ""
     for piece in _pieces(corpus):
-        digest.update(_utf_8(piece[: max(0, record.characters - characters)]))
+        digest.update(_utf_8(piece[: max(0, last - characters)]))
+        if characters <= last < characters + len(piece):
+            following = piece[last - characters]
         characters += len(piece)
-    return max(0, characters - record.characters) if digest.hexdigest() == record.sha256 else 0
+    as_it_was, ended = digest, digest.copy()
+    as_it_was.update(_utf_8(following))
+    ended.update(_utf_8(END_OF_TEXT))
+    is_known = record.sha256 in (as_it_was.hexdigest(), ended.hexdigest())
+    return max(0, characters - record.characters) if is_known else 0
 
 
 def _source(corpus: Corpus, folder: Path | None, spools: ExitStack, spooled: bool) -> _Source:
