@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textforge.errors import TrainingError
+from textforge.training import documents as documents_module
 from textforge.training.batches import StreamBatches, WindowBatches, make_batches
+from textforge.training.documents import ShuffledDocuments, find_document_ends
 from textforge.training.permutation import Permutation
 from textforge.training.settings import TrainingSettings
 
@@ -87,3 +89,31 @@ def test_too_short_a_corpus_is_refused(sequences: str, option: str) -> None:
     make_batches(np.arange(61), settings)
     with pytest.raises(TrainingError, match=rf"60 letters.*needs 61.*{option}"):
         make_batches(np.arange(60), settings, "letters")
+
+
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=2, max_size=300),
+    seed=st.integers(0, 5),
+    epoch=st.integers(0, 3),
+    open_end=st.booleans(),
+)
+def test_shuffled_documents_stay_whole_and_come_once(lengths: list[int], seed: int, epoch: int, open_end: bool) -> None:
+    tokens = np.concatenate([[*[number % 250 + 1] * (length - 1), 0] for number, length in enumerate(lengths)])
+    tokens = np.append(tokens, 251).astype(np.uint8) if open_end else tokens.astype(np.uint8)
+    documents = ShuffledDocuments(tokens, 0, seed)
+    places = documents.find(np.arange(len(tokens)), epoch)
+    assert sorted(places.tolist()) == list(range(len(tokens)))
+    cuts = np.flatnonzero(np.diff(places) != 1) + 1
+    ends = set(find_document_ends(tokens, 0).tolist())
+    assert {int(run[-1]) + 1 for run in np.split(places, cuts)} <= ends, "a document was cut"
+    some = np.random.default_rng(seed).integers(0, len(tokens), (4, 7))
+    np.testing.assert_array_equal(documents.find(some, epoch), places[some])
+
+
+def test_many_documents_are_arranged_in_pieces_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = (np.random.default_rng(1).random(5_000) < 0.7).astype(np.uint8)
+    places = np.arange(len(tokens))
+    whole = ShuffledDocuments(tokens, 0, 3).find(places, 2)
+    monkeypatch.setattr(documents_module, "_BLOCKS_TOGETHER", 3)
+    np.testing.assert_array_equal(ShuffledDocuments(tokens, 0, 3).find(places, 2), whole)
+    assert not np.array_equal(ShuffledDocuments(tokens, 0, 3).find(places, 1), whole)

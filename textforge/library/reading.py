@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
+import numpy as np
 
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.corpora.scratch import Scratch
@@ -122,7 +123,7 @@ def _keep_ranges(file: TokenFile, settings: TrainingSettings, stack: ExitStack, 
     if settings.validation_part == "slices":
         kept = draw_slices(len(tokens), settings.validation, settings.seed)
     else:
-        ends = find_document_ends(tokens, file.encoder.end_of_text)
+        ends = find_document_ends(tokens, file.encoder.end_of_text).astype(np.int64)
         kept = draw_documents(ends, settings.validation, settings.seed)
     learnt = invert(kept, len(tokens))
     copies = []
