@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import textforge
+from textforge.cli import main
 from textforge.corpora.files import FilesCorpus
 from textforge.corpora.text import TextCorpus
 from textforge.encoders.byte import ByteEncoder
@@ -76,8 +79,10 @@ def test_what_is_kept_is_what_was_encoded(tmp_path: Path, encoded: list[str]) ->
         assert before.dtype == after.dtype
     assert first[1:3] == again[1:3]
     assert [[record.documents for record in group] for group in again[2]] == [[None, None], [None], []]
-    assert first[3][0][-1].startswith("its tokens are kept for the next run in ")
-    assert again[3] == [(), (), ()]
+    assert first[3][0][-1].startswith(
+        "the corpus's tokens are kept for the next run; `textforge cache` lists them, in "
+    )
+    assert again[3] == [("the tokens that an earlier run has made of the corpus are used",), (), ()]
 
 
 def test_a_fitted_encoder_finds_them_too(tmp_path: Path, encoded: list[str]) -> None:
@@ -159,13 +164,18 @@ def test_a_file_that_changes_while_it_is_encoded_is_not_kept(
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("spoil", ["cut", "emptied", "edited", "removed"])
+@pytest.mark.parametrize("spoil", ["cut", "zeros", "emptied", "edited", "removed", "fewer groups"])
 def test_what_is_damaged_is_made_anew(tmp_path: Path, cache: Path, encoded: list[str], spoil: str) -> None:
     book = write(tmp_path / "book.txt", TEXT)
     expected = read([book])[0][0]
     [entry] = [path for path in cache.iterdir() if path.is_dir()]
     if spoil == "cut":
         (entry / "0.bin").write_bytes((entry / "0.bin").read_bytes()[:-1])
+    elif spoil == "zeros":
+        (entry / "0.bin").write_bytes(bytes(len(expected)))
+    elif spoil == "fewer groups":
+        about = json.loads((entry / "entry.json").read_text(encoding="utf-8"))
+        (entry / "entry.json").write_text(json.dumps({**about, "groups": []}), encoding="utf-8")
     elif spoil == "emptied":
         (entry / "entry.json").write_bytes(b"")
     elif spoil == "edited":
@@ -231,6 +241,106 @@ def test_a_cache_that_cant_be_written_is_passed_over(tmp_path: Path, monkeypatch
     assert (len(tokens), notes) == (len(TEXT), [()])
 
 
+@pytest.mark.parametrize("target", ["", "..", "precious", "../../precious", "/{}"])
+def test_a_link_leads_nowhere_but_to_an_entry(tmp_path: Path, cache: Path, encoded: list[str], target: str) -> None:
+    (tmp_path / "precious").mkdir()
+    thesis = write(tmp_path / "precious" / "thesis.txt", TEXT)
+    book = write(tmp_path / "book.txt", TEXT)
+    read([book])
+    [link] = cache.glob("*.json")
+    link.write_text(json.dumps(target.format(tmp_path / "precious")), encoding="utf-8")
+    encoded.clear()
+    read([book])
+    assert encoded
+    assert Path(thesis.paths[0]).exists()
+    assert cache.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_cache_that_may_not_be_read_is_passed_over(tmp_path: Path, cache: Path) -> None:
+    book = write(tmp_path / "book.txt", TEXT)
+    read([book])
+    cache.chmod(0)
+    try:
+        assert len(read([book])[0][0]) == len(TEXT)
+    finally:
+        cache.chmod(0o700)
+
+
+def test_where_there_is_no_place_for_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(token_cache, "cache_folder", homeless)
+    assert len(read([write(tmp_path / "book.txt", TEXT)])[0][0]) == len(TEXT)
+
+
+def test_nothing_is_kept_where_that_is_asked_for(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTFORGE_KEEP_TOKENS", "0")
+    read([write(tmp_path / "book.txt", TEXT)])
+    assert not cache.exists()
+
+
+def test_what_is_larger_than_all_that_may_be_kept_is_not(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = write(tmp_path / "book.txt", TEXT)
+    read([book])
+    monkeypatch.setattr(token_cache, "MOST_BYTES", len(TEXT))
+    read([write(tmp_path / "longer.txt", TEXT + "more")])
+    assert len([path for path in cache.iterdir() if path.is_dir()]) == 1, "nothing was removed for it"
+
+
+def test_links_to_what_was_removed_go_too(tmp_path: Path, cache: Path) -> None:
+    read([write(tmp_path / "book.txt", TEXT)])
+    shutil.rmtree(next(path for path in cache.iterdir() if path.is_dir()))
+    read([write(tmp_path / "other.txt", TEXT)])
+    assert len(list(cache.glob("*.json"))) == 1
+
+
+def test_the_cache_tells_which_text_an_entry_is_of(tmp_path: Path, cache: Path) -> None:
+    book = write(tmp_path / "book.txt", TEXT)
+    read([book])
+    shown = CliRunner().invoke(main, ["cache"], catch_exceptions=False).output
+    assert f"/entry.json  {book.spec}\n" in shown
+
+
+class Replacing(FilesCorpus):
+    """Files with what a table puts in the place of letters; another's fingerprint would not know the table."""
+
+    name = "replacing"
+    table: str = textforge.option(default="", help="Two letters.")
+
+    def read(self) -> Iterator[str]:
+        table = Path(self.table).read_text(encoding="utf-8")
+        yield from (text.replace(*table) for text in super().read())
+
+
+def test_what_a_strangers_corpus_inherits_is_no_fingerprint(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "table.txt").write_text("bp", encoding="utf-8")
+    write(tmp_path / "book.txt", TEXT)
+    read([Replacing([str(tmp_path / "book.txt")], table=str(tmp_path / "table.txt"))])
+    assert not cache.exists()
+
+
+def test_a_missing_file_is_told_by_reading(tmp_path: Path) -> None:
+    class Fragile(Replacing):
+        def fingerprint(self) -> str:
+            return str(os.stat(self.paths[0]))  # noqa: PTH116 -- as a stranger may
+
+    with pytest.raises(textforge.CorpusError, match="there is no file or folder"):
+        read([Fragile([str(tmp_path / "none.txt")], table=write(tmp_path / "table.txt", "bp").paths[0])])
+
+
+def test_a_file_whose_time_was_put_back_is_read_again(tmp_path: Path) -> None:
+    book = write(tmp_path / "book.txt", TEXT)
+    time_before = Path(book.paths[0]).stat().st_mtime_ns
+    before = book.fingerprint()
+    (tmp_path / "book.txt").write_text(TEXT.upper(), encoding="utf-8")
+    os.utime(book.paths[0], ns=(time_before, time_before))
+    assert book.fingerprint() != before
+
+
 def test_what_was_used_longest_ago_makes_room(
     tmp_path: Path, cache: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +380,29 @@ def test_changed_code_encodes_anew(tmp_path: Path, code: Path, encoded: list[str
     read([book], encoder=fake_encoder.Own())
     assert not encoded
     os.utime(code, (1, 1))
+    read([book], encoder=fake_encoder.Own())
+    assert encoded
+
+
+def test_code_that_changed_since_it_was_loaded_keeps_nothing(tmp_path: Path, code: Path, cache: Path) -> None:
+    import fake_encoder
+
+    os.utime(code, (time.time() + 100,) * 2)
+    read([write(tmp_path / "book.txt", TEXT)], encoder=fake_encoder.Own())
+    assert not cache.exists()
+
+
+def test_a_module_beside_is_code_too(tmp_path: Path, code: Path, encoded: list[str]) -> None:
+    import fake_encoder
+
+    helper = code.with_name("helper.py")
+    helper.write_text("", encoding="utf-8")
+    for path in (code, helper):
+        os.utime(path, (time.time() - 60,) * 2)
+    book = write(tmp_path / "book.txt", TEXT)
+    read([book], encoder=fake_encoder.Own())
+    encoded.clear()
+    os.utime(helper, (1, 1))
     read([book], encoder=fake_encoder.Own())
     assert encoded
 

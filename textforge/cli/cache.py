@@ -20,6 +20,7 @@ def command(names: tuple[str, ...], clear: bool, as_json: bool) -> None:
     former, what is not textforge's for certain is listed and deleted only where it is named.
     """
     from textforge.corpora.cache import cache_folder, clear_cached, list_cached
+    from textforge.library.token_cache import list_texts
 
     folder = cache_folder()
     found = list_cached(names)
@@ -34,4 +35,5 @@ def command(names: tuple[str, ...], clear: bool, as_json: bool) -> None:
         return
     say(f"{total} in {folder}")
     for path, size in found.items():
-        show(f"{size:>15,}  {path.relative_to(folder).as_posix()}")
+        texts = list_texts(path)
+        show("  ".join([f"{size:>15,}", path.relative_to(folder).as_posix(), *texts]))

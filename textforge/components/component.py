@@ -13,6 +13,7 @@ a row of ``textforge options`` and a line of the documentation.
 from __future__ import annotations
 
 import copy
+import time
 from abc import ABC
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -47,9 +48,12 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
     _is_mutable: ClassVar[bool] = False
     _has_own_init: ClassVar[bool] = False
+    defined_at: ClassVar[float] = 0.0
+    """The time at which the class was defined, in seconds since the epoch: code that changed later isn't its own."""
 
     def __init_subclass__(cls, mutable: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        cls.defined_at = time.time()
         if mutable:
             _unfreeze(cls)
         if not cls._is_mutable:

@@ -107,7 +107,7 @@ def is_stream(path: str) -> bool:
 
 
 def fingerprint_files(paths: Iterable[str]) -> str | None:
-    """Return a text that changes with the files that paths stand for, by their places, sizes and times.
+    """Return a text that changes with the files that paths stand for, by their places, sizes and times of change.
 
     None where one can be read only once, or was changed in the last seconds, when another change might not show.
     """
@@ -118,7 +118,8 @@ def fingerprint_files(paths: Iterable[str]) -> str | None:
             status = status_of(member[0] if member else file)
             if status is None or not stat.S_ISREG(status.st_mode) or time.time() - status.st_mtime < _SETTLED_SECONDS:
                 return None
-            found.append((str(Path(file).absolute()), status.st_size, status.st_mtime_ns, status.st_ino))
+            times = (status.st_mtime_ns, status.st_ctime_ns)  # the former can be put back
+            found.append((str(Path(file).absolute()), status.st_size, *times, status.st_ino))
     return repr(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -90,6 +91,8 @@ class Scratch:
         self._file.seek(0)
         with path.open("wb") as file:
             shutil.copyfileobj(self._file, file, COPIED)
+            file.flush()
+            os.fsync(file.fileno())
 
     def map(self, dtype: np.dtype[Any]) -> Tokens:
         """Return what was written as an array of that type, read-only; raise `CorpusError` where nothing was."""

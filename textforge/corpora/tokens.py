@@ -94,7 +94,7 @@ def token_files(
         yield tuple(
             TokenFile(
                 encoder,
-                scratch.map(_dtype(encoder)) if corpora else np.zeros(0, _dtype(encoder)),
+                scratch.map(find_dtype(encoder)) if corpora else np.zeros(0, find_dtype(encoder)),
                 tuple(source.record for source in group if source.record),
                 _collect_notes(corpora),
                 scratch if corpora else None,
@@ -134,7 +134,7 @@ def _learn(
 def _encode(
     sources: Sequence[_Source], encoder: Encoder, file: Scratch, unknown: Unknown, refusal: EncodingError | None
 ) -> None:
-    dtype = _dtype(encoder)
+    dtype = find_dtype(encoder)
     text = _join(sources)
     try:
         for piece in _cut(text, encoder):
@@ -155,7 +155,7 @@ def _exhaust(text: Iterable[str]) -> None:
         pass
 
 
-def _dtype(encoder: Encoder) -> np.dtype[Any]:
+def find_dtype(encoder: Encoder) -> np.dtype[Any]:
     """Return the smallest unsigned type that holds every id."""
     return np.min_scalar_type(max(0, encoder.vocabulary_size - 1))
 

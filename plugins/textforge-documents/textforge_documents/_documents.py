@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 from typing import ClassVar
 
 import textforge
@@ -15,7 +14,7 @@ from textforge.corpora.paths import STANDARD_INPUT, find_suffix, fingerprint_fil
 from textforge.corpora.sources import Source, Sources
 from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP, Stage, make_stages
 from textforge.errors import CorpusError, OptionError
-from textforge_documents._libraries import LIBRARIES, LXML
+from textforge_documents._libraries import LXML
 
 _NAMED = 3
 
@@ -42,8 +41,7 @@ class DocumentsCorpus(textforge.Corpus):
         object.__setattr__(self, "_findings", Findings())
 
     def fingerprint(self) -> str | None:
-        found = fingerprint_files(self.paths)
-        return found and f"{found} by {[version(name) for name in LIBRARIES]}"
+        return fingerprint_files(self.paths)
 
     @property
     def rereadable(self) -> bool:

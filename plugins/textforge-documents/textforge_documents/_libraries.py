@@ -6,5 +6,3 @@ import textforge
 
 LXML = textforge.Framework("lxml", oldest=(5, 2), needed_by="corpus")
 DOCX = textforge.Framework("docx", title="python-docx", oldest=(1, 1), distribution="python-docx", needed_by="corpus")
-LIBRARIES = ("lxml", "python-docx")
-"""The distributions that decide what is read of a document."""
