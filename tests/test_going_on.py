@@ -345,6 +345,26 @@ def test_a_text_that_moved_is_named_anew(
     resume(epochs=5)
 
 
+@pytest.mark.parametrize("named", [{"validation_corpus": "-"}, {"replay": "-:0.3"}])
+def test_a_resumed_run_takes_no_stream(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins, named: dict[str, str]
+) -> None:
+    more = {"validation_corpus": str(old)} if "validation_corpus" in named else {"replay": f"{old}:0.3"}
+    train(new, registry, from_model=train(old, registry), output=tmp_path / "model", **more)
+    with pytest.raises(TrainingError, match="must be a text that can be read again when the run is resumed, got files"):
+        textforge.train(output=tmp_path / "model", resume=True, epochs=4, plugins=registry, **named)
+    textforge.train(output=tmp_path / "model", resume=True, epochs=4, plugins=registry)
+
+
+def test_the_one_that_moved_is_told_where_the_other_was_named(
+    old: Path, new: Path, tmp_path: Path, registry: Plugins
+) -> None:
+    train(old, registry, validation_corpus=str(new), output=tmp_path / "model")
+    new.rename(tmp_path / "moved.txt")
+    with pytest.raises(TrainingError, match=r"no file or folder .*new\.txt.*if it moved, name it anew"):
+        textforge.train(old, output=tmp_path / "model", resume=True, epochs=4, plugins=registry)
+
+
 def test_a_share_does_not_change_when_a_run_is_resumed(old: Path, new: Path, tmp_path: Path, registry: Plugins) -> None:
     train(new, registry, from_model=train(old, registry), output=tmp_path / "model", replay=f"{old}:0.3")
     with pytest.raises(TrainingError, match=r"replay was .*:0\.3 when the run began and can't become .*:0\.2"):

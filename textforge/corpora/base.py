@@ -50,7 +50,7 @@ class Corpus(Component):
         """Return a text that changes with what `read` gives, found without reading it; None where there is none.
 
         What is made of a text at length, such as its tokens, is kept under it and used again. `fingerprint_files` gives
-        that of files; unless overridden there is none.
+        that of files; unless overridden there is none. One that another package's class has written is not asked.
         """
         return None
 

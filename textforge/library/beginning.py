@@ -168,18 +168,21 @@ def resume_run(
     architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
-    validating: Sequence[Corpus] = find_recorded(plugins, validation)
-    if "validation_corpus" in settings:
-        validating = resolve_corpora(made.validation_corpus, plugins)
-    replayed: Sequence[Corpus] = find_recorded(plugins, replay)
-    if "replay" in settings and made.replay and (moved := parse_replay(made.replay)[0]):
-        replayed = resolve_corpora(moved, plugins)
+    moved = parse_replay(made.replay)[0] if "replay" in settings and made.replay else None
+    named = {
+        "validation_corpus": made.validation_corpus if "validation_corpus" in settings else (),
+        "replay": [] if moved is None else [moved],
+    }
+    again = {name: resolve_corpora(given, plugins) for name, given in named.items()}
+    for name, found in again.items():
+        _refuse_streams(found, name)
     return Run(
         plugins=plugins,
         corpora=resolve_corpora(corpora, plugins) if corpora else find_recorded(plugins, training),
-        validation_corpora=validating,
-        replay_corpora=replayed,
-        recorded=not corpora,
+        validation_corpora=again["validation_corpus"] or find_recorded(plugins, validation),
+        replay_corpora=again["replay"] or find_recorded(plugins, replay),
+        recorded=not corpora
+        or bool((validation and not again["validation_corpus"]) or (replay and not again["replay"])),
         encoder=contents.encoder,
         architecture=architecture,
         backend=trainer,

@@ -43,4 +43,4 @@ class Run:
     records: tuple[CorpusRecord, ...] = ()
     """The corpora that the checkpoint was trained on."""
     recorded: bool = False
-    """True where the corpora are those of the records, not given anew."""
+    """True where corpora are those of the records, not all given anew."""

@@ -13,10 +13,10 @@ from textforge.generation.chain import check_chain, expand_presets
 from textforge.library.keeping import Keeper
 from textforge.library.reading import read_corpora
 from textforge.library.run import Run
-from textforge.model import Model, SavedModel
+from textforge.model import GradientModel, Model, SavedModel
 from textforge.plugins.blame import blame
 from textforge.training.data import TrainingData
-from textforge.training.memory import refuse_too_large
+from textforge.training.memory import refuse_too_large, refuse_untrainable
 from textforge.training.report import Report
 from textforge.training.reports import Reports
 from textforge.training.samples import SampleWriter
@@ -33,30 +33,31 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
             report.message(note)
         check_chain(expand_presets(list(itertools.chain(*run.chains))), encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
-        _refuse_too_large(run, read.data)
-        model = _first_model(run, encoder, report)
+        model = _first_model(run, read.data, report)
         keeper = Keeper(run, encoder, read.records, writer)
         reports = Reports([SampleWriter(run.chains, read.data, run.settings, report), keeper, report])
         return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
 
 
-def _refuse_too_large(run: Run, data: TrainingData) -> None:
+def _first_model(run: Run, data: TrainingData, report: Report) -> Model:
+    if run.checkpoint is not None:
+        return load_model(run.plugins, run.backend, run.checkpoint.model, run.architecture)
     with blame(run.backend, "to tell its memory"):
         run.backend.require()
         memory = run.backend.find_memory()
+    encoder, settings = data.encoder, run.settings
     with blame(run.architecture, "to declare its weights"):
-        refuse_too_large(run.architecture, data.encoder, run.settings, len(data.train), memory)
-
-
-def _first_model(run: Run, encoder: Encoder, report: Report) -> Model:
-    if run.checkpoint is not None:
-        saved = run.checkpoint.model
-    elif run.source is not None:
+        refuse_too_large(run.architecture, encoder, memory)
+    if run.source is not None:
         saved = _grow(run, run.source, encoder, report)
     else:
         with blame(run.architecture, "to make a new model"):
-            saved = run.architecture.create(encoder.vocabulary_size, run.settings.seed)
-    return load_model(run.plugins, run.backend, saved, run.architecture)
+            saved = run.architecture.create(encoder.vocabulary_size, settings.seed)
+    model = load_model(run.plugins, run.backend, saved, run.architecture)
+    if isinstance(model, GradientModel):
+        is_new = run.source is None
+        refuse_untrainable(run.architecture, encoder, settings, len(data.train), memory, encoder_may_change=is_new)
+    return model
 
 
 def _grow(run: Run, source: SavedModel, encoder: Encoder, report: Report) -> SavedModel:
