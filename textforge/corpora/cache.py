@@ -34,9 +34,9 @@ def cache_folder() -> Path:
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).absolute()
-    import pooch
+    import platformdirs
 
-    return Path(pooch.os_cache("textforge"))
+    return Path(platformdirs.user_cache_dir("textforge"))
 
 
 def fetch_cached(url: str, sha256: str) -> Path:
