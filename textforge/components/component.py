@@ -48,12 +48,11 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
 
     _is_mutable: ClassVar[bool] = False
     _has_own_init: ClassVar[bool] = False
-    defined_at: ClassVar[float] = 0.0
-    """The time at which the class was defined, in seconds since the epoch: code that changed later isn't its own."""
+    _defined_at: ClassVar[float] = 0.0
 
     def __init_subclass__(cls, mutable: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        cls.defined_at = time.time()
+        cls._defined_at = time.time()
         if mutable:
             _unfreeze(cls)
         if not cls._is_mutable:
@@ -106,6 +105,11 @@ class Declared(ABC):  # noqa: B024 -- abstract for what its subclasses leave ope
     def __repr__(self) -> str:
         written = ", ".join(f"{name}={value!r}" for name, value in self.option_values().items())
         return f"{type(self).__name__}({written})"
+
+
+def find_time_defined(cls: type[Declared]) -> float:
+    """Return the time at which a class was defined, in seconds since the epoch: code changed later isn't its own."""
+    return cls._defined_at
 
 
 class Component(Declared):

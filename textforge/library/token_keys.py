@@ -13,7 +13,7 @@ from typing import Any
 
 import textforge
 from textforge.bundle.checked_json import write_json
-from textforge.components.component import Component
+from textforge.components.component import Component, find_time_defined
 from textforge.corpora.base import Corpus
 from textforge.corpora.tokens import Learning
 from textforge.encoders.base import Encoder
@@ -68,7 +68,7 @@ def _find_code(component: Component) -> list[Any] | None:
         found = sorted({each for cls in classes for each in _stat_code(*_locate(sys.modules[cls.__module__]))})
     except (KeyError, OSError, TypeError):  # it was typed in, say
         return None
-    if any(time > 1e9 * type(component).defined_at for _, _, time in found):
+    if any(time > 1e9 * find_time_defined(type(component)) for _, _, time in found):
         return None
     return found
 
