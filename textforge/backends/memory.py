@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where Linux writes the limit of a container."""
+"""The files in which Linux writes the limit of a container."""
 
 
 def find_machine_memory() -> int | None:

@@ -20,7 +20,6 @@ def command(names: tuple[str, ...], clear: bool, as_json: bool) -> None:
     former, what is not textforge's for certain is listed and deleted only where it is named.
     """
     from textforge.corpora.cache import cache_folder, clear_cached, list_cached
-    from textforge.library.token_cache import list_texts
 
     folder = cache_folder()
     found = list_cached(names)
@@ -33,6 +32,8 @@ def command(names: tuple[str, ...], clear: bool, as_json: bool) -> None:
         sizes = {path.relative_to(folder).as_posix(): size for path, size in found.items()}
         show(json.dumps({"folder": str(folder), "files": sizes}))
         return
+    from textforge.library.token_cache import list_texts  # which clearing does without
+
     say(f"{total} in {folder}")
     for path, size in found.items():
         texts = list_texts(path)

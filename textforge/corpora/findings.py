@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from textforge.corpora.base import Corpus
+
 _NAMED = 3
 
 
@@ -48,6 +50,20 @@ class Findings:
         encodings = (_describe(encoding, files) for encoding, files in decoded.items())
         among = (f"{what}: {_shorten([repr(file) for file in files])}" for what, files in self._among.items())
         return (*self._left_out.values(), *encodings, *among, *self._others)
+
+
+class FindingCorpus(Corpus):
+    """A corpus whose notes are the findings of its last reading."""
+
+    def begin(self) -> Findings:
+        """Return the findings of a new reading, for `notes` to tell; they are no part of the corpus's value."""
+        findings = Findings()
+        object.__setattr__(self, "_findings", findings)
+        return findings
+
+    def notes(self) -> Sequence[str]:
+        findings: Findings | None = vars(self).get("_findings")
+        return findings.notes() if findings else ()
 
 
 def list_kinds(kinds: dict[str, str]) -> str:

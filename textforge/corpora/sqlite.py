@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote as quote_url
 
 from textforge.components.component import option
 from textforge.components.values import quote
-from textforge.corpora.base import Corpus
-from textforge.corpora.findings import Findings
+from textforge.corpora.findings import FindingCorpus, Findings
 from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import is_file, make_missing_error, title
 from textforge.corpora.records import batch, count_records, list_fields
@@ -22,7 +21,7 @@ _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
 _TABLES = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite_%' order by name"
 
 
-class SqliteCorpus(Corpus):
+class SqliteCorpus(FindingCorpus):
     r"""Texts of an SQLite database: the first column of a query's rows, each a document.
 
     `END_OF_TEXT` follows each, the only one too. A NULL is left out and counted, an empty or blank text is none. The
@@ -46,15 +45,9 @@ class SqliteCorpus(Corpus):
     def __attrs_post_init__(self) -> None:
         if not self.path:
             raise OptionError(f"{self.title()}path must name a database, got ''")
-        object.__setattr__(self, "_findings", Findings())
-
-    def notes(self) -> Sequence[str]:
-        findings: Findings = vars(self)["_findings"]
-        return findings.notes()
 
     def read(self) -> Iterator[str]:
-        findings = Findings()
-        object.__setattr__(self, "_findings", findings)  # for `notes`; no part of the value
+        findings = self.begin()
         if not is_file(self.path):
             raise self._refuse_path()
         yield from batch(self._read_documents(findings))

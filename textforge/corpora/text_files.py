@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from textforge.components import values
 from textforge.components.component import option
-from textforge.corpora.base import Corpus
 from textforge.corpora.binary import describe_binary, find_wide_encoding
 from textforge.corpora.decoding import AUTO, TextDecoder, check_encoding, has_null_bytes
 from textforge.corpora.detecting import UndecidedError
-from textforge.corpora.findings import Findings, list_kinds
+from textforge.corpora.findings import FindingCorpus, Findings, list_kinds
 from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import STANDARD_INPUT, fingerprint_files, is_folder, is_stream
 from textforge.corpora.refusals import refuse_binary, refuse_encoding, refuse_undecided
@@ -30,7 +29,7 @@ class FileText(NamedTuple):
     """The number of files that are read together."""
 
 
-class TextFilesCorpus(Corpus):
+class TextFilesCorpus(FindingCorpus):
     """A corpus of text files: by path, by folder (all files below it that are not hidden), or by pattern.
 
     A file compressed by gzip, bzip2, xz or zstd is read as what it has, by what it begins with; a ZIP archive that is
@@ -67,7 +66,6 @@ class TextFilesCorpus(Corpus):
             check_encoding(self.encoding)
         except ValueError as error:
             raise OptionError(f"{self.title()}encoding {error}") from None
-        object.__setattr__(self, "_findings", Findings())
 
     @property
     def rereadable(self) -> bool:
@@ -76,16 +74,6 @@ class TextFilesCorpus(Corpus):
 
     def fingerprint(self) -> str | None:
         return fingerprint_files(self.paths)
-
-    def notes(self) -> Sequence[str]:
-        findings: Findings = vars(self)["_findings"]
-        return findings.notes()
-
-    def begin(self) -> Findings:
-        """Return the findings of a new reading, for `notes` to tell; they are no part of the corpus's value."""
-        findings = Findings()
-        object.__setattr__(self, "_findings", findings)
-        return findings
 
     def make_stages(self) -> list[Stage]:
         """Return the changes to a text that the options ask for."""

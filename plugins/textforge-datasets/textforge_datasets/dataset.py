@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import textforge
-from textforge.corpora.base import Corpus
-from textforge.corpora.findings import Findings
+from textforge.corpora.findings import FindingCorpus, Findings
 from textforge.corpora.normalizing import NONE
 from textforge.corpora.records import BAD_RECORDS, BAD_RECORDS_HELP, RecordReading, batch
 from textforge.corpora.stages import LOWERCASE_HELP, NORMAL_FORMS, NORMALIZE_HELP
@@ -22,7 +21,7 @@ _ROWS = 256
 """Rows that are taken at once."""
 
 
-class DatasetCorpus(Corpus):
+class DatasetCorpus(FindingCorpus):
     r"""A column of a Hugging Face dataset, each row a document, followed by `END_OF_TEXT`, the only one too.
 
     The dataset is one of the hub, by its name, or a folder: one that `save_to_disk` wrote, or one of data files. Its
@@ -60,16 +59,10 @@ class DatasetCorpus(Corpus):
     def __attrs_post_init__(self) -> None:
         if not self.path:
             raise OptionError(f"{self.title()}path must name a dataset or a folder, got ''")
-        object.__setattr__(self, "_findings", Findings())
         object.__setattr__(self, "_commit", None)
 
-    def notes(self) -> Sequence[str]:
-        findings: Findings = vars(self)["_findings"]
-        return findings.notes()
-
     def read(self) -> Iterator[str]:
-        findings = Findings()
-        object.__setattr__(self, "_findings", findings)  # for `notes`; no part of the value
+        findings = self.begin()
         remedy = "" if self.bad_records == "skip" else self.replace(bad_records="skip").spec
         records = RecordReading(findings, remedy, self.column, unit="row")
         empty = True

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import textforge
 from textforge.components import values
-from textforge.corpora.base import Corpus
 from textforge.corpora.binary import HEAD_BYTES, describe_binary
 from textforge.corpora.compression import find_compression
-from textforge.corpora.findings import Findings, list_kinds
+from textforge.corpora.findings import FindingCorpus, Findings, list_kinds
 from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import files_of, fingerprint_files, is_folder, is_stream, reading, title
 from textforge.corpora.records import BAD_RECORDS, BAD_RECORDS_HELP, RecordReading, batch
@@ -32,7 +31,7 @@ _BATCH_ROWS = 256
 """Rows read at once, at most: a text that many rows share takes its place in the file but once."""
 
 
-class ParquetCorpus(Corpus):
+class ParquetCorpus(FindingCorpus):
     r"""A column of Parquet files, each row a document, followed by `END_OF_TEXT`, the only one too.
 
     Files are given by path, by folder (all files below it that are not hidden), or by pattern; of a folder, what is no
@@ -63,18 +62,12 @@ class ParquetCorpus(Corpus):
     def __attrs_post_init__(self) -> None:
         if not self.paths or "" in self.paths:
             raise OptionError(f"{self.title()}paths must name files or folders, got {values.quote(list(self.paths))}")
-        object.__setattr__(self, "_findings", Findings())
 
     def fingerprint(self) -> str | None:
         return fingerprint_files(self.paths)
 
-    def notes(self) -> Sequence[str]:
-        findings: Findings = vars(self)["_findings"]
-        return findings.notes()
-
     def read(self) -> Iterator[str]:
-        findings = Findings()
-        object.__setattr__(self, "_findings", findings)  # for `notes`; no part of the value
+        findings = self.begin()
         files = [file for path in self.paths for file in self._find(path, findings)]
         remedy = "" if self.bad_records == "skip" else self.replace(bad_records="skip").spec
         records = RecordReading(findings, remedy, self.column, unit="row")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import textforge
 from textforge.components import values
-from textforge.corpora.findings import Findings
+from textforge.corpora.findings import FindingCorpus, Findings
 from textforge.corpora.normalizing import NONE
 from textforge.corpora.paths import STANDARD_INPUT, find_suffix, fingerprint_files, is_folder, is_stream, title
 from textforge.corpora.sources import Source, Sources
@@ -19,7 +19,7 @@ from textforge_documents._libraries import LXML
 _NAMED = 3
 
 
-class DocumentsCorpus(textforge.Corpus):
+class DocumentsCorpus(FindingCorpus):
     """A corpus of documents: by path, by folder (the files below it that are called so), or by pattern.
 
     Several documents are each followed by `END_OF_TEXT`. The members of a ZIP archive that is called so (``.zip``) are
@@ -38,7 +38,6 @@ class DocumentsCorpus(textforge.Corpus):
             raise OptionError(f"{self.title()}paths must name files or folders, got {values.quote(list(self.paths))}")
         if self.paths.count(STANDARD_INPUT) > 1:
             raise OptionError(f"{self.title()}paths names standard input (-) twice, but it can be read only once")
-        object.__setattr__(self, "_findings", Findings())
 
     def fingerprint(self) -> str | None:
         return fingerprint_files(self.paths)
@@ -48,14 +47,9 @@ class DocumentsCorpus(textforge.Corpus):
         """True where every path is a regular file, a folder or a pattern, not a pipe or standard input."""
         return not any(is_stream(path) for path in self.paths)
 
-    def notes(self) -> Sequence[str]:
-        findings: Findings = vars(self)["_findings"]
-        return findings.notes()
-
     def read(self) -> Iterator[str]:
         LXML.require(self)
-        findings = Findings()
-        object.__setattr__(self, "_findings", findings)  # no part of the value
+        findings = self.begin()
         with Sources() as sources:
             found = [source for path in self.paths for source in self._find(path, sources, findings)]
             empty: list[str] = []
