@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,3 +73,19 @@ def follow(block: Block, folder: Path, run: Callable[[str], Any], *, left_out: S
         run("python block.py")
     else:
         assert block.language in ("python", "text", "toml", "bibtex"), f"line {block.line}: a block of unknown language"
+
+
+def run(command: str, folder: Path) -> None:
+    """Run a command in a folder, as a shell there does that has this environment's programs; it must succeed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        shell=True,
+        env={**os.environ, "PATH": path, "TEXTFORGE_CACHE": str(folder)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from followed import Block, blocks, follow, parameters
+from followed import Block, blocks, follow, parameters, run
 from support import corpus_path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -30,21 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     made.joinpath("held-out.txt").write_text(text[60_000:], encoding="utf-8")
     yield made
     shutil.rmtree(made)
-
-
-def run(command: str, folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        shell=True,
-        env={**os.environ, "PATH": path, "TEXTFORGE_CACHE": str(folder)},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("block", parameters(README))

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from followed import blocks, follow
+from followed import blocks, follow, run
 
 README = Path(__file__).parents[1] / "README.md"
-
-
-def run(command, folder):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        shell=True,
-        env={**os.environ, "PATH": path, "TEXTFORGE_CACHE": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.slow
