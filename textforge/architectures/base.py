@@ -16,6 +16,7 @@ import numpy as np
 
 from textforge.architectures.checks import check_options, check_weights
 from textforge.architectures.first_values import FirstValues
+from textforge.architectures.recipe import Budget, CorpusSize, Recipe
 from textforge.components.component import Component
 from textforge.errors import BundleError, OptionError
 from textforge.model import Array, Arrays, SavedModel, StateShape
@@ -56,8 +57,35 @@ class Architecture(Component):
     """The training settings that suit it better than the general ones, such as ``{"learning_rate": 0.003}``. What the
     user gives wins."""
 
+    _given: ClassVar[frozenset[str]] = frozenset()
+
+    def __new__(cls, *values: Any, **options: Any) -> Self:
+        """Note which options are given: a recipe chooses the others."""
+        made = super().__new__(cls)
+        given = frozenset([*list(cls.options())[: len(values)], *options])
+        object.__setattr__(made, "_given", given)  # it is frozen
+        return made
+
     def __attrs_post_init__(self) -> None:
         """Refuse options that don't go together; an override calls `super()`'s."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that the constructor was given, rather than left at their defaults."""
+        return self._given
+
+    def replace(self, **changes: Any) -> Self:
+        changed = super().replace(**changes)
+        object.__setattr__(changed, "_given", self.given | changes.keys())
+        return changed
+
+    def sized(self, corpus: CorpusSize, budget: Budget) -> Recipe[Self]:
+        """Return the recipe for a corpus and what limits the run: what isn't given, chosen.
+
+        An override keeps the options in `given`. Its settings stand above the `training_defaults`. Unless overridden,
+        nothing is chosen.
+        """
+        return Recipe(self)
 
     @abstractmethod
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:

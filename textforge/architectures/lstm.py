@@ -21,6 +21,8 @@ import numpy as np
 
 from textforge.architectures.base import Architecture, Weight
 from textforge.architectures.first_values import glorot, normal, orthogonal, zeros
+from textforge.architectures.lstm_recipe import choose_dropout, choose_settings, choose_size
+from textforge.architectures.recipe import Budget, CorpusSize, Recipe, write_reason
 from textforge.components.component import option
 from textforge.model import Array, StateShape
 
@@ -39,6 +41,25 @@ class LSTM(Architecture):
     num_layers: int = option(default=1, ge=1, le=1000, help="Layers, one above the other.")
     embedding_size: int | None = option(default=64, ge=1, help="Size of the token embedding; none: one-hot input.")
     dropout: float = option(default=0.1, ge=0, lt=1, help="Share of each layer's output dropped in training.")
+
+    def sized(self, corpus: CorpusSize, budget: Budget) -> Recipe[LSTM]:
+        """Return the recipe: the largest network that pays in the tokens that a run reads, and its training settings.
+
+        Windows, the notebook's way, are trained by the declared defaults.
+        """
+        if budget.settings.get("sequences") == "windows":
+            return Recipe(self, reason="windows")
+        own = {name: value for name, value in self.option_values().items() if name in self.given}
+        size = choose_size(corpus, budget, {name: value for name, value in own.items() if name != "dropout"})
+        passes = size.count_passes(corpus, budget)
+        options = {
+            "hidden_size": size.hidden_size,
+            "num_layers": size.num_layers,
+            "embedding_size": size.embedding_size,
+            "dropout": choose_dropout(passes),
+        }
+        made = self.replace(**{**options, **own})
+        return Recipe(made, choose_settings(size, passes, corpus, budget), write_reason(passes, corpus, budget))
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         size = self.hidden_size

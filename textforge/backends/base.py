@@ -43,6 +43,14 @@ class Backend(Component):
         """
         return None
 
+    def find_speed(self) -> float:
+        """Return the speed of training as a multiple of PyTorch's on two cores of a processor; 1 unless overridden.
+
+        A recipe fits the model to the minutes by it. It is a round number that is known beforehand, never a measurement
+        at each start. It is asked for after `require`.
+        """
+        return 1.0
+
     @abstractmethod
     def load(self, saved: SavedModel, architecture: Architecture, implementation: Any) -> Model:
         """Return a saved model as a `Model` of this backend.

@@ -266,6 +266,12 @@ def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None
     return cls.of(saved)
 
 
+def load_runner(plugins: Plugins, saved: SavedModel, backend: str | Backend | None, plugin: str | None = None) -> Model:
+    """Return a saved model, run by a backend, the default one unless given; `plugin` brought its architecture."""
+    runner = choose_runner(plugins, saved, backend, plugin)
+    return load_model(plugins, runner, saved, restore_architecture(plugins, saved, plugin))
+
+
 def load_model(
     plugins: Plugins, backend: Backend, saved: SavedModel, architecture: Architecture | None = None
 ) -> Model:

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     metavar="SPEC",
     help="Architecture to train on what MODEL learnt and to measure beside it: ngram, which a network must beat.",
 )
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Measure too how well it predicts where it goes on learning from the text as it reads it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a line a model.")
 @click.pass_obj
 def command(
@@ -54,6 +59,7 @@ def command(
     metrics: tuple[str, ...],
     others: tuple[Path, ...],
     baseline: str | None,
+    adapt: bool,
     as_json: bool,
 ) -> None:
     """Measure how well a model predicts a text.
@@ -72,7 +78,8 @@ def command(
     generators = [(str(path), load(path, backend=backend, plugins=plugins)) for path in (model, *others)]
     if baseline:
         generators.append((f"{baseline} (baseline)", train_baseline(baseline, generators[0][1].contents, plugins)))
-    results = [_evaluate(generator, texts, unknown, metrics) for _, generator in generators]
+    adapting = (backend or True) if adapt else False
+    results = [_evaluate(generator, texts, unknown, metrics, adapting) for _, generator in generators]
     for line in dict.fromkeys(line for result in results for line in _list_notes(result)):
         say(line)
     names = [name for name, _ in generators]
@@ -86,7 +93,11 @@ def command(
 
 
 def _evaluate(
-    generator: TextGenerator, corpora: Sequence[Corpus], unknown: Unknown, metrics: tuple[str, ...]
+    generator: TextGenerator,
+    corpora: Sequence[Corpus],
+    unknown: Unknown,
+    metrics: tuple[str, ...],
+    adapt: bool | str,
 ) -> Evaluation:
     """Evaluate a model, saying how far that is where it takes long."""
     status = StatusLine(unwatched=True)
@@ -96,7 +107,7 @@ def _evaluate(
             status.say(f"{done:,} of {total:,} {generator.encoder.token_name} predicted")
 
     try:
-        return generator.evaluate(corpora, unknown=unknown, metrics=metrics, progress=tell)
+        return generator.evaluate(corpora, unknown=unknown, metrics=metrics, adapt=adapt, progress=tell)
     finally:
         status.clear()
 
@@ -130,6 +141,8 @@ def _rows(result: Evaluation, unit: str) -> Iterator[tuple[str, str]]:
     yield "perplexity", f"{result.perplexity:.3f}"
     yield "bits a character", f"{result.bits_per_character:.4f}"
     yield "bits a byte", f"{result.bits_per_byte:.4f}"
+    if result.adapted_loss is not None:
+        yield "loss, adapting", f"{result.adapted_loss:.4f} nats a token, learning from the text as it is read"
     for figure in result.metrics:
         yield figure.metric, f"{figure.value:.6g} {figure.unit}".rstrip()
     yield "predicted", f"{result.tokens:,} {unit} of {result.characters:,} characters"

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--separator", metavar="TEXT", help="Line between the texts of --count; on a terminal, a rule unless given."
 )
+@click.option("--adapt", is_flag=True, help="Let the model learn from the prompt before it writes.")
 @click.option("--echo", is_flag=True, help="Put the prompt before the text.")
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON a text.")
 @click.option(
@@ -78,6 +79,7 @@ def command(
     results: Path | None,
     count: int | None,
     separator: str | None,
+    adapt: bool,
     echo: bool,
     backend: str | None,
     as_json: bool,
@@ -91,8 +93,11 @@ def command(
     texts, those that are finished are written.
     """
     _check_usage(count, separator, echo, as_json, logprobs)
-    _check_prompts(prompts, results, {"--echo": echo, "--logprobs": logprobs, "--trace": trace, **_prompt_of(given)})
+    alone = {"--adapt": adapt, "--echo": echo, "--logprobs": logprobs, "--trace": trace, **_prompt_of(given)}
+    _check_prompts(prompts, results, alone)
     request = read_request(**given).replace(count=count)
+    if adapt and not request.prompt:
+        raise click.UsageError("--adapt learns from the prompt: give one, by --prompt or --prompt-file.")
     if samplers:
         request = request.replace(samplers=samplers)
     if separator is not None and given["escapes"]:
@@ -103,6 +108,8 @@ def command(
     if prompts is not None:
         _write_each(generator, request, prompts, results, given)
         return
+    if adapt:
+        generator = generator.adapt(request.prompt, backend=backend, unknown=given["unknown"])
     file, watch = _open_trace(trace, generator.encoder) if trace else (contextlib.nullcontext(), None)
     status = WritingStatus(request.max_tokens)
     with say_warnings(given["stop"], given["escapes"]):

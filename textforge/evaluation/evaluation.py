@@ -13,10 +13,11 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.tokens import token_file
 from textforge.encoders.base import Encoder, Unknown
 from textforge.errors import CorpusError
+from textforge.evaluation.adapting import measure_adapted_loss
 from textforge.evaluation.loss import LossWatcher, token_loss
 from textforge.evaluation.metric import Measured, Metric, measure
 from textforge.evaluation.text import JoinedCorpus, TextSize, count_among, measure_decoded
-from textforge.model import Array, Model
+from textforge.model import Array, GradientModel, Model
 
 
 @attrs.frozen
@@ -36,6 +37,8 @@ class Evaluation:
     """Characters of the text as it was read."""
     bytes: int
     """Bytes of the text as it was read, in UTF-8."""
+    adapted_loss: float | None = None
+    """The loss where the model goes on learning from the text as it reads it, in nats a token; None unless asked for."""
     skipped: int = 0
     """Characters left out because the vocabulary lacks them; no bits are counted for them."""
     unwritten: int = 0
@@ -65,9 +68,12 @@ def evaluate(
     *,
     metrics: Sequence[Metric] = (),
     trained_on: Collection[str] = (),
+    learner: GradientModel | None = None,
     progress: LossWatcher | None = None,
 ) -> Evaluation:
     """Evaluate a model on a text, encoded as the one it was trained on, and return the figures.
+
+    `learner`, a copy of the model, is measured too, going on to learn as it reads.
 
     `trained_on` are the SHA-256 hashes of the corpora it was trained on, to be recognised. Tokens lie in a temporary
     file in `folder` meanwhile. `progress` is told how many are predicted.
@@ -81,9 +87,10 @@ def evaluate(
     with token_file([text], encoder, folder, learning="nothing", unknown=unknown) as file:
         skipped = text.size.less(measure_decoded(file.tokens, encoder)) if unknown == "skip" else TextSize()
         result = evaluate_tokens(model, file.tokens, text.size, skipped, encoder, progress)
+        adapted = None if learner is None else measure_adapted_loss(learner, file.tokens, progress).mean
         measured = tuple(measure(metric, model, encoder, file.tokens) for metric in metrics)
     seen = tuple(spec for spec, digest in text.hashes if digest in trained_on)
-    return attrs.evolve(result, trained_on=seen, metrics=measured, notes=file.notes)
+    return attrs.evolve(result, adapted_loss=adapted, trained_on=seen, metrics=measured, notes=file.notes)
 
 
 def evaluate_tokens(

@@ -6,7 +6,7 @@ Shapes: B rows read at once, T tokens, V the vocabulary's size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -88,10 +88,10 @@ def token_loss(
     if model.window is not None:
         batches = _windows(tokens, min(rows * WINDOWS_A_ROW, most_rows), model.window, stride)
         losses = (scorer.score(inputs, targets, model.start(len(inputs)))[:2] for inputs, targets in batches)
-        return _sum(_tell(losses, -(-(len(tokens) - first) // stride), progress))
+        return sum_losses(losses, -(-(len(tokens) - first) // stride), progress)
     streams = max(1, min(rows, most_rows, (len(tokens) - 1) // STREAM_LENGTH))
     length = max(1, min(sequence_length, scorer.most_logits // (model.vocabulary_size * streams)))
-    return _sum(_tell(_stream_losses(model, scorer, tokens, streams, length), len(tokens) - 1, progress))
+    return sum_losses(_stream_losses(model, scorer, tokens, streams, length), len(tokens) - 1, progress)
 
 
 def _tell(losses: Iterator[tuple[Loss, int]], total: int, progress: LossWatcher | None) -> Iterator[tuple[Loss, int]]:
@@ -104,11 +104,14 @@ def _tell(losses: Iterator[tuple[Loss, int]], total: int, progress: LossWatcher 
         yield loss, count
 
 
-def _sum(losses: Iterable[tuple[Loss, int]]) -> LossSum:
-    """Return the sum of mean losses, each of so many tokens."""
+def sum_losses(losses: Iterator[tuple[Loss, int]], of: int, progress: LossWatcher | None) -> LossSum:
+    """Return the sum of mean losses, each of so many tokens; `progress` is told how many `of` all they are.
+
+    Raises `CorpusError` where there is none.
+    """
     total, tokens = 0.0, 0
     pending: list[tuple[Loss, int]] = []
-    for loss, count in losses:
+    for loss, count in _tell(losses, of, progress):
         pending.append((loss, count))
         tokens += count
         if len(pending) == PENDING:

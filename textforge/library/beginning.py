@@ -88,6 +88,7 @@ def _make_run(
         architecture=architecture,
         backend=backend,
         settings=made,
+        given=given,
         chains=chains or [],
         corpora=resolve_corpora(corpora, plugins),
         validation_corpora=validation,

@@ -14,7 +14,7 @@ from textforge.encoders.base import Encoder, Unknown
 from textforge.evaluation.evaluation import Evaluation, evaluate
 from textforge.evaluation.loss import LossWatcher
 from textforge.evaluation.metric import Metric
-from textforge.model import Model
+from textforge.model import GradientModel, Model
 
 if TYPE_CHECKING:
     from textforge.plugins.registry import Plugins
@@ -28,9 +28,12 @@ def evaluate_text(
     unknown: Unknown,
     plugins: Plugins,
     contents: BundleContents | None,
+    learner: GradientModel | None = None,
     progress: LossWatcher | None = None,
 ) -> Evaluation:
     """Return how well a model predicts a text; `contents` is what is known of its training.
+
+    `learner`, a copy of the model, is measured too, going on to learn as it reads.
 
     Raises what `textforge.evaluation.evaluation.evaluate` does, and `PluginError` for a metric that there isn't.
     """
@@ -38,7 +41,16 @@ def evaluate_text(
     several = [metrics] if isinstance(metrics, (str, Metric)) else metrics
     measures = [plugins.metric(metric) for metric in several]
     hashes = {record.sha256 for record in contents.ever_learnt} if contents else set()
-    result = evaluate(model, encoder, corpora, unknown=unknown, metrics=measures, trained_on=hashes, progress=progress)
+    result = evaluate(
+        model,
+        encoder,
+        corpora,
+        unknown=unknown,
+        metrics=measures,
+        trained_on=hashes,
+        learner=learner,
+        progress=progress,
+    )
     own = {record.sha256 for record in contents.learnt} if contents else set()
     if not (contents and result.trained_on and own == hashes):  # else the loss may be another text's
         return result

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, load_model, restore_architecture
+from textforge.backends.choose import load_runner
 from textforge.bundle import Ancestor, Bundle, BundleContents, BundleWriter, Results
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
@@ -212,7 +212,5 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
 
 
 def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
-    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
-    model = load_model(plugins, runner, contents.model, architecture)
+    model = load_runner(plugins, contents.model, backend, contents.architecture_plugin)
     return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

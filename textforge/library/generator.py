@@ -17,10 +17,11 @@ from textforge.generation.request import Request, RequestOptions, make_request
 from textforge.generation.task import Task, make_task
 from textforge.generation.watching import Watcher, broadcast
 from textforge.library.generated_text import GeneratedText
-from textforge.model import Model
+from textforge.model import GradientModel, Model
 from textforge.samplers.base import Sampler
 
 if TYPE_CHECKING:
+    from textforge.backends.base import Backend
     from textforge.bundle import BundleContents
     from textforge.corpora.base import Corpus
     from textforge.evaluation.evaluation import Evaluation
@@ -185,6 +186,7 @@ class TextGenerator:
         *,
         unknown: Unknown = "error",
         metrics: str | Metric | Sequence[str | Metric] = (),
+        adapt: bool | str | Backend = False,
         progress: LossWatcher | None = None,
     ) -> Evaluation:
         """Return how well the model predicts a text: its loss, perplexity, bits a character and a byte, and metrics.
@@ -197,9 +199,30 @@ class TextGenerator:
         """
         from textforge.library.evaluating import evaluate_text
 
+        learner = None if adapt is False else self._load_learner(adapt)
         return evaluate_text(
-            self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents, progress
+            self.model, self.encoder, corpus, metrics, unknown, self._plugins, self._contents, learner, progress
         )
+
+    def adapt(self, text: str, *, backend: str | Backend | None = None, unknown: Unknown = "error") -> TextGenerator:
+        """Return a generator whose model has gone on learning from a text, read once; this one stays as it is.
+
+        `backend` says what learns, and then runs the model: what trains it, and NumPy where it can, unless given.
+        Raises `BackendError` for a backend or a model that isn't trained step by step, and `EncodingError` for a text
+        that the vocabulary doesn't cover, unless `unknown` is ``skip``.
+        """
+        from textforge.backends.choose import load_runner
+        from textforge.library.adapting import learn_from
+
+        learner = self._load_learner(True if backend is None else backend)
+        contents = learn_from(self.contents, learner, text, unknown)
+        model = load_runner(self._plugins, contents.model, backend, contents.architecture_plugin)
+        return TextGenerator(model, self.encoder, plugins=self._given_plugins, contents=contents)
+
+    def _load_learner(self, backend: bool | str | Backend) -> GradientModel:
+        from textforge.library.adapting import load_learner
+
+        return load_learner(self._plugins, self.contents, None if isinstance(backend, bool) else backend)
 
     @property
     def contents(self) -> BundleContents:

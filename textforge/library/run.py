@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -30,7 +32,10 @@ class Run:
     architecture: Architecture
     backend: Backend
     settings: TrainingSettings
+    """The settings, of which a recipe may still choose those that weren't given."""
     chains: Sequence[Sequence[Sampler]]
+    given: Mapping[str, Any] = MappingProxyType({})
+    """The settings that were given, by name."""
     validation_corpora: Sequence[Corpus] = ()
     replay_corpora: Sequence[Corpus] = ()
     learning: Learning = "fit"

@@ -10,6 +10,7 @@ from textforge.backends.choose import load_model
 from textforge.bundle import BundleContents, BundleWriter
 from textforge.encoders.base import Encoder
 from textforge.generation.chain import check_chain, expand_presets
+from textforge.library.choosing import apply_recipe
 from textforge.library.keeping import Keeper
 from textforge.library.reading import read_corpora
 from textforge.library.run import Run
@@ -31,6 +32,8 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
         encoder = read.data.encoder
         for note in read.notes:
             report.message(note)
+        if run.checkpoint is None:
+            run = apply_recipe(run, read.data, report)
         check_chain(expand_presets(list(itertools.chain(*run.chains))), encoder)
         report.message(f"{run.architecture.spec} by {run.backend.spec}, seed {run.settings.seed}")
         model = _first_model(run, read.data, report)

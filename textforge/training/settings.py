@@ -97,6 +97,17 @@ class TrainingSettings(Declared):
         return Optimizer(name=self.optimizer, clip_norm=self.clip_norm, weight_decay=self.weight_decay)
 
 
+RECIPE_SETTINGS = (
+    "epochs",
+    "batch_size",
+    "sequence_length",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "clip_norm",
+    "weight_decay",
+)
+"""The settings that an architecture's recipe may choose: those by which a corpus is read and divided are not its own."""
 LIMITS = ("epochs", "minutes")
 """Settings that exclude each other."""
 

@@ -1,0 +1,98 @@
+"""The recipe of the architecture ``lstm``, read from the table that ``python -m tests.benchmarks.recipe`` prints.
+
+A pass is one reading of the corpus; a multiply-add is one weight's part in one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from textforge.architectures.recipe import Budget, CorpusSize, fit_streams
+
+SIZES = ((64, 1), (96, 1), (128, 1), (192, 1), (256, 1), (384, 1), (512, 1), (512, 2), (768, 2), (1024, 2))
+"""Hidden sizes and numbers of layers, in the order of their cost."""
+SECONDS_A_TOKEN, SECONDS_A_MULTIPLY_ADD = 1.0e-6, 1.95e-11
+"""The time of training on two cores: 321,000 tokens a second at 1 x 128, 130,000 at 1 x 256."""
+TOKENS_A_MULTIPLY_ADD = 8
+"""Tokens to be read, over and over, for each multiply-add of the largest network that pays."""
+USUAL_SECONDS = 120.0
+"""The time, on two cores, that a run is fitted to where nothing limits it."""
+MOST_SECONDS = 240.0
+"""The time, on two cores, that a run limited by epochs is fitted to."""
+
+
+@attrs.frozen
+class Size:
+    """The size of a network, and what a token costs it."""
+
+    hidden_size: int
+    num_layers: int
+    embedding_size: int | None
+    vocabulary_size: int
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for a token; an input is looked up, one-hot too."""
+        size = self.hidden_size
+        layers = 4 * size * (self.embedding_size or 0) + 4 * size * size * (2 * self.num_layers - 1)
+        return layers + size * self.vocabulary_size
+
+    @property
+    def seconds_a_token(self) -> float:
+        """The time of training on two cores."""
+        return SECONDS_A_TOKEN + SECONDS_A_MULTIPLY_ADD * self.multiply_adds
+
+    def count_passes(self, corpus: CorpusSize, budget: Budget) -> float:
+        """Return the passes over the corpus that a run makes in its epochs, or in the time that it is fitted to."""
+        if budget.epochs is not None:
+            return float(budget.epochs)
+        seconds = USUAL_SECONDS if budget.seconds is None else budget.seconds
+        return min(seconds / self.seconds_a_token / corpus.tokens, most_passes(corpus))
+
+    def pays(self, corpus: CorpusSize, budget: Budget) -> bool:
+        """Return whether a run has tokens enough, and time, for a network of this size."""
+        tokens = self.count_passes(corpus, budget) * corpus.tokens
+        fits = budget.epochs is None or tokens * self.seconds_a_token <= MOST_SECONDS
+        return fits and tokens >= TOKENS_A_MULTIPLY_ADD * self.multiply_adds
+
+
+def choose_size(corpus: CorpusSize, budget: Budget, given: Mapping[str, Any]) -> Size:
+    """Return the largest size that pays, or the smallest there is; options that are `given` stay."""
+    embedding = {"embedding_size": choose_embedding_size(corpus), "vocabulary_size": corpus.vocabulary_size}
+    sizes = [Size(**{"hidden_size": h, "num_layers": n, **embedding, **given}) for h, n in SIZES]
+    return next((size for size in reversed(sizes) if size.pays(corpus, budget)), sizes[0])
+
+
+def choose_embedding_size(corpus: CorpusSize) -> int:
+    """Return the embedding's size for the vocabulary."""
+    return 64 if corpus.vocabulary_size < 1000 else 128 if corpus.vocabulary_size < 10_000 else 256
+
+
+def most_passes(corpus: CorpusSize) -> float:
+    """Return the passes after which a network has learnt of a corpus what it can, however much time is left."""
+    return 12.0 if corpus.tokens < 5_000 else 24.0
+
+
+def choose_dropout(passes: float) -> float:
+    """Return the share to drop, which grows with the times that a run reads the same text."""
+    return 0.0 if passes < 1.5 else 0.1 if passes < 3 else 0.2 if passes < 5 else 0.3 if passes < 12 else 0.5
+
+
+def choose_settings(size: Size, passes: float, corpus: CorpusSize, budget: Budget) -> dict[str, Any]:
+    """Return the training settings for a network of this size."""
+    rows, length = fit_streams(corpus.tokens)
+    settings = {
+        "batch_size": rows,
+        "sequence_length": length,
+        "learning_rate": choose_learning_rate(size),
+        "weight_decay": 0.1 if passes > 3 else 0.0,
+    }
+    return settings if budget.epochs or budget.minutes else {"epochs": max(1, round(passes)), **settings}
+
+
+def choose_learning_rate(size: Size) -> float:
+    """Return the highest rate at which a network of this size learns steadily."""
+    return 0.01 if size.multiply_adds < 500_000 else 0.008 if size.multiply_adds < 1_000_000 else 0.005

@@ -1,0 +1,79 @@
+"""Recipes: the sizes and training settings that suit a corpus and what limits a run.
+
+A recipe follows from what it is given alone, never from a measurement: the same command gives the same model on every
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+FEWEST_ROWS = 2
+"""The streams of the shortest corpus."""
+FEWEST_STEPS = 24
+"""Steps of a pass, at least."""
+A = TypeVar("A")
+"""The architecture."""
+
+
+@attrs.frozen
+class CorpusSize:
+    """The size of a corpus."""
+
+    tokens: int
+    """Tokens to learn from."""
+    vocabulary_size: int
+
+
+@attrs.frozen
+class Budget:
+    """The limits of a run, and what its user has settled already."""
+
+    epochs: int | None = None
+    minutes: float | None = None
+    """One of both limits the run; the other is None."""
+    speed: float = 1.0
+    """The speed of training as a multiple of PyTorch's on two cores of a processor, as the backend declares it."""
+    settings: Mapping[str, Any] = MappingProxyType({})
+    """The training settings that were given, by name: they win over those of the recipe."""
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds that two cores would need for what fits into the minutes; None where epochs limit the run."""
+        return None if self.minutes is None else 60.0 * self.minutes * self.speed
+
+
+@attrs.frozen
+class Recipe(Generic[A]):
+    """An architecture with all its options chosen, and the training settings that go with it."""
+
+    architecture: A
+    settings: Mapping[str, Any] = MappingProxyType({})
+    """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins."""
+    reason: str | None = None
+    """Half a sentence on what the choice follows from; None where nothing was chosen."""
+
+
+def fit_streams(tokens: int, rows: int = 16, length: int = 64) -> tuple[int, int]:
+    """Return the streams of a corpus, and the tokens of each in a step: fewer and shorter where the corpus is short.
+
+    >>> fit_streams(1_000_000), fit_streams(18_000), fit_streams(1_800)
+    ((16, 64), (11, 64), (2, 37))
+    """
+    rows = max(FEWEST_ROWS, min(rows, tokens // (FEWEST_STEPS * length)))
+    return rows, max(1, min(length, tokens // (FEWEST_STEPS * rows)))
+
+
+def write_reason(passes: float, corpus: CorpusSize, budget: Budget) -> str:
+    """Return what a recipe followed from, as the line that tells of it has it.
+
+    >>> write_reason(6.24, CorpusSize(900_000, 65), Budget(minutes=1.5))
+    '900,000 tokens of 65 kinds in 1.5 minutes, about 6.2 passes'
+    """
+    limit = "" if budget.minutes is None else f" in {budget.minutes:g} {'minute' if budget.minutes == 1 else 'minutes'}"
+    times = f"{passes:.2g}" if passes < 10 else f"{passes:.0f}"
+    return f"{corpus.tokens:,} tokens of {corpus.vocabulary_size:,} kinds{limit}, about {times} passes"
