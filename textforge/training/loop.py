@@ -8,7 +8,7 @@ import math
 import attrs
 import numpy as np
 
-from textforge.errors import StopTraining, TrainingError
+from textforge.errors import StopTraining, TrainingError, advise
 from textforge.model import GradientModel, SavedModel, State
 from textforge.plugins.blame import blame_model
 from textforge.training.batches import make_batches
@@ -20,9 +20,9 @@ from textforge.training.divergence import Judge
 from textforge.training.events import EpochResult, Progress
 from textforge.training.interruption import Interruption
 from textforge.training.losses import Losses
-from textforge.training.plan import Plan
+from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS, Plan
 from textforge.training.report import Report
-from textforge.training.resuming import refuse_finished, resume
+from textforge.training.resuming import refuse_finished, resume, take_up
 from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings
 from textforge.training.validating import Validation
@@ -30,7 +30,6 @@ from textforge.training.validating import Validation
 REPLAYED_TOKENS = 100_000
 """The most tokens of an older text that its loss is measured on."""
 SECONDS_BETWEEN_REPORTS = 0.1
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def fit(
@@ -70,7 +69,8 @@ class TrainingRun:
         self.settings = settings
         self.report = report
         self.batches = make_batches(data.train, settings, data.encoder.token_name, data.encoder.end_of_text)
-        self.clock = Clock(checkpoint.position.seconds if checkpoint else 0.0)
+        before = checkpoint.position if checkpoint else Position()
+        self.clock = Clock(before.seconds, trained_before=before.training_seconds)
         self.losses = Losses()
         self.state: State = None
         self.position = Position()
@@ -100,8 +100,8 @@ class TrainingRun:
             self.history = list(checkpoint.history)
             self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
             refuse_finished(self.position, self.settings, self.epoch)
-        shape = {"rows": self.batches.rows, "length": self.batches.length}
-        self._go_to(total_steps=self.plan.total_steps(self.position), **shape)
+        self.position, self.note = take_up(self.position, self.settings, self.plan)
+        self._go_to(rows=self.batches.rows, length=self.batches.length)
 
     def _go_to(self, **changes: object) -> None:
         self.position = attrs.evolve(self.position, **changes)  # type: ignore[arg-type]
@@ -116,6 +116,8 @@ class TrainingRun:
         self.clock.start()
         try:
             self.report.start(describe_run(self.model, self.data, self.settings, self.batches, self.epoch))
+            if self.note is not None:
+                self.report.message(self.note)
             self._go_on(interruption)
         except StopTraining as stop:
             self._stop(stop)
@@ -134,7 +136,7 @@ class TrainingRun:
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
                 self._report_progress()
-                self._measure_plan()
+            self._correct_plan()
             if self.clock.is_due("checkpoint", SECONDS_BETWEEN_CHECKPOINTS):
                 self._save()
 
@@ -170,7 +172,7 @@ class TrainingRun:
             self.state = self.model.start(self.batches.rows)
         at = self.position
         inputs, targets = self.batches.batch(at.epoch, at.step_in_epoch)
-        rate = learning_rate(self.settings, at.step, at.total_steps)
+        rate = learning_rate(self.settings, at)
         try:
             loss, self.state = self.model.train_step(inputs, targets, self.state, learning_rate=rate, step=at.step)
         except Exception as error:
@@ -179,18 +181,32 @@ class TrainingRun:
         self.clock.count_step()
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
 
-    def _measure_plan(self) -> None:
-        """Fix the steps of a run limited by time, once its speed is known: after a first validation, for its cost."""
-        if self.position.total_steps is not None:
+    def _correct_plan(self) -> None:
+        """Count the steps of a run limited by time again, where that is due, and validate it first to know the cost."""
+        if not self.plan.correction_is_due(self.position, self.clock.training_seconds):
             return
-        self.clock.mark()
-        if not self.plan.can_measure(self.clock.seconds, self.clock.training_seconds):
-            return
-        speed = self.clock.late_rate
-        if self.position.validation_tokens is None:
-            self._bound_validation(self.plan.validation_tokens(self.position, self.clock.seconds, speed))
-        cost = self._evaluate()
-        self._go_to(total_steps=self.plan.steps_that_fit(self.position, self.clock.seconds, speed, cost))
+        self._read_losses()  # a device may be steps behind
+        self._refuse_too_short()
+        self._recount()
+        if self.plan.first_evaluation_is_due(self.position, self.clock.seconds):
+            if self.position.validation_tokens is None:
+                self._bound_validation(self.plan.validation_tokens(self.position, self.clock.seconds))
+            self._evaluate()
+            self._recount()
+
+    def _recount(self) -> None:
+        self.position = self.plan.correct(self.position, self.clock.seconds, self.clock.training_seconds)
+
+    def _refuse_too_short(self) -> None:
+        """Raise `TrainingError` where the time of a new run was over with its first step."""
+        if self.position.step == 1 and self.clock.seconds >= self.plan.limit:
+            raise TrainingError(
+                f"{self.settings.minutes:.3g} minutes are too few: the first step was done after "
+                f"{self.clock.seconds / 60:.2g}; give more ",
+                advise("minutes"),
+                ", or ",
+                advise("epochs", 1),
+            )
 
     def _bound_validation(self, size: int) -> None:
         self.validation = self.validation.bound(size)
@@ -205,19 +221,18 @@ class TrainingRun:
             )
 
     def _report_progress(self) -> None:
+        position = self.position
         loss = self._read_losses()
-        total = self.position.total_steps
-        left = None if total is None else (total - self.position.step) / max(self.clock.steps_per_second, 1e-9)
         self.report.step(
             Progress(
-                step=self.position.step,
-                total_steps=total,
+                step=position.step,
+                total_steps=self.plan.known_total(position),
                 epoch=self.epoch,
                 loss=loss,
-                learning_rate=learning_rate(self.settings, self.position.step, total),
+                learning_rate=learning_rate(self.settings, position),
                 tokens_per_second=self.clock.steps_per_second * self.batches.tokens_per_step,
                 seconds=self.clock.seconds,
-                seconds_left=left,
+                seconds_left=self.plan.seconds_left(position, self.clock.seconds, self.clock.steps_per_second),
             )
         )
 
@@ -231,14 +246,13 @@ class TrainingRun:
     def _not_finite(self, kind: str, loss: float) -> TrainingError:
         return self.judge.not_finite(kind, loss, self.position.step, self.saved_step)
 
-    def _evaluate(self) -> float:
-        """Validate, keep the weights if they are the best, and tell; return the seconds that it took."""
+    def _evaluate(self) -> None:
+        """Validate, keep the weights if they are the best, tell, and note what that cost."""
         self._read_losses()
         train_loss = self.losses.mean
         with self.clock.pause():
+            validation_loss, validation_seconds = self._validate()
             began = self.clock.seconds
-            validation_loss = self._validation_loss()
-            validation_seconds = self.clock.seconds - began
             judged = train_loss if validation_loss is None else validation_loss
             if not math.isfinite(judged):
                 raise self._not_finite("validation", judged)
@@ -251,17 +265,21 @@ class TrainingRun:
             self.history.append(result)
             self._save()  # first: whatever fails in telling, the epoch is kept
             self.report.epoch(result, self.model)
-            return self._evaluation_seconds(began, validation_seconds)
+            self._go_to(costs=self.position.costs.measure_evaluation(validation_seconds, self.clock.seconds - began))
 
-    def _evaluation_seconds(self, began: float, validation_seconds: float) -> float:
-        """Return the cost of an evaluation, with a long validation timed again: a framework may have compiled in it."""
+    def _validate(self) -> tuple[float | None, float]:
+        """Return the validation loss and the seconds it took; a long first one is timed again, for it may compile."""
+        began = self.clock.seconds
+        loss = self._validation_loss()
         seconds = self.clock.seconds - began
-        expected = self.plan.validation_seconds(self.validation.tokens, self.clock.late_rate)
-        if self.position.total_steps is None and validation_seconds > expected / 3:  # more than without gradients
-            again = self.clock.seconds
-            self._validation_loss()
-            seconds += self.clock.seconds - again - validation_seconds
-        return seconds
+        costs = self.position.costs
+        if self.plan.limit and costs.validation is None and costs.step is not None:
+            expected = self.plan.validation_seconds(self.validation.tokens, costs.step)
+            if seconds > expected / 3:  # more than without gradients
+                began = self.clock.seconds
+                self._validation_loss()
+                seconds = self.clock.seconds - began
+        return loss, seconds
 
     def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
         """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""
@@ -288,7 +306,7 @@ class TrainingRun:
             train_loss=train_loss,
             validation_loss=validation_loss,
             replay_loss=self.replayed.loss(self.model) if self.replayed else None,
-            learning_rate=learning_rate(self.settings, self.position.step, self.position.total_steps),
+            learning_rate=learning_rate(self.settings, self.position),
             tokens_per_second=self.clock.take_rate() * self.batches.tokens_per_step,
             seconds=self.clock.seconds,
             best=improved,
@@ -304,9 +322,12 @@ class TrainingRun:
             if not np.isfinite(array).all():
                 raise self._not_finite(f"weights ({name}), and so the", math.nan)
         losses = {"loss_sum": self.losses.total, "loss_count": self.losses.count, "first_loss": self.losses.first}
-        self._go_to(seconds=self.clock.seconds, **losses)
+        times = {"seconds": self.clock.seconds, "training_seconds": self.clock.training_seconds}
+        self._go_to(**times, **losses)
         arrays = self.model.training_arrays(self.state)
         checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
         with self.clock.pause():
+            began = self.clock.seconds
             self.report.checkpoint(checkpoint)
+            self._go_to(costs=self.position.costs.measure_saving(self.clock.seconds - began))
         self.saved_step = self.position.step

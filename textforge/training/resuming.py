@@ -1,12 +1,17 @@
-"""The resumption of a run: the position that it goes on from, and the refusal of a run that is done."""
+"""The resumption of a run: the position that it goes on from, its schedule, and the refusal of a run that is done."""
 
 from __future__ import annotations
+
+import math
 
 import attrs
 
 from textforge.errors import TrainingError, advise
 from textforge.training.batches import Batches
 from textforge.training.checkpoint import Position
+from textforge.training.costs import Costs
+from textforge.training.plan import FIRST_STEPS, Plan
+from textforge.training.schedule import FLOOR, find_progress
 from textforge.training.settings import TrainingSettings
 
 
@@ -37,8 +42,80 @@ def refuse_finished(position: Position, settings: TrainingSettings, epoch: float
             raise _finished_error("epochs", epoch, limit)
         return
     minutes, total = settings.minutes or 0.0, position.total_steps
-    if position.seconds >= 60 * minutes if total is None else position.step >= total and is_judged:
+    at_end = total is not None and position.step >= total and is_judged and not position.course.ends_early
+    if at_end or (position.seconds >= 60 * minutes and (total is None or is_judged)):
         raise _finished_error("minutes", position.seconds / 60, minutes)
+
+
+def forget_plan(position: Position, settings: TrainingSettings) -> Position:
+    """Return the position of a run whose limit has changed: its steps are unknown, its progress stays.
+
+    `settings` are those that the run had.
+    """
+    progress = find_progress(settings, position)
+    course = attrs.evolve(
+        position.course, step=position.step, progress=progress, seconds=position.training_seconds, ends_early=False
+    )
+    return attrs.evolve(position, course=course, total_steps=None)
+
+
+def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple[Position, str | None]:
+    """Return the position of a run that begins or goes on, with its plan, and what that does to the learning rate.
+
+    An interrupted run goes on with its schedule, or, with another limit, from its progress to the new end. A run whose
+    schedule is at its end gets another round of it, up to a highest rate that is the lower the more was learnt before:
+    the square root of the share that is new. Raises `TrainingError` where the time left is too short for a step.
+    """
+    if position.step == 0:
+        return attrs.evolve(position, total_steps=plan.steps_of_epochs), None
+    position = _know_speed(position, plan)
+    at_end = find_progress(settings, position) >= 1.0
+    if _keeps_plan(position, plan, at_end):
+        return position, None
+    changes = {"progress": 0.0, "peak": 1.0} if at_end else {}
+    position = plan.begin_course(position, position.training_seconds, ends_early=False, **changes)
+    total = plan.steps_of_epochs or position.step + plan.count_fitting(position, position.seconds)
+    if total <= position.step:
+        raise _finished_error("minutes", position.seconds / 60, settings.minutes or 0.0)
+    if at_end:
+        new = 1 - (position.step / total)
+        position = attrs.evolve(position, course=attrs.evolve(position.course, peak=find_peak(new)))
+    position = attrs.evolve(position, total_steps=total)
+    return position, _describe(position, settings, at_end)
+
+
+def find_peak(new: float) -> float:
+    """Return the highest rate of another round, as a share of the settings', where a share of all its steps is new."""
+    return max(FLOOR, math.sqrt(new))
+
+
+def _keeps_plan(position: Position, plan: Plan, at_end: bool) -> bool:
+    """Return whether a run that is resumed is to end where it was to end before."""
+    total, wanted = position.total_steps, plan.steps_of_epochs
+    if total is None:
+        return position.costs.step is None and wanted is None and not at_end  # it hasn't been planned yet
+    unchanged = wanted is None or wanted == total or position.course.ends_early
+    done = position.step >= total and position.step == position.evaluated_step
+    return unchanged and not done
+
+
+def _know_speed(position: Position, plan: Plan) -> Position:
+    """Return the position with the speed that its seconds tell, where a run that had no use for it measured none."""
+    if not plan.limit or position.costs.step is not None or position.step <= FIRST_STEPS:
+        return position
+    speed = Costs(step=max(1e-6, position.seconds / position.step))
+    return plan.begin_course(attrs.evolve(position, costs=speed), position.training_seconds)
+
+
+def _describe(position: Position, settings: TrainingSettings, at_end: bool) -> str | None:
+    """Return a message on the learning rate of a run with a new plan; None where it is constant."""
+    if settings.schedule == "constant":
+        return None
+    end = f"{settings.minutes:g} minutes" if settings.minutes else f"epoch {settings.epoch_limit}"
+    if not at_end:
+        return f"the learning rate goes on from where it is, and falls until {end}"
+    peak = settings.peak_learning_rate * position.course.peak
+    return f"the learning rate had come to its end: it rises once more, to {peak:.2g}, and falls until {end}"
 
 
 def _finished_error(name: str, done: float, asked: float) -> TrainingError:

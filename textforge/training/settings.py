@@ -47,6 +47,9 @@ class TrainingSettings(Declared):
         choices=("cosine", "constant"),
         help="Learning rate over time: warm-up and a cosine down to a fiftieth, or constant.",
     )
+    warm_up: float = option(
+        default=0.02, ge=0, lt=1, help="Share of a run's steps over which the learning rate rises at first."
+    )
     clip_norm: float | None = option(
         default=1.0, gt=0, lt=math.inf, help="Joint norm that gradients are scaled down to, or none."
     )
