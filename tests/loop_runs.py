@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import attrs
 import numpy as np
+import pytest
 from bigram_plugin import BigramModel, make_bigram
 from support import LettersEncoder
 
 import textforge
 from textforge.training import loop
 from textforge.training.checkpoint import Checkpoint
+from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
 from textforge.training.events import EpochResult, Progress, RunStart
 from textforge.training.settings import TrainingSettings
@@ -140,3 +143,12 @@ class TimedRecorder(Recorder):
     def epoch(self, result: EpochResult, model: Any) -> None:
         self.time.now += self.telling
         super().epoch(result, model)
+
+
+def fit_timed(
+    model: TimedModel, recorder: Recorder, minutes: float, tokens: int = 30_000, checkpoint: Any = None, **changes: Any
+) -> None:
+    """Train by the model's clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "Clock", functools.partial(Clock, now=model.time))
+        loop.fit(model, make_data(tokens), make_settings(epochs=None, minutes=minutes, **changes), recorder, checkpoint)

@@ -19,6 +19,7 @@ from loop_runs import (
     TimedModel,
     TimedRecorder,
     assert_same_model,
+    fit_timed,
     make_data,
     make_settings,
     run,
@@ -46,14 +47,6 @@ def test_a_run_by_time_keeps_to_the_time_and_ends_at_the_lowest_rate() -> None:
     rates = [call["learning_rate"] for call in model.calls]
     assert max(rates[: len(rates) // 10]) == pytest.approx(0.5, rel=0.02)
     assert rates[-1] < 0.02
-
-
-def fit_timed(
-    model: TimedModel, recorder: Recorder, minutes: float, tokens: int = 30_000, checkpoint: Any = None, **changes: Any
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Clock", functools.partial(Clock, now=model.time))
-        loop.fit(model, make_data(tokens), make_settings(epochs=None, minutes=minutes, **changes), recorder, checkpoint)
 
 
 def make_slowness(changes: list[tuple[float, float]], seconds: float) -> Callable[[float], float]:

@@ -32,7 +32,8 @@ def check_position(position: Position) -> None:
     _check_counts("position", attrs.asdict(position, recurse=False))
     _check_counts("position.course", attrs.asdict(position.course))
     _check_counts("position.costs", attrs.asdict(position.costs))
-    for name in ("evaluated_step", "course.step"):
+    _check_counts("position.trend", attrs.asdict(position.trend))
+    for name in ("evaluated_step", "course.step", "trend.began", "trend.best_step"):
         value = operator.attrgetter(name)(position)
         if value > position.step:
             raise ValueError(

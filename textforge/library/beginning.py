@@ -26,7 +26,10 @@ from textforge.training.data import CorpusRecord
 from textforge.training.resuming import forget_plan
 from textforge.training.settings import TrainingSettings, complete_settings
 
-CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "warm_up", "clip_norm", "patience", "sample", "sample_every")
+CHANGEABLE = (
+    *("epochs", "minutes", "learning_rate", "schedule", "warm_up", "clip_norm", "patience"),
+    *("sample", "sample_every"),
+)
 """The settings that may differ when a run is resumed; the others say what its batches are."""
 
 

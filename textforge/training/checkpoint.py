@@ -9,6 +9,7 @@ import attrs
 from textforge.model import Arrays, SavedModel
 from textforge.training.costs import Costs
 from textforge.training.events import EpochResult
+from textforge.training.trend import Trend
 
 
 @attrs.frozen
@@ -63,8 +64,9 @@ class Position:
     """The loss of the first step, which training must not make worse."""
     validation_tokens: int | None = None
     """The number of tokens that a validation reads, where the run's time bounds it; None: all."""
-    course: Course = Course()
-    costs: Costs = Costs()
+    course: Course = attrs.field(factory=Course)
+    costs: Costs = attrs.field(factory=Costs)
+    trend: Trend = attrs.field(factory=Trend)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers by name."""
@@ -73,8 +75,8 @@ class Position:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Position:
         """Return the position that `to_json` wrote."""
-        nested = {"course": Course(**values.get("course", {})), "costs": Costs(**values.get("costs", {}))}
-        return cls(**{**values, **nested})
+        nested = {"course": Course, "costs": Costs, "trend": Trend}
+        return cls(**{**values, **{name: kind(**values.get(name, {})) for name, kind in nested.items()}})
 
 
 @attrs.frozen(eq=False)

@@ -15,9 +15,9 @@ from textforge.model import Model
 from textforge.terminal import is_plain, make_visible, unwrap
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.events import EpochResult, Progress, RunStart, Sample
+from textforge.training.plan import MEASURED
 from textforge.training.progress_bar import ProgressBar, fit
 from textforge.training.report import Report
-from textforge.training.plan import MEASURED
 
 SECONDS_BETWEEN_LINES = 30.0
 """The interval of lines where there is no bar: standard error is a log, or is to have no line rewritten."""

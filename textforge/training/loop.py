@@ -8,27 +8,26 @@ import math
 import attrs
 import numpy as np
 
-from textforge.errors import StopTraining, TrainingError, advise
+from textforge.errors import StopTraining, TrainingError
 from textforge.model import GradientModel, SavedModel, State
 from textforge.plugins.blame import blame_model
 from textforge.training.batches import make_batches
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
-from textforge.training.describing import describe_run
+from textforge.training.describing import describe_early_end, describe_run
 from textforge.training.divergence import Judge
 from textforge.training.events import EpochResult, Progress
 from textforge.training.interruption import Interruption
 from textforge.training.losses import Losses
-from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS, Plan
+from textforge.training.pacing import Pacer
+from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS
 from textforge.training.report import Report
 from textforge.training.resuming import refuse_finished, resume, take_up
 from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings
-from textforge.training.validating import Validation
+from textforge.training.validating import HeldOut
 
-REPLAYED_TOKENS = 100_000
-"""The most tokens of an older text that its loss is measured on."""
 SECONDS_BETWEEN_REPORTS = 0.1
 
 
@@ -77,15 +76,10 @@ class TrainingRun:
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
         self.saved_step = checkpoint.position.step if checkpoint else None
-        self.plan = Plan(settings, self.batches)
+        self.pacer = Pacer(settings, self.batches, self.clock)
         self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
         self._begin(checkpoint)
-        size = self.position.validation_tokens
-        self.validation = Validation(data.validation, settings, self.batches.length, size)
-        self.replayed: Validation | None = None
-        if data.replayed is not None:
-            most = min(size or REPLAYED_TOKENS, REPLAYED_TOKENS)
-            self.replayed = Validation(data.replayed, settings, self.batches.length, most)
+        self.held_out = HeldOut(data, settings, self.batches.length, self.position.validation_tokens)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if self.settings.sequences == "windows":
@@ -100,7 +94,7 @@ class TrainingRun:
             self.history = list(checkpoint.history)
             self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
             refuse_finished(self.position, self.settings, self.epoch)
-        self.position, self.note = take_up(self.position, self.settings, self.plan)
+        self.position, self.note = take_up(self.position, self.settings, self.pacer.plan)
         self._go_to(rows=self.batches.rows, length=self.batches.length)
 
     def _go_to(self, **changes: object) -> None:
@@ -126,7 +120,7 @@ class TrainingRun:
     def _go_on(self, interruption: Interruption) -> None:
         """Train step after step."""
         while True:
-            if self.plan.evaluation_is_due(self.position):
+            if self.pacer.plan.evaluation_is_due(self.position):
                 self._evaluate()
             if self._is_finished():
                 break
@@ -136,7 +130,8 @@ class TrainingRun:
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
                 self._report_progress()
-            self._correct_plan()
+            if self.pacer.correction_is_due(self.position):
+                self._correct_plan()
             if self.clock.is_due("checkpoint", SECONDS_BETWEEN_CHECKPOINTS):
                 self._save()
 
@@ -160,9 +155,11 @@ class TrainingRun:
         return self.best if self.best is not None else self._copy_model()
 
     def _is_finished(self) -> bool:
-        out_of_patience = self.settings.patience is not None and self.position.stale_epochs >= self.settings.patience
         total = self.position.total_steps
-        return self.judge.hopeless or out_of_patience or (total is not None and self.position.step >= total)
+        return self.judge.hopeless or self._is_out_of_patience() or (total is not None and self.position.step >= total)
+
+    def _is_out_of_patience(self) -> bool:
+        return bool(self.settings.patience) and self.position.stale_epochs >= (self.settings.patience or 0)
 
     def _step(self) -> None:
         epoch_ends = self.position.step_in_epoch == self.batches.steps_per_epoch
@@ -182,43 +179,21 @@ class TrainingRun:
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
 
     def _correct_plan(self) -> None:
-        """Count the steps of a run limited by time again, where that is due, and validate it first to know the cost."""
-        if not self.plan.correction_is_due(self.position, self.clock.training_seconds):
-            return
+        """Count the steps of a run limited by time again, and validate it first where that is due, to know the cost."""
         self._read_losses()  # a device may be steps behind
-        self._refuse_too_short()
-        self._recount()
-        if self.plan.first_evaluation_is_due(self.position, self.clock.seconds):
+        self.position = self.pacer.correct(self.position)
+        if self.pacer.first_evaluation_is_due(self.position):
             if self.position.validation_tokens is None:
-                self._bound_validation(self.plan.validation_tokens(self.position, self.clock.seconds))
+                self._bound_validation(self.pacer.validation_tokens(self.position))
             self._evaluate()
-            self._recount()
-
-    def _recount(self) -> None:
-        self.position = self.plan.correct(self.position, self.clock.seconds, self.clock.training_seconds)
-
-    def _refuse_too_short(self) -> None:
-        """Raise `TrainingError` where the time of a new run was over with its first step."""
-        if self.position.step == 1 and self.clock.seconds >= self.plan.limit:
-            raise TrainingError(
-                f"{self.settings.minutes:.3g} minutes are too few: the first step was done after "
-                f"{self.clock.seconds / 60:.2g}; give more ",
-                advise("minutes"),
-                ", or ",
-                advise("epochs", 1),
-            )
+            self.position = self.pacer.correct(self.position)
 
     def _bound_validation(self, size: int) -> None:
-        self.validation = self.validation.bound(size)
-        self.replayed = self.replayed and self.replayed.bound(min(size, REPLAYED_TOKENS))
-        if self.replayed is not None and size < REPLAYED_TOKENS:
-            self._go_to(validation_tokens=size)  # so that a resumed run measures the same part
-        if self.validation.tokens < len(self.data.validation):
-            self._go_to(validation_tokens=self.validation.tokens)
-            self.report.message(
-                f"the time allows for validation on {self.validation.tokens:,} of {len(self.data.validation):,} "
-                f"{self.data.encoder.token_name}: the same part each time, spread over all of them"
-            )
+        tokens = self.held_out.bound(size)
+        if tokens is not None:
+            self._go_to(validation_tokens=tokens)  # so that a resumed run measures the same part
+        if note := self.held_out.describe():
+            self.report.message(note)
 
     def _report_progress(self) -> None:
         position = self.position
@@ -226,13 +201,13 @@ class TrainingRun:
         self.report.step(
             Progress(
                 step=position.step,
-                total_steps=self.plan.known_total(position),
+                total_steps=self.pacer.plan.known_total(position),
                 epoch=self.epoch,
                 loss=loss,
                 learning_rate=learning_rate(self.settings, position),
                 tokens_per_second=self.clock.steps_per_second * self.batches.tokens_per_step,
                 seconds=self.clock.seconds,
-                seconds_left=self.plan.seconds_left(position, self.clock.seconds, self.clock.steps_per_second),
+                seconds_left=self.pacer.seconds_left(position),
             )
         )
 
@@ -251,7 +226,9 @@ class TrainingRun:
         self._read_losses()
         train_loss = self.losses.mean
         with self.clock.pause():
-            validation_loss, validation_seconds = self._validate()
+            validation_loss, validation_seconds = self.pacer.time(
+                self._validation_loss, self.held_out.tokens, self.position
+            )
             began = self.clock.seconds
             judged = train_loss if validation_loss is None else validation_loss
             if not math.isfinite(judged):
@@ -260,6 +237,7 @@ class TrainingRun:
             if not self.judge.sound:
                 self.report.message(self.judge.describe(judged))
             improved = self._keep_if_best(judged, unvalidated=validation_loss is None)
+            self._end_early(validation_loss)
             result = self._result(train_loss, validation_loss, improved)
             self.losses = Losses(first=self.losses.first)
             self.history.append(result)
@@ -267,19 +245,17 @@ class TrainingRun:
             self.report.epoch(result, self.model)
             self._go_to(costs=self.position.costs.measure_evaluation(validation_seconds, self.clock.seconds - began))
 
-    def _validate(self) -> tuple[float | None, float]:
-        """Return the validation loss and the seconds it took; a long first one is timed again, for it may compile."""
-        began = self.clock.seconds
-        loss = self._validation_loss()
-        seconds = self.clock.seconds - began
-        costs = self.position.costs
-        if self.plan.limit and costs.validation is None and costs.step is not None:
-            expected = self.plan.validation_seconds(self.validation.tokens, costs.step)
-            if seconds > expected / 3:  # more than without gradients
-                began = self.clock.seconds
-                self._validation_loss()
-                seconds = self.clock.seconds - began
-        return loss, seconds
+    def _end_early(self, validation_loss: float | None) -> None:
+        """Bring the run to an early end where it has stopped getting better, unless its patience is given."""
+        position = self.position
+        if validation_loss is None:
+            return
+        trend = position.trend.judge(validation_loss, position.step)
+        self._go_to(trend=trend)
+        is_last = position.course.ends_early or position.step >= (position.total_steps or position.step)
+        if self.settings.patience == 0 and not is_last and trend.has_stopped(position.step):
+            self.position = self.pacer.end_early(self.position)
+            self.report.message(describe_early_end(self.position, self.batches))
 
     def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
         """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""
@@ -293,7 +269,7 @@ class TrainingRun:
         return improved
 
     def _validation_loss(self) -> float | None:
-        return self.validation.loss(self.model)
+        return self.held_out.loss(self.model)
 
     def _copy_model(self) -> SavedModel:
         """Copy the model as it stands, with the window that the run gave it."""
@@ -305,7 +281,7 @@ class TrainingRun:
             step=self.position.step,
             train_loss=train_loss,
             validation_loss=validation_loss,
-            replay_loss=self.replayed.loss(self.model) if self.replayed else None,
+            replay_loss=self.held_out.replay_loss(self.model),
             learning_rate=learning_rate(self.settings, self.position),
             tokens_per_second=self.clock.take_rate() * self.batches.tokens_per_step,
             seconds=self.clock.seconds,

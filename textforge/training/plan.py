@@ -60,13 +60,6 @@ class Plan:
         """Return the steps there will be; None for a run limited by time until it knows what its parts cost."""
         return None if self.limit and position.costs.validation is None else position.total_steps
 
-    def seconds_left(self, position: Position, seconds: float, steps_per_second: float) -> float | None:
-        """Return the seconds until the run's end, as far as that is known."""
-        if self.limit and not position.course.ends_early:
-            return max(0.0, self.limit - seconds)
-        total = self.known_total(position)
-        return None if total is None else (total - position.step) / max(steps_per_second, 1e-9)
-
     def first_evaluation_is_due(self, position: Position, seconds: float) -> bool:
         """Return whether a run limited by time, after so many seconds, is to be validated to know what that costs."""
         costs = position.costs
@@ -101,7 +94,8 @@ class Plan:
     def end_early(self, position: Position, training_seconds: float) -> Position:
         """Return the position with a schedule that comes to its end within a few steps from here."""
         now = self.begin_course(position, training_seconds, ends_early=True)
-        end = position.step + max(1, round(EARLY_END * position.step))
+        falls = self._settings.schedule != "constant"
+        end = position.step + (max(1, round(EARLY_END * position.step)) if falls else 0)
         return attrs.evolve(now, total_steps=min(end, position.total_steps or end))
 
     def validation_tokens(self, position: Position, seconds: float) -> int:

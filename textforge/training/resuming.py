@@ -13,6 +13,7 @@ from textforge.training.costs import Costs
 from textforge.training.plan import FIRST_STEPS, Plan
 from textforge.training.schedule import FLOOR, find_progress
 from textforge.training.settings import TrainingSettings
+from textforge.training.trend import Trend
 
 
 def resume(position: Position, batches: Batches) -> Position:
@@ -26,8 +27,8 @@ def resume(position: Position, batches: Batches) -> Position:
             f"the checkpoint is of batches of {position.rows} x {position.length}, but the settings make them "
             f"{shape[0]} x {shape[1]}: its config.json was edited; copy the model again, or train it anew"
         )
-    patience = {"stale_epochs": 0} if position.finished else {}
-    return attrs.evolve(position, finished=False, **patience)
+    stale = 0 if position.finished else position.stale_epochs
+    return attrs.evolve(position, finished=False, stale_epochs=stale)
 
 
 def refuse_finished(position: Position, settings: TrainingSettings, epoch: float) -> None:
@@ -79,7 +80,8 @@ def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple
         raise _finished_error("minutes", position.seconds / 60, settings.minutes or 0.0)
     if at_end:
         new = 1 - (position.step / total)
-        position = attrs.evolve(position, course=attrs.evolve(position.course, peak=find_peak(new)))
+        course = attrs.evolve(position.course, peak=find_peak(new))
+        position = attrs.evolve(position, course=course, trend=Trend(began=position.step))
     position = attrs.evolve(position, total_steps=total)
     return position, _describe(position, settings, at_end)
 

@@ -78,7 +78,10 @@ class TrainingSettings(Declared):
         help="Older text to be mixed in, with its share: old.txt:0.2, or 0.2 for what the model of --from learnt.",
     )
     patience: int | None = option(
-        default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."
+        default=0,
+        ge=0,
+        help="Stop after so many epochs without a better validation loss; 0: come to an early end once it has stopped "
+        "getting better; none: never.",
     )
     sample: tuple[str, ...] = option(
         default=(), help="Chain of samplers to show a text of after an epoch, such as temperature:0.5; repeatable."
