@@ -39,7 +39,7 @@ def check_position(position: Position) -> None:
             raise ValueError(
                 f"position.{name} must be <= step, {values.quote(position.step)}, got {values.quote(value)}"
             )
-    for name in ("progress", "peak"):
+    for name in ("progress", "hold"):
         value = getattr(position.course, name)
         if value > 1:
             raise ValueError(f"position.course.{name} must be between 0 and 1, got {values.quote(value)}")

@@ -26,8 +26,8 @@ class Course:
     """The share of the schedule that was done by then, from 0 to 1."""
     seconds: float = 0.0
     """Seconds of training, without pauses, by then."""
-    peak: float = 1.0
-    """Highest learning rate of this round of the schedule, as a share of the settings'."""
+    hold: float = 0.0
+    """The share of this round of the schedule, after its warm-up, for which the rate stays the highest."""
     ends_early: bool = False
     """True where the steps were cut short because the run had stopped getting better."""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import attrs
 
 from textforge.errors import TrainingError, advise
 from textforge.training.batches import Batches
-from textforge.training.checkpoint import Position
+from textforge.training.checkpoint import Course, Position
 from textforge.training.costs import Costs
 from textforge.training.plan import FIRST_STEPS, Plan
-from textforge.training.schedule import FLOOR, find_progress
+from textforge.training.schedule import HOLD, find_progress
 from textforge.training.settings import TrainingSettings
 from textforge.training.trend import Trend
 
@@ -64,8 +62,8 @@ def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple
     """Return the position of a run that begins or goes on, with its plan, and what that does to the learning rate.
 
     An interrupted run goes on with its schedule, or, with another limit, from its progress to the new end. A run whose
-    schedule is at its end gets another round of it, up to a highest rate that is the lower the more was learnt before:
-    the square root of the share that is new. Raises `TrainingError` where the time left is too short for a step.
+    schedule is at its end gets another round of it over the steps that are new: the rate rises to its highest, stays
+    there for half of them and falls. Raises `TrainingError` where the time left is too short for a step.
     """
     if position.step == 0:
         return attrs.evolve(position, total_steps=plan.steps_of_epochs), None
@@ -73,22 +71,20 @@ def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple
     at_end = find_progress(settings, position) >= 1.0
     if _keeps_plan(position, plan, at_end):
         return position, None
-    changes = {"progress": 0.0, "peak": 1.0} if at_end else {}
-    position = plan.begin_course(position, position.training_seconds, ends_early=False, **changes)
+    if at_end:
+        position = _begin_round(position)
+    position = plan.begin_course(position, position.training_seconds)
     total = plan.steps_of_epochs or position.step + plan.count_fitting(position, position.seconds)
     if total <= position.step:
         raise _finished_error("minutes", position.seconds / 60, settings.minutes or 0.0)
-    if at_end:
-        new = 1 - (position.step / total)
-        course = attrs.evolve(position.course, peak=find_peak(new))
-        position = attrs.evolve(position, course=course, trend=Trend(began=position.step))
     position = attrs.evolve(position, total_steps=total)
     return position, _describe(position, settings, at_end)
 
 
-def find_peak(new: float) -> float:
-    """Return the highest rate of another round, as a share of the settings', where a share of all its steps is new."""
-    return max(FLOOR, math.sqrt(new))
+def _begin_round(position: Position) -> Position:
+    """Return the position at the beginning of another round of the schedule."""
+    trend = Trend(began=position.step, best_step=position.step)
+    return attrs.evolve(position, course=Course(step=position.step, hold=HOLD), trend=trend, total_steps=None)
 
 
 def _keeps_plan(position: Position, plan: Plan, at_end: bool) -> bool:
@@ -116,8 +112,10 @@ def _describe(position: Position, settings: TrainingSettings, at_end: bool) -> s
     end = f"{settings.minutes:g} minutes" if settings.minutes else f"epoch {settings.epoch_limit}"
     if not at_end:
         return f"the learning rate goes on from where it is, and falls until {end}"
-    peak = settings.peak_learning_rate * position.course.peak
-    return f"the learning rate had come to its end: it rises once more, to {peak:.2g}, and falls until {end}"
+    return (
+        f"the learning rate had come to its end: it rises to {settings.peak_learning_rate:g} again, stays there for "
+        f"half of the new steps, and falls until {end}"
+    )
 
 
 def _finished_error(name: str, done: float, asked: float) -> TrainingError:

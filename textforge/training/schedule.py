@@ -9,6 +9,9 @@ from textforge.training.settings import TrainingSettings
 
 FLOOR = 0.02
 """The last rate, as a share of the highest."""
+HOLD = 0.5
+"""The share of a further round, after its warm-up, for which the rate stays the highest. A run of six rounds then ends
+where one that was asked for all epochs at once does; rounds that fall all the way have learnt too little by then."""
 SUPPOSED_STEP = 0.01
 """Seconds that a step is supposed to take in a run limited by time, until one was measured: no more than the first
 few."""
@@ -35,17 +38,19 @@ def learning_rate(settings: TrainingSettings, position: Position) -> float:
     """Return the learning rate of the next step.
 
     `cosine`: a linear warm-up, then half a cosine (Loshchilov and Hutter, 2017) down to a fiftieth. A run that is asked
-    for more at its end begins another round, whose highest rate the position's course has.
+    for more at its end begins another round, which stays at the highest rate for a while first.
     """
     highest = settings.peak_learning_rate
     if settings.schedule == "constant":
         return highest
     progress, pace = find_progress(settings, position), find_pace(settings, position)
-    return highest * position.course.peak * shape(progress, pace, settings.warm_up)
+    return highest * shape(progress, pace, settings.warm_up, position.course.hold)
 
 
-def shape(progress: float, pace: float, warm_up: float) -> float:
+def shape(progress: float, pace: float, warm_up: float, hold: float = 0.0) -> float:
     """Return the rate at some progress as a share of the highest; a step goes on by `pace`.
+
+    It rises for the share `warm_up`, stays for the share `hold` of the rest, and falls.
 
     >>> shape(0.0, 0.005, warm_up=0.02), shape(0.02, 0.005, warm_up=0.02), shape(1.0, 0.005, warm_up=0.02)
     (0.25, 1.0, 0.02)
@@ -53,4 +58,5 @@ def shape(progress: float, pace: float, warm_up: float) -> float:
     if progress < warm_up:
         return min(1.0, (progress + pace) / warm_up)
     done = (progress - warm_up) / (1 - warm_up)
+    done = max(0.0, done - hold) / (1 - hold) if hold < 1 else 0.0
     return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2
