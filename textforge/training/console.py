@@ -139,8 +139,8 @@ class ConsoleReport(Report):
             self._minutes = None
             if self._measuring:
                 epochs = progress.total_steps * progress.epoch / max(1, progress.step)
-                said = f"about {progress.total_steps:,} steps fit, {count_epochs(round(epochs, 1) or epochs)} epochs"
-                self.message(f"{said}; more or fewer, should the speed change")
+                fitting = f"{progress.total_steps:,} steps fit, {count_epochs(round(epochs, 1) or epochs)} epochs"
+                self.message(f"at this speed {fitting}")
 
     def epoch(self, result: EpochResult, model: Model) -> None:
         parts = [f"epoch {count_epochs(result.epoch):<5} training {result.train_loss:.4f}"]
