@@ -252,4 +252,4 @@ def test_a_run_limited_by_time_says_that_it_measures_and_what_fits(odd: Path, tm
     lines = done.stderr.splitlines()
     measuring = lines.index("measuring the speed first, for 0.3 s")
     assert lines[measuring + 1].startswith("epoch ")  # as soon as it is measured
-    assert re.fullmatch(r"[\d,]+ steps fit, [\d.]+ epochs", lines[measuring + 2])
+    assert re.fullmatch(r"at this speed [\d,]+ steps fit, [\d.]+ epochs", lines[measuring + 2])

@@ -2,93 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 from bigram_plugin import BigramModel, make_bigram
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from loop_runs import Recorder, assert_same_model, make_data, make_settings, run, without_times
 from support import LettersEncoder
 
-import textforge
 from textforge.errors import StopTraining, TrainingError
-from textforge.evaluation.loss import token_loss
 from textforge.training import loop, validating
-from textforge.training.checkpoint import Checkpoint
-from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
 from textforge.training.divergence import Judge
-from textforge.training.events import EpochResult, Progress, RunStart
+from textforge.training.events import EpochResult
 from textforge.training.losses import Losses
-from textforge.training.plan import LEAST_VALIDATION
 from textforge.training.settings import TrainingSettings
-
-
-class Recorder(textforge.Report):
-    def __init__(self) -> None:
-        self.runs: list[RunStart] = []
-        self.progress: list[Progress] = []
-        self.results: list[EpochResult] = []
-        self.checkpoints: list[Checkpoint] = []
-        self.finished = 0
-
-    def start(self, run: RunStart) -> None:
-        self.runs.append(run)
-
-    def step(self, progress: Progress) -> None:
-        self.progress.append(progress)
-
-    def epoch(self, result: EpochResult, model: Any) -> None:
-        self.results.append(result)
-
-    def checkpoint(self, checkpoint: Checkpoint) -> None:
-        self.checkpoints.append(checkpoint)
-
-    def finish(self) -> None:
-        self.finished += 1
-
-
-def make_data(count: int = 1200, validation: float = 0.1) -> TrainingData:
-    random = np.random.default_rng(0)
-    tokens = (np.cumsum(random.integers(1, 3, count)) % 5).astype(np.uint8)  # a walk: half of it can be learnt
-    return TrainingData.split(tokens, LettersEncoder(), validation)
-
-
-def make_settings(**changes: Any) -> TrainingSettings:
-    return TrainingSettings(
-        **{
-            "seed": 3,
-            "epochs": 3,
-            "batch_size": 4,
-            "sequence_length": 10,
-            "learning_rate": 0.5,
-            "optimizer": "sgd",
-            **changes,
-        }
-    )
-
-
-def run(
-    settings: TrainingSettings, data: TrainingData | None = None, checkpoint: Checkpoint | None = None
-) -> tuple[textforge.SavedModel, Recorder, BigramModel]:
-    model = make_bigram(5, 1) if checkpoint is None else BigramModel(checkpoint.model)
-    recorder = Recorder()
-    return loop.fit(model, data or make_data(), settings, recorder, checkpoint), recorder, model
-
-
-def assert_same_model(first: textforge.SavedModel, second: textforge.SavedModel) -> None:
-    assert first.arrays.keys() == second.arrays.keys()
-    for name, array in first.arrays.items():
-        np.testing.assert_array_equal(array, second.arrays[name])
-
-
-def without_times(history: tuple[EpochResult, ...] | list[EpochResult]) -> list[EpochResult]:
-    return [attrs.evolve(result, seconds=0.0, tokens_per_second=0.0) for result in history]
 
 
 @pytest.mark.parametrize("sequences", ["stream", "windows"])
@@ -203,19 +135,6 @@ def test_weights_that_are_not_finite_are_never_saved(monkeypatch: pytest.MonkeyP
     with pytest.raises(TrainingError, match="weights"):
         loop.fit(model, make_data(), make_settings(), recorder)
     assert not recorder.checkpoints
-
-
-def test_a_run_by_time_fixes_its_steps_and_keeps_to_the_time() -> None:
-    settings = make_settings(epochs=None, minutes=1.5 / 60)
-    _, recorder, model = run(settings, make_data(20_000))
-    last = recorder.checkpoints[-1].position
-    assert last.total_steps == last.step == len(model.calls)
-    assert 0.5 < last.seconds < 4
-    assert recorder.results[-1].step == last.step
-    assert len(recorder.results) <= 52
-    rates = [call["learning_rate"] for call in model.calls]
-    assert rates[: len(rates) // 30] == [0.5] * (len(rates) // 30)
-    assert rates[-1] < 0.02
 
 
 def test_the_loss_is_read_seldom() -> None:
@@ -337,7 +256,7 @@ def test_a_validation_text_unlike_the_rest_is_no_divergence() -> None:
     recorder, messages = Recorder(), []
     recorder.message = messages.append  # type: ignore[method-assign]
     data = TrainingData(tokens[:1200], tokens[1200:], LettersEncoder())
-    loop.fit(make_bigram(5, 1), data, make_settings(epochs=20), recorder)
+    loop.fit(make_bigram(5, 1), data, make_settings(epochs=20, patience=None), recorder)
     assert recorder.results[-1].train_loss < 0.1
     assert recorder.results[-1].judged_loss > GUESS
     assert recorder.checkpoints[-1].position.finished
@@ -407,141 +326,6 @@ def test_a_report_ends_a_run_well(event: str, monkeypatch: pytest.MonkeyPatch) -
     resumed, _, _ = run(settings, checkpoint=last)
     if event in ("epoch", "checkpoint"):  # a validation in the middle of an epoch changes what is best, not the steps
         assert_same_model(resumed, whole)
-
-
-class SimulatedTime:
-    """A clock that goes on by what a model costs."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class TimedModel(BigramModel):
-    time: SimulatedTime
-    step_seconds = 0.01
-    loss_seconds = 0.003
-    slow_steps = 0
-    compiling = 0.0
-    validating = 0.0
-
-    @classmethod
-    def at(cls, time: SimulatedTime, data: Any = None) -> TimedModel:
-        model = cls(data or make_bigram(5, 1).save())
-        model.time = time
-        return model
-
-    def train_step(self, *arguments: Any, **keywords: Any) -> Any:
-        self.time.now += self.step_seconds * (5 if keywords["step"] < self.slow_steps else 1)
-        return super().train_step(*arguments, **keywords)
-
-    def loss(self, *arguments: Any) -> Any:
-        self.time.now += self.loss_seconds * arguments[0].size / 40 + self.compiling
-        self.validating += self.loss_seconds * arguments[0].size / 40
-        self.compiling = 0.0
-        return super().loss(*arguments)
-
-
-def count_calls(patch: pytest.MonkeyPatch, cls: type, name: str) -> list[Any]:
-    """Return a list that grows by one with each call of a method."""
-    calls: list[Any] = []
-    method = getattr(cls, name)
-
-    def counting(*arguments: Any) -> Any:
-        calls.append(arguments)
-        return method(*arguments)
-
-    patch.setattr(cls, name, counting)
-    return calls
-
-
-@settings(max_examples=15, deadline=None)
-@example(minutes=0.25, tokens=30_000, slow=0.0, step_seconds=1 / 64, loss_share=0.125, compiling=0.4, windows=False)
-@given(
-    minutes=st.floats(0.2, 0.7),
-    tokens=st.sampled_from([1200, 30_000, 400_000]),
-    slow=st.floats(0, 0.4),
-    step_seconds=st.floats(0.01, 0.03),
-    loss_share=st.floats(0.05, 1),
-    compiling=st.sampled_from([0.0, 0.4]),
-    windows=st.booleans(),
-)
-def test_a_run_by_time_ends_in_time(
-    minutes: float,
-    tokens: int,
-    slow: float,
-    step_seconds: float,
-    loss_share: float,
-    compiling: float,
-    windows: bool,
-) -> None:
-    time = SimulatedTime()
-    model = TimedModel.at(time)
-    model.step_seconds = step_seconds
-    # of 40 tokens; a step has 4 x 10, or 4 x 20 in windows, and predicting a token costs no more than training on it
-    model.loss_seconds = loss_share * step_seconds / (2 if windows else 1)
-    model.slow_steps = int(slow * 0.05 * 60 * minutes / (5 * step_seconds))  # as it gets up to speed
-    model.compiling = compiling
-    recorder = Recorder()
-    made = make_settings(epochs=None, minutes=minutes)
-    if windows:
-        made = made.replace(sequences="windows", window=20)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "Clock", functools.partial(Clock, now=time))
-        validations = count_calls(patch, validating.Validation, "loss")
-        loop.fit(model, make_data(tokens), made, recorder)
-    # where a step more would end an epoch, and so ask for a validation more, the time of one is left over
-    one_validation = model.validating / len(validations)
-    tolerance = 0.05 * 60 * minutes + one_validation
-    assert recorder.checkpoints[-1].position.seconds == pytest.approx(60 * minutes, abs=tolerance)
-    reads = (LEAST_VALIDATION + made.window) * (made.window / made.stride if windows else 1)
-    least = reads / 40 * model.loss_seconds  # below that, a loss says little
-    assert one_validation < max(0.1 * 60 * minutes, 1.01 * least)
-    assert recorder.results[0].seconds < 0.1 * 60 * minutes + 3  # its first line comes early
-    assert len(recorder.results) <= 53
-
-
-def test_minutes_too_are_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = make_settings(epochs=None, minutes=0.5 / 60)
-    recorder, time = Recorder(), SimulatedTime()
-    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
-    loop.fit(TimedModel.at(time), make_data(), settings, recorder)
-    with pytest.raises(TrainingError, match=r"0\.0\d+ minutes are done.* for 0\.008333 more ask for minutes=0\.0\d+"):
-        run(settings, checkpoint=recorder.checkpoints[-1])
-    position = attrs.evolve(recorder.checkpoints[-1].position, total_steps=None)
-    checkpoint = attrs.evolve(recorder.checkpoints[-1], position=position)
-    with pytest.raises(TrainingError, match="nothing is left to learn"):
-        run(make_settings(epochs=None, minutes=1e-5), checkpoint=checkpoint)
-
-
-def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts: list[Any] = []
-
-    def loss(model: Any, tokens: Any, **keywords: Any) -> Any:
-        parts.append(tokens)
-        return token_loss(model, tokens, **keywords)
-
-    monkeypatch.setattr(validating, "token_loss", loss)
-    time = SimulatedTime()
-    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
-    recorder, messages = Recorder(), []
-    recorder.message = messages.append  # type: ignore[method-assign]
-    data = make_data(6_000_000, validation=0.5)
-    model = TimedModel.at(time)
-    settings = make_settings(epochs=None, minutes=1 / 60)
-    loop.fit(model, data, settings, recorder)
-    last = recorder.checkpoints[-1]
-    assert last.position.seconds < 1.5
-    assert {len(part) for part in parts} == {last.position.validation_tokens}
-    assert all(np.array_equal(part, parts[0]) for part in parts)
-    assert len(parts[0]) < 3_000_000 / 5
-    assert f"on {len(parts[0]):,} of 3,000,000 tokens: the same part each time" in messages[0]
-    more = make_settings(epochs=None, minutes=1.2 / 60)
-    position = attrs.evolve(last.position, total_steps=None)
-    loop.fit(TimedModel.at(time, last.model), data, more, Recorder(), attrs.evolve(last, position=position))
-    assert np.array_equal(parts[-1], parts[0])
 
 
 @given(count=st.integers(1, 5000), size=st.integers(1, 6000), seed=st.integers(0, 9))

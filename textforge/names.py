@@ -56,6 +56,7 @@ _OTHERS = {
     "optimizer": "optim",
     "schedule": "lr-scheduler lr-scheduler-type scheduler lr-schedule",
     "validation": "val-frac validation-split val-split valid-fraction validation-fraction test-size",
+    "warm-up": "warmup warmup-ratio warmup-steps lr-warmup",
     "patience": "early-stopping early-stopping-patience",
     "minutes": "time max-time time-limit",
     "output": "out output-dir out-dir save save-dir checkpoint-dir save-path",

@@ -5,6 +5,7 @@ Whatever is wrong raises `ValueError`, its message continuing a sentence that na
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import attrs
@@ -28,18 +29,32 @@ def check_window(window: int | None) -> None:
 
 def check_position(position: Position) -> None:
     """Refuse a position with numbers that training can't come to."""
-    for name, value in attrs.asdict(position).items():
+    _check_counts("position", attrs.asdict(position, recurse=False))
+    _check_counts("position.course", attrs.asdict(position.course))
+    _check_counts("position.costs", attrs.asdict(position.costs))
+    _check_counts("position.trend", attrs.asdict(position.trend))
+    for name in ("evaluated_step", "course.step", "trend.began", "trend.best_step"):
+        value = operator.attrgetter(name)(position)
+        if value > position.step:
+            raise ValueError(
+                f"position.{name} must be <= step, {values.quote(position.step)}, got {values.quote(value)}"
+            )
+    for name in ("progress", "hold"):
+        value = getattr(position.course, name)
+        if value > 1:
+            raise ValueError(f"position.course.{name} must be between 0 and 1, got {values.quote(value)}")
+
+
+def _check_counts(where: str, numbers: dict[str, Any]) -> None:
+    """Refuse numbers below 0, or above what training can count, among those that can't have any value."""
+    for name, value in numbers.items():
         least = 1 if name in ("total_steps", "validation_tokens") else 0
-        if name in _COUNTED and value is not None and not least <= value <= _MOST:
-            raise ValueError(f"position.{name} must be between {least} and {_MOST}, got {values.quote(value)}")
-    if position.evaluated_step > position.step:
-        raise ValueError(
-            f"position.evaluated_step must be <= step, {values.quote(position.step)}, "
-            f"got {values.quote(position.evaluated_step)}"
-        )
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and name not in _ANY_NUMBER and not least <= value <= _MOST:
+            raise ValueError(f"{where}.{name} must be between {least} and {_MOST}, got {values.quote(value)}")
 
 
-_COUNTED = {field.name for field in attrs.fields(Position)} - {"loss_sum", "best_loss", "first_loss", "finished"}
+_ANY_NUMBER = ("loss_sum", "best_loss", "first_loss")
 
 
 def check_settings(settings: dict[str, Any], checkpoint: Checkpoint) -> None:

@@ -23,6 +23,7 @@ class SettingsArguments(TypedDict, total=False):
     optimizer: str
     learning_rate: float | None
     schedule: str
+    warm_up: float
     clip_norm: float | None
     weight_decay: float
     validation: float

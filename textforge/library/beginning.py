@@ -23,9 +23,13 @@ from textforge.library.run import Run
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.data import CorpusRecord
+from textforge.training.resuming import forget_plan
 from textforge.training.settings import TrainingSettings, complete_settings
 
-CHANGEABLE = ("epochs", "minutes", "learning_rate", "schedule", "clip_norm", "patience", "sample", "sample_every")
+CHANGEABLE = (
+    *("epochs", "minutes", "learning_rate", "schedule", "warm_up", "clip_norm", "patience"),
+    *("sample", "sample_every"),
+)
 """The settings that may differ when a run is resumed; the others say what its batches are."""
 
 
@@ -162,8 +166,9 @@ def resume_run(
     settings = _list_validation(settings)
     chains = _parse_chains(settings, plugins)
     made = _change_settings(contents.settings, _write_chains(settings, chains))
-    if made.minutes != contents.settings.get("minutes"):
-        checkpoint = attrs.evolve(checkpoint, position=attrs.evolve(checkpoint.position, total_steps=None))
+    before = make_settings(contents.settings)
+    if (made.epoch_limit, made.minutes) != (before.epoch_limit, before.minutes):
+        checkpoint = attrs.evolve(checkpoint, position=forget_plan(checkpoint.position, before))
     if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
     architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)

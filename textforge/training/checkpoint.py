@@ -7,7 +7,29 @@ from typing import Any
 import attrs
 
 from textforge.model import Arrays, SavedModel
+from textforge.training.costs import Costs
 from textforge.training.events import EpochResult
+from textforge.training.trend import Trend
+
+
+@attrs.frozen
+class Course:
+    """The course of a schedule: how far it was when its pace was last set, from where it goes evenly to its end.
+
+    The end is at the position's `total_steps`. Whatever corrects them begins a new course at the progress that there
+    is, so the learning rate never jumps.
+    """
+
+    step: int = 0
+    """The step at which the pace was set."""
+    progress: float = 0.0
+    """The share of the schedule that was done by then, from 0 to 1."""
+    seconds: float = 0.0
+    """Seconds of training, without pauses, by then."""
+    hold: float = 0.0
+    """The share of this round of the schedule, after its warm-up, for which the rate stays the highest."""
+    ends_early: bool = False
+    """True where the steps were cut short because the run had stopped getting better."""
 
 
 @attrs.frozen
@@ -30,8 +52,10 @@ class Position:
     stale_epochs: int = 0
     """Validations since the best."""
     total_steps: int | None = None
-    """The plan: the step at which training ends, once that is known."""
+    """The plan: the step at which training ends, as far as that is known."""
     seconds: float = 0.0
+    """Seconds of the run, and those of its training alone, without pauses."""
+    training_seconds: float = 0.0
     rows: int = 0
     """The batches' shape, which the carried state and the count of steps are of."""
     length: int = 0
@@ -40,6 +64,9 @@ class Position:
     """The loss of the first step, which training must not make worse."""
     validation_tokens: int | None = None
     """The number of tokens that a validation reads, where the run's time bounds it; None: all."""
+    course: Course = attrs.field(factory=Course)
+    costs: Costs = attrs.field(factory=Costs)
+    trend: Trend = attrs.field(factory=Trend)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers by name."""
@@ -48,7 +75,8 @@ class Position:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Position:
         """Return the position that `to_json` wrote."""
-        return cls(**values)
+        nested = {"course": Course, "costs": Costs, "trend": Trend}
+        return cls(**{**values, **{name: kind(**values.get(name, {})) for name, kind in nested.items()}})
 
 
 @attrs.frozen(eq=False)

@@ -15,9 +15,9 @@ from textforge.model import Model
 from textforge.terminal import is_plain, make_visible, unwrap
 from textforge.training.checkpoint import Checkpoint
 from textforge.training.events import EpochResult, Progress, RunStart, Sample
+from textforge.training.plan import MEASURED
 from textforge.training.progress_bar import ProgressBar, fit
 from textforge.training.report import Report
-from textforge.training.schedule import MEASURED
 
 SECONDS_BETWEEN_LINES = 30.0
 """The interval of lines where there is no bar: standard error is a log, or is to have no line rewritten."""
@@ -139,7 +139,8 @@ class ConsoleReport(Report):
             self._minutes = None
             if self._measuring:
                 epochs = progress.total_steps * progress.epoch / max(1, progress.step)
-                self.message(f"{progress.total_steps:,} steps fit, {count_epochs(round(epochs, 1) or epochs)} epochs")
+                fitting = f"{progress.total_steps:,} steps fit, {count_epochs(round(epochs, 1) or epochs)} epochs"
+                self.message(f"at this speed {fitting}")
 
     def epoch(self, result: EpochResult, model: Model) -> None:
         parts = [f"epoch {count_epochs(result.epoch):<5} training {result.train_loss:.4f}"]

@@ -1,9 +1,10 @@
-"""The description of a run that is about to begin."""
+"""The description of a run that is about to begin, or to end."""
 
 from __future__ import annotations
 
 from textforge.model import Model
 from textforge.training.batches import Batches
+from textforge.training.checkpoint import Position
 from textforge.training.data import TrainingData
 from textforge.training.events import RunStart
 from textforge.training.settings import TrainingSettings
@@ -26,4 +27,13 @@ def describe_run(
         sequence_length=batches.length,
         epoch=epoch,
         sequences=batches.sequences,
+    )
+
+
+def describe_early_end(position: Position, batches: Batches) -> str:
+    """Return a message on a run that comes to its end because it has stopped getting better."""
+    best, end = (step / batches.steps_per_epoch for step in (position.trend.best_step, position.total_steps or 0))
+    return (
+        f"validation has not got better since epoch {best:.3g}: the run comes to an early end at epoch {end:.3g}; "
+        f"a patience of none would let it go on"
     )

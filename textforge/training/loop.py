@@ -15,22 +15,20 @@ from textforge.training.batches import make_batches
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
-from textforge.training.describing import describe_run
+from textforge.training.describing import describe_early_end, describe_run
 from textforge.training.divergence import Judge
 from textforge.training.events import EpochResult, Progress
 from textforge.training.interruption import Interruption
 from textforge.training.losses import Losses
-from textforge.training.plan import Plan
+from textforge.training.pacing import Pacer
+from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS
 from textforge.training.report import Report
-from textforge.training.resuming import refuse_finished, resume
+from textforge.training.resuming import refuse_finished, resume, take_up
 from textforge.training.schedule import learning_rate
 from textforge.training.settings import TrainingSettings
-from textforge.training.validating import Validation
+from textforge.training.validating import HeldOut
 
-REPLAYED_TOKENS = 100_000
-"""The most tokens of an older text that its loss is measured on."""
 SECONDS_BETWEEN_REPORTS = 0.1
-SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def fit(
@@ -70,22 +68,18 @@ class TrainingRun:
         self.settings = settings
         self.report = report
         self.batches = make_batches(data.train, settings, data.encoder.token_name, data.encoder.end_of_text)
-        self.clock = Clock(checkpoint.position.seconds if checkpoint else 0.0)
+        before = checkpoint.position if checkpoint else Position()
+        self.clock = Clock(before.seconds, trained_before=before.training_seconds)
         self.losses = Losses()
         self.state: State = None
         self.position = Position()
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
         self.saved_step = checkpoint.position.step if checkpoint else None
-        self.plan = Plan(settings, self.batches)
+        self.pacer = Pacer(settings, self.batches, self.clock)
         self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
         self._begin(checkpoint)
-        size = self.position.validation_tokens
-        self.validation = Validation(data.validation, settings, self.batches.length, size)
-        self.replayed: Validation | None = None
-        if data.replayed is not None:
-            most = min(size or REPLAYED_TOKENS, REPLAYED_TOKENS)
-            self.replayed = Validation(data.replayed, settings, self.batches.length, most)
+        self.held_out = HeldOut(data, settings, self.batches.length, self.position.validation_tokens)
 
     def _begin(self, checkpoint: Checkpoint | None) -> None:
         if self.settings.sequences == "windows":
@@ -100,8 +94,8 @@ class TrainingRun:
             self.history = list(checkpoint.history)
             self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
             refuse_finished(self.position, self.settings, self.epoch)
-        shape = {"rows": self.batches.rows, "length": self.batches.length}
-        self._go_to(total_steps=self.plan.total_steps(self.position), **shape)
+        self.position, self.note = take_up(self.position, self.settings, self.pacer.plan)
+        self._go_to(rows=self.batches.rows, length=self.batches.length)
 
     def _go_to(self, **changes: object) -> None:
         self.position = attrs.evolve(self.position, **changes)  # type: ignore[arg-type]
@@ -116,6 +110,8 @@ class TrainingRun:
         self.clock.start()
         try:
             self.report.start(describe_run(self.model, self.data, self.settings, self.batches, self.epoch))
+            if self.note is not None:
+                self.report.message(self.note)
             self._go_on(interruption)
         except StopTraining as stop:
             self._stop(stop)
@@ -124,7 +120,7 @@ class TrainingRun:
     def _go_on(self, interruption: Interruption) -> None:
         """Train step after step."""
         while True:
-            if self.plan.evaluation_is_due(self.position):
+            if self.pacer.plan.evaluation_is_due(self.position):
                 self._evaluate()
             if self._is_finished():
                 break
@@ -134,7 +130,8 @@ class TrainingRun:
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
                 self._report_progress()
-                self._measure_plan()
+            if self.pacer.correction_is_due(self.position):
+                self._correct_plan()
             if self.clock.is_due("checkpoint", SECONDS_BETWEEN_CHECKPOINTS):
                 self._save()
 
@@ -158,9 +155,11 @@ class TrainingRun:
         return self.best if self.best is not None else self._copy_model()
 
     def _is_finished(self) -> bool:
-        out_of_patience = self.settings.patience is not None and self.position.stale_epochs >= self.settings.patience
         total = self.position.total_steps
-        return self.judge.hopeless or out_of_patience or (total is not None and self.position.step >= total)
+        return self.judge.hopeless or self._is_out_of_patience() or (total is not None and self.position.step >= total)
+
+    def _is_out_of_patience(self) -> bool:
+        return bool(self.settings.patience) and self.position.stale_epochs >= (self.settings.patience or 0)
 
     def _step(self) -> None:
         epoch_ends = self.position.step_in_epoch == self.batches.steps_per_epoch
@@ -170,7 +169,7 @@ class TrainingRun:
             self.state = self.model.start(self.batches.rows)
         at = self.position
         inputs, targets = self.batches.batch(at.epoch, at.step_in_epoch)
-        rate = learning_rate(self.settings, at.step, at.total_steps)
+        rate = learning_rate(self.settings, at)
         try:
             loss, self.state = self.model.train_step(inputs, targets, self.state, learning_rate=rate, step=at.step)
         except Exception as error:
@@ -179,45 +178,36 @@ class TrainingRun:
         self.clock.count_step()
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
 
-    def _measure_plan(self) -> None:
-        """Fix the steps of a run limited by time, once its speed is known: after a first validation, for its cost."""
-        if self.position.total_steps is not None:
-            return
-        self.clock.mark()
-        if not self.plan.can_measure(self.clock.seconds, self.clock.training_seconds):
-            return
-        speed = self.clock.late_rate
-        if self.position.validation_tokens is None:
-            self._bound_validation(self.plan.validation_tokens(self.position, self.clock.seconds, speed))
-        cost = self._evaluate()
-        self._go_to(total_steps=self.plan.steps_that_fit(self.position, self.clock.seconds, speed, cost))
+    def _correct_plan(self) -> None:
+        """Count the steps of a run limited by time again, and validate it first where that is due, to know the cost."""
+        self._read_losses()  # a device may be steps behind
+        self.position = self.pacer.correct(self.position)
+        if self.pacer.first_evaluation_is_due(self.position):
+            if self.position.validation_tokens is None:
+                self._bound_validation(self.pacer.validation_tokens(self.position))
+            self._evaluate()
+            self.position = self.pacer.correct(self.position)
 
     def _bound_validation(self, size: int) -> None:
-        self.validation = self.validation.bound(size)
-        self.replayed = self.replayed and self.replayed.bound(min(size, REPLAYED_TOKENS))
-        if self.replayed is not None and size < REPLAYED_TOKENS:
-            self._go_to(validation_tokens=size)  # so that a resumed run measures the same part
-        if self.validation.tokens < len(self.data.validation):
-            self._go_to(validation_tokens=self.validation.tokens)
-            self.report.message(
-                f"the time allows for validation on {self.validation.tokens:,} of {len(self.data.validation):,} "
-                f"{self.data.encoder.token_name}: the same part each time, spread over all of them"
-            )
+        tokens = self.held_out.bound(size)
+        if tokens is not None:
+            self._go_to(validation_tokens=tokens)  # so that a resumed run measures the same part
+        if note := self.held_out.describe():
+            self.report.message(note)
 
     def _report_progress(self) -> None:
+        position = self.position
         loss = self._read_losses()
-        total = self.position.total_steps
-        left = None if total is None else (total - self.position.step) / max(self.clock.steps_per_second, 1e-9)
         self.report.step(
             Progress(
-                step=self.position.step,
-                total_steps=total,
+                step=position.step,
+                total_steps=self.pacer.plan.known_total(position),
                 epoch=self.epoch,
                 loss=loss,
-                learning_rate=learning_rate(self.settings, self.position.step, total),
+                learning_rate=learning_rate(self.settings, position),
                 tokens_per_second=self.clock.steps_per_second * self.batches.tokens_per_step,
                 seconds=self.clock.seconds,
-                seconds_left=left,
+                seconds_left=self.pacer.seconds_left(position),
             )
         )
 
@@ -231,14 +221,15 @@ class TrainingRun:
     def _not_finite(self, kind: str, loss: float) -> TrainingError:
         return self.judge.not_finite(kind, loss, self.position.step, self.saved_step)
 
-    def _evaluate(self) -> float:
-        """Validate, keep the weights if they are the best, and tell; return the seconds that it took."""
+    def _evaluate(self) -> None:
+        """Validate, keep the weights if they are the best, tell, and note what that cost."""
         self._read_losses()
         train_loss = self.losses.mean
         with self.clock.pause():
+            validation_loss, validation_seconds = self.pacer.time(
+                self._validation_loss, self.held_out.tokens, self.position
+            )
             began = self.clock.seconds
-            validation_loss = self._validation_loss()
-            validation_seconds = self.clock.seconds - began
             judged = train_loss if validation_loss is None else validation_loss
             if not math.isfinite(judged):
                 raise self._not_finite("validation", judged)
@@ -246,22 +237,25 @@ class TrainingRun:
             if not self.judge.sound:
                 self.report.message(self.judge.describe(judged))
             improved = self._keep_if_best(judged, unvalidated=validation_loss is None)
+            self._end_early(validation_loss)
             result = self._result(train_loss, validation_loss, improved)
             self.losses = Losses(first=self.losses.first)
             self.history.append(result)
             self._save()  # first: whatever fails in telling, the epoch is kept
             self.report.epoch(result, self.model)
-            return self._evaluation_seconds(began, validation_seconds)
+            self._go_to(costs=self.position.costs.measure_evaluation(validation_seconds, self.clock.seconds - began))
 
-    def _evaluation_seconds(self, began: float, validation_seconds: float) -> float:
-        """Return the cost of an evaluation, with a long validation timed again: a framework may have compiled in it."""
-        seconds = self.clock.seconds - began
-        expected = self.plan.validation_seconds(self.validation.tokens, self.clock.late_rate)
-        if self.position.total_steps is None and validation_seconds > expected / 3:  # more than without gradients
-            again = self.clock.seconds
-            self._validation_loss()
-            seconds += self.clock.seconds - again - validation_seconds
-        return seconds
+    def _end_early(self, validation_loss: float | None) -> None:
+        """Bring the run to an early end where it has stopped getting better, unless its patience is given."""
+        position = self.position
+        if validation_loss is None:
+            return
+        trend = position.trend.judge(validation_loss, position.step)
+        self._go_to(trend=trend)
+        is_last = position.course.ends_early or position.step >= (position.total_steps or position.step)
+        if self.settings.patience == 0 and not is_last and trend.has_stopped(position.step):
+            self.position = self.pacer.end_early(self.position)
+            self.report.message(describe_early_end(self.position, self.batches))
 
     def _keep_if_best(self, judged: float, *, unvalidated: bool) -> bool:
         """Keep the weights where they are sound and the best so far; unvalidated, the latest are the best there are."""
@@ -275,7 +269,7 @@ class TrainingRun:
         return improved
 
     def _validation_loss(self) -> float | None:
-        return self.validation.loss(self.model)
+        return self.held_out.loss(self.model)
 
     def _copy_model(self) -> SavedModel:
         """Copy the model as it stands, with the window that the run gave it."""
@@ -287,8 +281,8 @@ class TrainingRun:
             step=self.position.step,
             train_loss=train_loss,
             validation_loss=validation_loss,
-            replay_loss=self.replayed.loss(self.model) if self.replayed else None,
-            learning_rate=learning_rate(self.settings, self.position.step, self.position.total_steps),
+            replay_loss=self.held_out.replay_loss(self.model),
+            learning_rate=learning_rate(self.settings, self.position),
             tokens_per_second=self.clock.take_rate() * self.batches.tokens_per_step,
             seconds=self.clock.seconds,
             best=improved,
@@ -304,9 +298,12 @@ class TrainingRun:
             if not np.isfinite(array).all():
                 raise self._not_finite(f"weights ({name}), and so the", math.nan)
         losses = {"loss_sum": self.losses.total, "loss_count": self.losses.count, "first_loss": self.losses.first}
-        self._go_to(seconds=self.clock.seconds, **losses)
+        times = {"seconds": self.clock.seconds, "training_seconds": self.clock.training_seconds}
+        self._go_to(**times, **losses)
         arrays = self.model.training_arrays(self.state)
         checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
         with self.clock.pause():
+            began = self.clock.seconds
             self.report.checkpoint(checkpoint)
+            self._go_to(costs=self.position.costs.measure_saving(self.clock.seconds - began))
         self.saved_step = self.position.step

@@ -1,31 +1,62 @@
-"""The learning rate over a run: it depends on the step and the plan alone."""
+"""The learning rate over a run: a function of what its position records alone."""
 
 from __future__ import annotations
 
 import math
 
+from textforge.training.checkpoint import Position
 from textforge.training.settings import TrainingSettings
 
-WARM_UP = 0.02
-"""Share of the steps over which the rate rises."""
-MEASURED = 0.05
-"""Share of a run limited by time in which its speed is measured; the rate is the highest from the first step."""
 FLOOR = 0.02
 """The last rate, as a share of the highest."""
+HOLD = 0.5
+"""The share of a further round, after its warm-up, for which the rate stays the highest. A run of six rounds then ends
+where one that was asked for all epochs at once does; rounds that fall all the way have learnt too little by then."""
+SUPPOSED_STEP = 0.01
+"""Seconds that a step is supposed to take in a run limited by time, until one was measured: no more than the first
+few."""
 
 
-def learning_rate(settings: TrainingSettings, step: int, total_steps: int | None) -> float:
-    """Return the learning rate of a step, counted from 0.
+def find_pace(settings: TrainingSettings, position: Position) -> float:
+    """Return the share of the schedule that a step is, as long as the plan stays as it is."""
+    course = position.course
+    if position.total_steps is None:
+        return min(1.0, SUPPOSED_STEP / (60 * settings.minutes)) if settings.minutes else 0.0
+    left = position.total_steps - course.step
+    return (1 - course.progress) / left if left > 0 else 0.0
 
-    `cosine`: a linear warm-up, then half a cosine (Loshchilov and Hutter, 2017) down to a fiftieth. A run limited by
-    time doesn't know its steps at first: instead of warming up it keeps the highest rate until they are known.
+
+def find_progress(settings: TrainingSettings, position: Position) -> float:
+    """Return the share of the schedule that is done before the next step, from 0 to 1."""
+    if position.total_steps is not None and position.step >= position.total_steps:
+        return 1.0
+    course = position.course
+    return min(1.0, course.progress + (position.step - course.step) * find_pace(settings, position))
+
+
+def learning_rate(settings: TrainingSettings, position: Position) -> float:
+    """Return the learning rate of the next step.
+
+    `cosine`: a linear warm-up, then half a cosine (Loshchilov and Hutter, 2017) down to a fiftieth. A run that is asked
+    for more at its end begins another round, which stays at the highest rate for a while first.
     """
-    peak = settings.peak_learning_rate
-    if settings.schedule == "constant" or total_steps is None:
-        return peak
-    by_time = settings.minutes is not None
-    warm_up = (MEASURED if by_time else WARM_UP) * total_steps
-    if step < warm_up:
-        return peak if by_time else peak * (step + 1) / math.ceil(warm_up)
-    done = min(1.0, (step - warm_up) / max(1.0, total_steps - warm_up))
-    return peak * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2)
+    highest = settings.peak_learning_rate
+    if settings.schedule == "constant":
+        return highest
+    progress, pace = find_progress(settings, position), find_pace(settings, position)
+    return highest * shape(progress, pace, settings.warm_up, position.course.hold)
+
+
+def shape(progress: float, pace: float, warm_up: float, hold: float = 0.0) -> float:
+    """Return the rate at some progress as a share of the highest; a step goes on by `pace`.
+
+    It rises for the share `warm_up`, stays for the share `hold` of the rest, and falls.
+
+    >>> shape(0.0, 0.005, warm_up=0.02), shape(0.02, 0.005, warm_up=0.02), shape(1.0, 0.005, warm_up=0.02)
+    (0.25, 1.0, 0.02)
+    """
+    if progress < warm_up:
+        return min(1.0, (progress + pace) / warm_up)
+    done = (progress - warm_up) / (1 - warm_up)
+    done = max(0.0, done - hold) / (1 - hold) if hold < 1 else 0.0
+    return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2

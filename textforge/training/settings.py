@@ -47,6 +47,9 @@ class TrainingSettings(Declared):
         choices=("cosine", "constant"),
         help="Learning rate over time: warm-up and a cosine down to a fiftieth, or constant.",
     )
+    warm_up: float = option(
+        default=0.02, ge=0, lt=1, help="Share of a run's steps over which the learning rate rises at first."
+    )
     clip_norm: float | None = option(
         default=1.0, gt=0, lt=math.inf, help="Joint norm that gradients are scaled down to, or none."
     )
@@ -75,7 +78,10 @@ class TrainingSettings(Declared):
         help="Older text to be mixed in, with its share: old.txt:0.2, or 0.2 for what the model of --from learnt.",
     )
     patience: int | None = option(
-        default=None, ge=1, help="Stop after so many epochs without a better validation loss, or none."
+        default=0,
+        ge=0,
+        help="Stop after so many epochs without a better validation loss; 0: come to an early end once it has stopped "
+        "getting better; none: never.",
     )
     sample: tuple[str, ...] = option(
         default=(), help="Chain of samplers to show a text of after an epoch, such as temperature:0.5; repeatable."

@@ -6,13 +6,15 @@ import numpy as np
 
 from textforge.evaluation.loss import token_loss
 from textforge.model import Model
-from textforge.training.data import Tokens
+from textforge.training.data import Tokens, TrainingData
 from textforge.training.settings import TrainingSettings
 
 PIECES = 32
 """A part of the text is made of so many pieces, spread over all of it."""
 PIECE_TOKENS = 1000
 """A piece has at least so many tokens, so that its beginning, without context, hardly counts."""
+REPLAYED_TOKENS = 100_000
+"""The most tokens of an older text that its loss is measured on."""
 _STREAM = 0x76616C
 """A part of the seed that keeps the places of the pieces apart from other numbers drawn from it."""
 
@@ -65,3 +67,49 @@ class Validation:
             return None
         stride = self._settings.stride if model.window else 1
         return token_loss(model, self._part, sequence_length=self._length, stride=stride).mean
+
+
+class HeldOut:
+    """The texts that a run is measured on: that of its validation, and what was kept of an older text mixed in.
+
+    `size` is the number of tokens that a validation reads; None reads all.
+    """
+
+    def __init__(self, data: TrainingData, settings: TrainingSettings, length: int, size: int | None) -> None:
+        self._data = data
+        self._validation = Validation(data.validation, settings, length, size)
+        self._replayed: Validation | None = None
+        if data.replayed is not None:
+            most = min(size or REPLAYED_TOKENS, REPLAYED_TOKENS)
+            self._replayed = Validation(data.replayed, settings, length, most)
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens that a validation reads."""
+        return self._validation.tokens
+
+    def loss(self, model: Model) -> float | None:
+        """Return the model's validation loss; None where the text is too short for any."""
+        return self._validation.loss(model)
+
+    def replay_loss(self, model: Model) -> float | None:
+        """Return the model's loss on the older text; None where none is mixed in."""
+        return self._replayed.loss(model) if self._replayed else None
+
+    def bound(self, size: int) -> int | None:
+        """Read no more than `size` tokens from now on; return the number to be recorded, None where all are read."""
+        self._validation = self._validation.bound(size)
+        if self._replayed is not None:
+            self._replayed = self._replayed.bound(min(size, REPLAYED_TOKENS))
+        if self.tokens < len(self._data.validation):
+            return self.tokens
+        return size if self._replayed is not None and size < REPLAYED_TOKENS else None
+
+    def describe(self) -> str | None:
+        """Return a message on the part that is read; None where that is all."""
+        if self.tokens >= len(self._data.validation):
+            return None
+        return (
+            f"the time allows for validation on {self.tokens:,} of {len(self._data.validation):,} "
+            f"{self._data.encoder.token_name}: the same part each time, spread over all of them"
+        )

@@ -1,0 +1,230 @@
+"""Rounds of the schedule: a run that is asked for more, and one that comes to an early end."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from bigram_plugin import BigramModel, make_bigram
+from loop_runs import (
+    Recorder,
+    SimulatedTime,
+    TimedModel,
+    assert_same_model,
+    fit_timed,
+    make_data,
+    make_settings,
+    run,
+)
+
+from textforge.training import loop
+from textforge.training.checkpoint import Checkpoint, Course, Position
+from textforge.training.costs import Costs
+from textforge.training.trend import Trend
+
+
+class Telling(Recorder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+def go_on(checkpoint: Checkpoint, **changes: Any) -> tuple[list[float], Telling]:
+    """Return the rates of a run that goes on, and what it told."""
+    model, report = BigramModel(checkpoint.model), Telling()
+    loop.fit(model, make_data(), make_settings(**changes), report, checkpoint)
+    return [call["learning_rate"] for call in model.calls], report
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, at: int, **changes: Any) -> Checkpoint:
+    """Return the checkpoint of a run that was interrupted after so many steps."""
+    step, recorder = BigramModel.train_step, Recorder()
+
+    def stepping(self: BigramModel, *arguments: Any, **keywords: Any) -> Any:
+        if keywords["step"] == at - 1:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BigramModel, "train_step", stepping)
+        with pytest.raises(KeyboardInterrupt):
+            loop.fit(make_bigram(5, 1), make_data(), make_settings(**changes), recorder)
+    return recorder.checkpoints[-1]
+
+
+def rates_of(model: BigramModel) -> list[float]:
+    return [call["learning_rate"] for call in model.calls]
+
+
+@pytest.mark.parametrize("done", [1, 4])
+def test_a_run_at_its_end_that_is_asked_for_more_warms_up_again_and_says_so(done: int) -> None:
+    _, recorder, _ = run(make_settings(epochs=done))
+    rates, report = go_on(recorder.checkpoints[-1], epochs=6)
+    assert rates.index(0.5) <= 0.03 * len(rates)
+    assert rates.count(0.5) == pytest.approx(0.49 * len(rates), abs=2)
+    assert rates[-1] < 0.05 * 0.5
+    [message] = report.messages
+    assert message == (
+        "the learning rate had come to its end: it rises to 0.5 again, stays there for half of the new steps, "
+        "and falls until epoch 6"
+    )
+    assert report.checkpoints[-1].position.trend.began == recorder.checkpoints[-1].position.step
+
+
+def test_a_round_that_is_interrupted_is_resumed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, recorder, _ = run(make_settings(epochs=2))
+    before = recorder.checkpoints[-1]
+    whole, _, model = run(make_settings(epochs=5), checkpoint=before)
+    step = BigramModel.train_step
+
+    def stepping(self: BigramModel, *arguments: Any, **keywords: Any) -> Any:
+        if keywords["step"] == before.position.step + 20:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *arguments, **keywords)
+
+    stopped, first = Recorder(), BigramModel(before.model)
+    with monkeypatch.context() as patch:
+        patch.setattr(BigramModel, "train_step", stepping)
+        with pytest.raises(KeyboardInterrupt):
+            loop.fit(first, make_data(), make_settings(epochs=5), stopped, before)
+    rates, report = go_on(stopped.checkpoints[-1], epochs=5)
+    assert rates_of(first) + rates == rates_of(model)
+    assert_same_model(report.checkpoints[-1].best, whole)
+    assert report.messages == []
+
+
+@pytest.mark.parametrize("epochs", [2, 8])
+def test_interrupted_and_asked_for_other_epochs_it_goes_on_from_its_rate(
+    monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    checkpoint = interrupt(monkeypatch, 40, epochs=4)
+    _, _, whole = run(make_settings(epochs=4))
+    rates, report = go_on(checkpoint, epochs=epochs)
+    assert rates[0] == pytest.approx(rates_of(whole)[40], rel=0.1)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.02
+    assert report.messages == [f"the learning rate goes on from where it is, and falls until epoch {epochs}"]
+
+
+def test_a_constant_rate_stays_constant_and_nothing_is_said() -> None:
+    _, recorder, _ = run(make_settings(epochs=1, schedule="constant"))
+    rates, report = go_on(recorder.checkpoints[-1], epochs=2, schedule="constant")
+    assert set(rates) == {0.5}
+    assert report.messages == []
+
+
+def test_a_bundle_of_an_older_version_goes_on_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = interrupt(monkeypatch, 40, epochs=4)
+    older = {"training_seconds": 0.0, "course": Course(), "costs": Costs(), "trend": Trend()}
+    position = attrs.evolve(checkpoint.position, **older)
+    _, _, whole = run(make_settings(epochs=4))
+    rates, _ = go_on(attrs.evolve(checkpoint, position=position), epochs=4)
+    assert rates == rates_of(whole)[40:]
+
+
+@pytest.mark.parametrize("total", [None, 900])
+def test_a_run_by_time_of_an_older_version_goes_on_in_time(total: int | None) -> None:
+    time = SimulatedTime()
+    model, recorder = TimedModel.at(time), Recorder()
+    fit_timed(model, recorder, 0.1)
+    last = recorder.checkpoints[-1]
+    older = Position(
+        step=300,
+        evaluated_step=0,
+        total_steps=total,
+        seconds=3.3,
+        rows=4,
+        length=10,
+        epoch=300 // 674,
+        step_in_epoch=300,
+    )
+    again, after, began = TimedModel.at(time, last.model), Telling(), time.now
+    fit_timed(again, after, 0.2, checkpoint=attrs.evolve(last, position=older, history=()))
+    assert 3.3 + time.now - began == pytest.approx(12, rel=0.05)
+    rates = rates_of(again)
+    assert rates[-1] < 0.02
+    assert max(abs(np.diff(rates))) < 0.02
+
+
+def test_more_minutes_after_the_end_are_another_round() -> None:
+    time = SimulatedTime()
+    model, recorder = TimedModel.at(time), Recorder()
+    fit_timed(model, recorder, 0.2)
+    position = attrs.evolve(
+        recorder.checkpoints[-1].position,
+        total_steps=None,
+        course=attrs.evolve(recorder.checkpoints[-1].position.course, progress=1.0),
+    )
+    again, after = TimedModel.at(time, recorder.checkpoints[-1].model), Telling()
+    fit_timed(again, after, 0.4, checkpoint=attrs.evolve(recorder.checkpoints[-1], position=position))
+    assert time.now == pytest.approx(24, rel=0.05)
+    rates = rates_of(again)
+    assert max(rates) == pytest.approx(0.5, rel=0.02)
+    assert rates[-1] < 0.02
+    assert after.messages[0].endswith("and falls until 0.4 minutes")
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
+    """Give the validation after each epoch its loss, whatever the weights are."""
+    monkeypatch.setattr(
+        loop.TrainingRun, "_validation_loss", lambda self: losses[min(round(self.epoch), len(losses)) - 1]
+    )
+
+
+RISING = [2.0, 1.5, 1.4, *(1.5 + 0.01 * epoch for epoch in range(100))]
+
+
+def test_a_run_that_has_stopped_getting_better_comes_to_an_early_end_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted(monkeypatch, RISING)
+    model, report = make_bigram(5, 1), Telling()
+    loop.fit(model, make_data(), make_settings(epochs=100), report)
+    [message] = report.messages
+    assert message == (
+        "validation has not got better since epoch 3: the run comes to an early end at epoch 7.69; "
+        "a patience of none would let it go on"
+    )
+    rates = rates_of(model)
+    assert rates[-1] < 0.5 * 0.03  # annealed
+    assert max(abs(np.diff(rates[60:]))) < 0.1
+    last = report.checkpoints[-1]
+    assert last.position.finished
+    assert last.position.best_epoch == 3
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(None, 30), (20, 23), (2, 5)])
+def test_the_patience_that_is_given_wins(monkeypatch: pytest.MonkeyPatch, patience: int | None, epochs: int) -> None:
+    scripted(monkeypatch, RISING)
+    _, recorder, _ = run(make_settings(epochs=30, patience=patience))
+    assert recorder.results[-1].epoch == epochs
+
+
+def test_an_early_end_that_is_interrupted_is_resumed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, RISING)
+    _, recorder, model = run(make_settings(epochs=100))
+    checkpoint = interrupt(monkeypatch, 190, epochs=100)
+    assert checkpoint.position.course.ends_early
+    rates, report = go_on(checkpoint, epochs=100)
+    assert rates == rates_of(model)[190:]
+    assert_same_model(report.checkpoints[-1].model, recorder.checkpoints[-1].model)
+
+
+def test_at_a_constant_rate_there_is_nothing_to_come_down_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, RISING)
+    _, recorder, _ = run(make_settings(epochs=100, schedule="constant"))
+    assert recorder.results[-1].epoch == 7
+
+
+def test_after_an_early_end_it_can_be_asked_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, RISING)
+    _, recorder, _ = run(make_settings(epochs=100))
+    rates, report = go_on(recorder.checkpoints[-1], epochs=100)
+    assert max(rates) > 0.2
+    assert report.messages[0].startswith("the learning rate had come to its end: it rises to 0.5 again")
