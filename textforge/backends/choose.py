@@ -238,7 +238,7 @@ def _load_composite(plugins: Plugins, backend: Backend, saved: SavedModel, archi
     models = []
     for number, (own, part) in enumerate(zip(architecture.architectures, architecture.split(saved), strict=True)):
         with telling_part(number, own.name):
-            runner = _choose_part_runner(plugins, backend, own, part)
+            runner = choose_part_runner(plugins, backend, own, part)
             models.append(load_model(plugins, runner, part.saved, own))
     joiner = plugins.implementation(choose_default_runner(plugins, saved.architecture), type(architecture))
     loaded = joiner.load()
@@ -247,7 +247,8 @@ def _load_composite(plugins: Plugins, backend: Backend, saved: SavedModel, archi
         return model
 
 
-def _choose_part_runner(plugins: Plugins, backend: Backend, architecture: Architecture, part: Part) -> Backend:
+def choose_part_runner(plugins: Plugins, backend: Backend, architecture: Architecture, part: Part) -> Backend:
+    """Return the backend for one of several models: the one that was asked for, where it can, or else its default."""
     if isinstance(architecture, Composite) or backend.name in [
         each.backend for each in find_runners(plugins, type(architecture))
     ]:

@@ -86,7 +86,7 @@ def train(
         plugins=plugins,
         **settings,
     )
-    return _generator(contents, None, plugins)
+    return load_contents(contents, None, plugins)
 
 
 def _check_flag(name: str, value: object) -> None:
@@ -208,10 +208,11 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
     NumPy unless given, where it can. Raises `BundleError` for a model that is missing or damaged.
     """
     plugins = plugins or Plugins()
-    return _generator(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)
+    return load_contents(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)
 
 
-def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
+def load_contents(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
+    """Return the generator of what a bundle holds, run by a backend as `load` says."""
     runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
     architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
     model = load_model(plugins, runner, contents.model, architecture)
