@@ -85,6 +85,16 @@ class Composite(Architecture):
         """The names of the parts' architectures, in order."""
         return tuple(entry.architecture for entry in self._entries())
 
+    def describe_parts(self) -> list[str]:
+        """Return a line on each part: its architecture and options, in turn those of its own parts.
+
+        >>> from textforge.architectures.mix import Mix
+        >>> part = describe_part(SavedModel("lstm", {"hidden_size": 8}, 5, {}), None)
+        >>> Mix(parts=(part, part), coefficients=(0.5, 0.5)).describe_parts()[0]
+        'lstm, hidden_size=8'
+        """
+        return [_describe(entry) for entry in self._entries()]
+
     @property
     def architectures(self) -> tuple[Architecture, ...]:
         """The architectures of the parts, with their options; raises `PluginError` before `resolve`."""
@@ -179,6 +189,21 @@ def telling_part(number: int, name: str) -> Iterator[None]:
         yield
     except BundleError as error:
         raise BundleError(f"part {number + 1} of the model ({name}): ", *error.args) from error
+
+
+def _describe(entry: _Entry) -> str:
+    """Describe a part; what is in the file is shown as it is, its parts in brackets."""
+    options = dict(entry.options)
+    try:
+        inner = [_describe(_read_entry(text, "")) for text in options.get("parts", ())]
+    except (OptionError, TypeError):  # it may be anything in an edited file
+        inner = []
+    if inner:
+        del options["parts"]
+    window = [] if entry.window is None else [f"window of {entry.window} tokens"]
+    written = [f"{name}={'none' if value is None else value}" for name, value in options.items()]
+    line = ", ".join([entry.architecture, *written, *window])
+    return f"{line} [{'; '.join(inner)}]" if inner else line
 
 
 def _make_part(entry: _Entry, vocabulary_size: int, arrays: Arrays) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,8 +11,13 @@ from textforge.cli.group import Session
 from textforge.cli.output import quote_command, say
 from textforge.cli.parameters import backend_option
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic for type checkers, but not at run time in every click
 
-class Numbers(click.ParamType):
+
+class Numbers(_ParamType):
     """Numbers, joined by commas."""
 
     name = "numbers"

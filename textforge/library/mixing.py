@@ -104,9 +104,7 @@ def mix_contents(
         raise TrainingError(f"a mixture needs {FEWEST} models or more, got {count}: name the others too")
     coefficients = _check_weights(weights, kind, len(models))
     if coefficients is not None and corpus:
-        raise OptionError(
-            "the ", advise("weights"), " are not fitted where they are given: leave out ", advise("corpus")
-        )
+        raise OptionError(advise("weights"), " that are given are not fitted: leave out ", advise("corpus"))
     writer = None if output is None else BundleWriter.prepare(output, overwrite=overwrite)
     try:
         parts = [_open(model, number, plugins) for number, model in enumerate(models)]

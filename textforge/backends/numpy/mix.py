@@ -98,7 +98,7 @@ class MixModel(Model):
         probabilities = np.exp(said)
         shares = self._column / np.add.reduce(probabilities, axis=-1, keepdims=True)  # (P, B, 1)
         probabilities *= shares
-        np.add.reduce(probabilities, 0, None, mixed)
+        np.add.reduce(probabilities, 0, out=mixed)
         if np.minimum.reduce(mixed, axis=None) > SMALLEST:
             np.log(mixed, mixed)
         else:
