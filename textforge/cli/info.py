@@ -40,7 +40,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
         ("model", f"{bundle.architecture}, {bundle.vocabulary_size:,} tokens known{window}"),
         *_model_rows(bundle, options),
         ("encoder", _encoder(bundle)),
-        ("trained by", f"{bundle.backend} ({versions})"),
+        ("mixed by" if bundle.mixing and not bundle.mixing.trained else "trained by", f"{bundle.backend} ({versions})"),
         *[("from", _ancestor(ancestor)) for ancestor in bundle.lineage],
         *[("corpus", _corpus(corpus)) for corpus in bundle.corpora],
         ("training", _training(bundle)),
