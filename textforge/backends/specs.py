@@ -48,7 +48,9 @@ def _refuse_composite(plugins: Plugins, spec: str | Architecture) -> None:
 
 def make_composite_refusal(cls: type[Architecture]) -> BackendError:
     """Return the error that an architecture whose models are made of trained ones isn't trained itself."""
-    return BackendError(f"a model of the architecture {cls.name!r} is made of trained ones: train each by itself first")
+    return BackendError(
+        f"a model of the architecture {cls.name!r} is made of trained ones: train each of those by itself"
+    )
 
 
 def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architecture | None = None) -> Backend:

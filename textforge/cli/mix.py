@@ -9,9 +9,11 @@ import click
 
 from textforge.cli.group import Session
 from textforge.cli.output import quote_command, say
-from textforge.cli.parameters import backend_option
+from textforge.cli.parameters import backend_option, unknown_option
 
 if TYPE_CHECKING:
+    from textforge.encoders.base import Unknown
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # generic for type checkers, but not at run time in every click
@@ -60,6 +62,7 @@ class Numbers(_ParamType):
     metavar="CORPUS",
     help="Text to fit the weights to, which no MODEL has learnt; what all were validated on unless given; repeatable.",
 )
+@unknown_option
 @backend_option
 @click.option("--overwrite", is_flag=True, help="Replace the model that is in the folder.")
 @click.pass_obj
@@ -70,6 +73,7 @@ def command(
     weights: tuple[float, ...] | None,
     kind: str | None,
     corpus: tuple[str, ...],
+    unknown: Unknown,
     backend: str | None,
     overwrite: bool,
 ) -> None:
@@ -84,6 +88,7 @@ def command(
         weights=weights,
         kind=kind,
         corpus=corpus,
+        unknown=unknown,
         output=output,
         overwrite=overwrite,
         backend=backend,

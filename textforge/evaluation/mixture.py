@@ -25,6 +25,8 @@ parameters costs about one nat for all of these tokens together."""
 ITERATIONS = 200
 SMALLEST_CHANGE = 1e-7
 """The change of weights, or the gain in nats a token, below which a fit ends."""
+PRIOR_TOKENS = 1.0
+"""The tokens that even weights count for, so that a text of a few is not followed anywhere."""
 LEAST_LOG = -1e4
 """The logarithm, in nats, that stands for that of a probability of 0 while a geometric mixture is fitted."""
 
@@ -150,7 +152,7 @@ def _predict(models: Sequence[Model], tokens: Array, excluded: Sequence[int]) ->
 def _fit_linear(targets: Floats) -> Mixture:
     """Return the linear mixture of the lowest loss, by log-probabilities of what came, (P, N).
 
-    By expectation maximisation, which never raises the loss of such a mixture and finds the lowest: Dempster, Laird and
+    Even weights count for as much as one token that each model alone predicts. By expectation maximisation, which never raises the loss of such a mixture and finds the lowest: Dempster, Laird and
     Rubin, "Maximum likelihood from incomplete data via the EM algorithm", 1977.
     """
     best = targets.max(axis=0)  # (N,)
@@ -160,7 +162,7 @@ def _fit_linear(targets: Floats) -> Mixture:
     for _ in range(ITERATIONS):
         shares = weights[:, np.newaxis] * likely
         shares /= shares.sum(axis=0)
-        before, weights = weights, shares.mean(axis=1)
+        before, weights = weights, (shares.sum(axis=1) + PRIOR_TOKENS) / (shares.shape[1] + PRIOR_TOKENS * len(shares))
         if np.abs(weights - before).max() < SMALLEST_CHANGE:
             break
     weights /= weights.sum()
@@ -215,7 +217,7 @@ def _minimise(logs: Floats, targets: Floats) -> Floats:
     mean = targets.mean(axis=1)  # (P,)
     value, gradient, curvature = _derive(weights, logs, mean)
     for _ in range(ITERATIONS):
-        direction = np.linalg.lstsq(curvature, -gradient, rcond=1e-12)[0]  # models may be equal: then it is singular
+        direction = np.linalg.solve(curvature, -gradient)
         if -(direction @ gradient) < SMALLEST_CHANGE**2:
             break
         size, found = 1.0, _derive(weights + direction, logs, mean)
@@ -234,6 +236,9 @@ def _minimise(logs: Floats, targets: Floats) -> Floats:
 def _derive(weights: Floats, logs: Floats, mean: Floats) -> tuple[float, Floats, Floats]:
     """Return a geometric mixture's loss, its gradient, (P,), and its second derivatives, (P, P).
 
+    The loss grows with the distance from even weights, as by a normal distribution of variance 1 over all tokens: so
+    they are bounded where a few tokens are predicted for certain, and found where the models are equal.
+
     The gradient is what the mixture expects of each model's log-probability, less what came; the second derivatives
     are the covariances of these under the mixture.
     """
@@ -247,5 +252,7 @@ def _derive(weights: Floats, logs: Floats, mean: Floats) -> tuple[float, Floats,
         centred = piece - means[:, :, np.newaxis]
         weighted = (probabilities * centred).reshape(models, -1)
         covariance += weighted @ centred.reshape(models, -1).T
-    loss = total / places - float(weights @ mean)
-    return loss, expected / places - mean, covariance / places
+    apart = weights - 1 / models
+    loss = (total + PRIOR_TOKENS * float(apart @ apart) / 2) / places - float(weights @ mean)
+    gradient = (expected + PRIOR_TOKENS * apart) / places - mean
+    return loss, gradient, (covariance + PRIOR_TOKENS * np.eye(models)) / places

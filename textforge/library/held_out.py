@@ -13,6 +13,7 @@ from textforge.bundle import BundleContents
 from textforge.corpora.record import CorpusRecord, Tokens
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.corpora.tokens import token_file
+from textforge.encoders.base import Unknown
 from textforge.errors import CorpusError, EncodingError, TrainingError, advise
 from textforge.library.beginning import find_recorded, make_settings
 from textforge.library.reading import read_corpora
@@ -38,11 +39,18 @@ class HeldOut:
 
 @contextmanager
 def read_given(
-    contents: Sequence[BundleContents], corpus: CorpusArgument | Sequence[CorpusArgument], plugins: Plugins
+    contents: Sequence[BundleContents],
+    corpus: CorpusArgument | Sequence[CorpusArgument],
+    unknown: Unknown,
+    plugins: Plugins,
 ) -> Iterator[HeldOut]:
-    """Encode a corpus that was given, and note where a model was trained on it."""
+    """Encode a corpus that was given, and note where a model was trained on it.
+
+    Raises `CorpusError` for a text that can't be read, and `EncodingError` for one that the vocabulary doesn't cover,
+    unless `unknown` is ``skip``.
+    """
     corpora = resolve_corpora(corpus, plugins)
-    with token_file(corpora, contents[0].encoder, learning="nothing") as file:
+    with token_file(corpora, contents[0].encoder, learning="nothing", unknown=unknown) as file:
         learnt = {record.sha256 for each in contents for record in each.ever_learnt}
         known = [record.spec for record in file.corpora if record.sha256 in learnt]
         warning = (

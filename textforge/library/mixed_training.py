@@ -105,10 +105,11 @@ def _time(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def leave_time(settings: TrainingSettings, counted: Counted) -> TrainingSettings:
+def leave_time(settings: TrainingSettings, counted: Counted, report: Report) -> TrainingSettings:
     """Return the settings of a run without the time that counting and fitting take."""
     if settings.minutes is None:
         return settings
+    report.message(f"of {settings.minutes:g} minutes, counting and mixing take {counted.seconds:.1f} s")
     return settings.replace(minutes=max(SHARE * settings.minutes, settings.minutes - counted.seconds / 60))
 
 

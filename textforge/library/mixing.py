@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
-from textforge.architectures.composite import FEWEST, Part, describe_part
+from textforge.architectures.composite import FEWEST, describe_part
 from textforge.architectures.mix import KINDS, Mix, find_fault
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_part_runner, choose_runner, load_model, restore_architecture
+from textforge.backends.choose import choose_runner
 from textforge.backends.streamed import read_as_stream
-from textforge.bundle import Ancestor, Bundle, BundleContents, BundleWriter, Mixing, Results, find_plugin
+from textforge.bundle import BundleContents, BundleWriter, Mixing, find_plugin
 from textforge.corpora.resolve import CorpusArgument
-from textforge.encoders.base import Encoder
-from textforge.errors import BundleError, OptionError, TrainingError, advise
+from textforge.encoders.base import Encoder, Unknown
+from textforge.errors import OptionError, TrainingError, advise
 from textforge.evaluation.mixture import MixtureFit, fit_mixture
 from textforge.library.held_out import SPLIT, HeldOut, find_split, read_common, read_given
 from textforge.library.keeping import list_versions
 from textforge.library.logged import LOGGER
+from textforge.library.mixed_parts import MixedPart, open_part, refuse_other_encoder
 from textforge.model import Model, SavedModel
 from textforge.plugins.registry import Plugins
 from textforge.training.validating import draw_part
@@ -33,8 +33,6 @@ MEASURED_TOKENS = 1 << 17
 """The most tokens that weights are fitted on."""
 READ_AGAIN = 8
 """The number of times as many tokens that are read for a model with a window, which reads it anew for each."""
-SHOWN = 5
-"""The most tokens that an error lists."""
 
 Teller = Callable[[str], None]
 """A function called with each line that a user should read."""
@@ -46,6 +44,7 @@ def mix(
     weights: Sequence[float] | None = None,
     kind: str | None = None,
     corpus: CorpusArgument | Sequence[CorpusArgument] = (),
+    unknown: Unknown = "error",
     output: str | Path | None = None,
     overwrite: bool = False,
     backend: str | Backend | None = None,
@@ -56,7 +55,8 @@ def mix(
     `models` are saved models' folders, or generators, two or more, with the same encoder. They are mixed by their
     probabilities, ``kind="linear"``, or by the logarithms of these, ``"geometric"``. Unless `weights` are given, one a
     model, they are fitted to text that no model has learnt, and the better kind is kept: to `corpus`, or else to the
-    part that all of them have kept of their common corpus for validation. Geometric weights need not sum to 1, and may
+    part that all of them have kept of their common corpus for validation. What the vocabulary lacks of `corpus` raises
+    `EncodingError`, or is left out with ``unknown="skip"``. Geometric weights need not sum to 1, and may
     be negative: ``weights=(1.5, -0.5)`` contrasts the first model with the second. What was measured is logged, by the
     name ``textforge.training``, and stands in the generator's ``contents.mixing``. With `output`, the model is saved
     there.
@@ -77,6 +77,7 @@ def mix(
         weights=weights,
         kind=kind,
         corpus=corpus,
+        unknown=unknown,
         output=output,
         overwrite=overwrite,
         backend=backend,
@@ -92,6 +93,7 @@ def mix_contents(
     weights: Sequence[float] | None,
     kind: str | None,
     corpus: CorpusArgument | Sequence[CorpusArgument],
+    unknown: Unknown,
     output: str | Path | None,
     overwrite: bool,
     backend: str | Backend | None,
@@ -107,51 +109,17 @@ def mix_contents(
         raise OptionError(advise("weights"), " that are given are not fitted: leave out ", advise("corpus"))
     writer = None if output is None else BundleWriter.prepare(output, overwrite=overwrite)
     try:
-        parts = [_open(model, number, plugins) for number, model in enumerate(models)]
+        parts = [open_part(model, number, plugins) for number, model in enumerate(models)]
         for part in parts[1:]:
             refuse_other_encoder(parts[0].contents.encoder, part.contents.encoder, (parts[0].name, part.name))
-        contents = _mix(parts, coefficients, kind, corpus, backend, plugins, tell)
+        text = read_given(_list(parts), corpus, unknown, plugins) if corpus else None
+        contents = _mix(parts, coefficients, kind, text, backend, plugins, tell)
         if writer:
             writer.commit(contents)
         return contents
     finally:
         if writer:
             writer.close()
-
-
-@attrs.frozen(eq=False)
-class MixedPart:
-    """A model that is to be mixed."""
-
-    name: str
-    """Its folder, or its place where a program had it in hand."""
-    contents: BundleContents
-    sha256: str | None = None
-    """The hash of its weights' file."""
-
-    def load(self, backend: Backend, plugins: Plugins) -> Model:
-        """Return the model, run by the backend where it can; raises `BundleError` where the model is damaged."""
-        part = Part(self.contents.model, self.contents.architecture_plugin)
-        try:
-            architecture = restore_architecture(plugins, part.saved, part.plugin)
-            runner = choose_part_runner(plugins, backend, architecture, part)
-            return load_model(plugins, runner, part.saved, architecture)
-        except BundleError as error:
-            raise BundleError(f"{self.name}: ", *error.args) from error
-
-    def make_ancestor(self) -> Ancestor:
-        """Return what the mixture's bundle says of the model."""
-        contents = self.contents
-        results = Results.from_history(contents.history)
-        loss = results.best_loss if contents.mixing is None else contents.mixing.loss
-        return Ancestor(self.name, self.sha256, contents.corpora, results.epochs, loss)
-
-
-def _open(model: str | Path | TextGenerator, number: int, plugins: Plugins) -> MixedPart:
-    if isinstance(model, (str, Path)):
-        bundle = Bundle.open(model)
-        return MixedPart(str(model), bundle.contents(plugins, resumable=False), bundle.files["model"].sha256)
-    return MixedPart(f"model {number + 1}", model.contents)
 
 
 def _check_weights(weights: Sequence[float] | None, kind: str | None, count: int) -> tuple[float, ...] | None:
@@ -179,53 +147,27 @@ def choose_kind(coefficients: Sequence[float]) -> str:
     return "geometric" if find_fault(tuple(coefficients), "linear", len(coefficients)) else "linear"
 
 
-def refuse_other_encoder(encoder: Encoder, other: Encoder, names: tuple[str, str]) -> None:
-    """Raise `TrainingError`, which names what differs, unless the encoders of two models of these names are equal."""
-    if encoder == other:
-        return
-    raise TrainingError(
-        f"{names[0]} and {names[1]} can't be mixed, for their encoders differ: {_tell_apart(encoder, other, names)}; "
-        "train both with one encoder on the same text"
-    )
-
-
-def _tell_apart(encoder: Encoder, other: Encoder, names: tuple[str, str]) -> str:
-    if type(encoder) is not type(other):
-        return f"{encoder.spec} and {other.spec}"
-    if encoder.option_values() != other.option_values():
-        return f"{encoder.spec} and {other.spec}"
-    known, also = set(encoder.token_texts), set(other.token_texts)
-    only = [
-        f"{name} alone knows {_list_some(own)}"
-        for name, own in zip(names, (known - also, also - known), strict=True)
-        if own
-    ]
-    return " and ".join(only) or f"the same {encoder.token_name} have other ids"
-
-
-def _list_some(texts: set[str]) -> str:
-    shown = ", ".join(repr(text) for text in sorted(texts)[:SHOWN])
-    return shown if len(texts) <= SHOWN else f"{shown} and {len(texts) - SHOWN} more"
+def _list(parts: Sequence[MixedPart]) -> list[BundleContents]:
+    return [part.contents for part in parts]
 
 
 def _mix(
     parts: Sequence[MixedPart],
     coefficients: tuple[float, ...] | None,
     kind: str | None,
-    corpus: CorpusArgument | Sequence[CorpusArgument],
+    text: AbstractContextManager[HeldOut] | None,
     backend: str | Backend | None,
     plugins: Plugins,
     tell: Teller,
 ) -> BundleContents:
-    contents, names = [part.contents for part in parts], [part.name for part in parts]
+    contents, names = _list(parts), [part.name for part in parts]
     described = [(each.model, each.architecture_plugin) for each in contents]
     even = join_models(described, "linear", [1 / len(parts)] * len(parts))
     runner = choose_runner(plugins, even, backend)
     models = [part.load(runner, plugins) for part in parts]
     mixing = Mixing(tuple(names))
     if coefficients is None:
-        text = read_given(contents, corpus, plugins) if corpus else read_common(contents, names, plugins)
-        with text as held_out:
+        with text or read_common(contents, names, plugins) as held_out:
             fitted = fit_held_out(models, held_out, contents[0].encoder, kind)
         for line in (*held_out.notes, *describe_fit(fitted, names)):
             tell(line)

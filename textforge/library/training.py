@@ -40,7 +40,7 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
         if not run.settings.mix:
             return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
         counted = count_mixed(run, read.data, model, report)
-        settings = leave_time(run.settings, counted)
+        settings = leave_time(run.settings, counted, report)
         return fit_and_mix(
             run, read.data, counted, keeper, reports, lambda told: fit(model, read.data, settings, told, run.checkpoint)
         )
