@@ -144,7 +144,9 @@ class Composite(Architecture):
         return SavedModel(self.name, self.option_values(), saved[0].vocabulary_size, _prefix([m.arrays for m in saved]))
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
-        return _prefix([architecture.weights(vocabulary_size) for architecture in self.architectures])
+        """Return the weights of all parts; none where those of a part follow from a text."""
+        declared = [architecture.weights(vocabulary_size) for architecture in self.architectures]
+        return _prefix(declared) if all(declared) else {}
 
     def state(self) -> Mapping[str, StateShape]:
         pairs = zip(self._entries(), self.architectures, strict=True)

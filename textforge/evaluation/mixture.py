@@ -152,8 +152,9 @@ def _predict(models: Sequence[Model], tokens: Array, excluded: Sequence[int]) ->
 def _fit_linear(targets: Floats) -> Mixture:
     """Return the linear mixture of the lowest loss, by log-probabilities of what came, (P, N).
 
-    Even weights count for as much as one token that each model alone predicts. By expectation maximisation, which never raises the loss of such a mixture and finds the lowest: Dempster, Laird and
-    Rubin, "Maximum likelihood from incomplete data via the EM algorithm", 1977.
+    Even weights count for as much as a token that each model alone predicts. By expectation maximisation, which never
+    raises the loss of such a mixture and finds the lowest: Dempster, Laird and Rubin, "Maximum likelihood from
+    incomplete data via the EM algorithm", 1977.
     """
     best = targets.max(axis=0)  # (N,)
     possible = best > -np.inf

@@ -108,7 +108,8 @@ class MixModel(Model):
         """Write into `mixed`, (B, V), the weighted sum of the parts' logits, (P, B, V)."""
         with np.errstate(invalid="ignore"):
             np.dot(self._coefficients, said.reshape(len(said), -1), mixed.reshape(-1))
-        if not math.isfinite(np.add.reduce(mixed, axis=None)):
+            total = np.add.reduce(mixed, axis=None)
+        if not math.isfinite(total):
             _join_ruled_out(self._coefficients, said, mixed)
 
     def opinions(self, state: MixState) -> Sequence[Opinion]:
