@@ -45,7 +45,6 @@ class TestLinear(ImplementationTests):
     saved = samples.join((LSTM, NGRAM), (0.5, 0.5))
 
 
-
 class TestGeometric(TestLinear):
     saved = samples.join((LSTM, OTHER, NGRAM), (1.25, 0.5, -0.25), "geometric")
 
@@ -126,9 +125,7 @@ def test_a_row_is_the_same_alone_and_among_others() -> None:
         ("linear", (1.0, 0.0), [True, True, False, False]),
     ],
 )
-def test_what_parts_rule_out_never_gives_nan(
-    kind: str, coefficients: tuple[float, ...], possible: list[bool]
-) -> None:
+def test_what_parts_rule_out_never_gives_nan(kind: str, coefficients: tuple[float, ...], possible: list[bool]) -> None:
     parts = (
         ScriptedModel(4, constant_logits([0.75, 0.25, 0, 0])),
         ScriptedModel(4, constant_logits([0.5, 0, 0.5, 0])),
@@ -240,8 +237,14 @@ ENTRY = json.loads(SAVED.options["parts"][0])
         (edit(SAVED, parts=("[" * 100_000, "[]")), "parts must be models, each as JSON"),
         (edit(SAVED, parts=(json.dumps({**ENTRY, "window": 1 << 40}),) * 2), "a window must be none or between 1 and"),
         (edit(SAVED, parts=(json.dumps({**ENTRY, "window": 0}),) * 2), "a window must be none or between 1 and"),
-        (edit(SAVED, parts=(json.dumps({**ENTRY, "options": {}}),) * 2), r"part 1 of the model \(lstm\): .*lacks hidden"),
-        (edit(SAVED, parts=(json.dumps({**ENTRY, "architecture": "nothing"}),) * 2), "needs the architecture 'nothing'"),
+        (
+            edit(SAVED, parts=(json.dumps({**ENTRY, "options": {}}),) * 2),
+            r"part 1 of the model \(lstm\): .*lacks hidden",
+        ),
+        (
+            edit(SAVED, parts=(json.dumps({**ENTRY, "architecture": "nothing"}),) * 2),
+            "needs the architecture 'nothing'",
+        ),
         (attrs.evolve(SAVED, options={}), "the model's configuration lacks parts"),
         (attrs.evolve(SAVED, arrays={**SAVED.arrays, "2/a": TOKENS}), "weights its options don't speak of: '2/a'"),
         (attrs.evolve(SAVED, arrays={**SAVED.arrays, "a": TOKENS}), "weights its options don't speak of: 'a'"),

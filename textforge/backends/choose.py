@@ -175,7 +175,10 @@ def _list_runners(plugins: Plugins, architecture: str, plugin: str | None) -> li
 
 def _list_part_runners(plugins: Plugins, saved: SavedModel, plugin: str | None) -> list[str]:
     """Return the backends that run parts of a model, where it is made of others."""
-    cls: type[Architecture] = plugins.find("architecture", saved.architecture, plugin)
+    try:
+        cls: type[Architecture] = plugins.find("architecture", saved.architecture, plugin)
+    except UnknownComponent:
+        return []
     if not issubclass(cls, Composite):
         return []
     parts = cls.of(saved).split(attrs.evolve(saved, arrays={}))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, load_model, restore_architecture
 from textforge.bundle import Ancestor, Bundle, BundleContents, BundleWriter, Results
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
@@ -20,6 +19,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import OptionError, TrainingError
 from textforge.library.arguments import SettingsArguments
 from textforge.library.generator import TextGenerator
+from textforge.library.loading import load_contents
 from textforge.library.logged import LoggingReport
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
@@ -209,11 +209,3 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
     """
     plugins = plugins or Plugins()
     return load_contents(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)
-
-
-def load_contents(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    """Return the generator of what a bundle holds, run by a backend as `load` says."""
-    runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
-    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
-    model = load_model(plugins, runner, contents.model, architecture)
-    return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

@@ -20,6 +20,7 @@ from textforge.errors import OptionError, TrainingError, advise
 from textforge.evaluation.mixture import MixtureFit, fit_mixture
 from textforge.library.held_out import SPLIT, HeldOut, find_split, read_common, read_given
 from textforge.library.keeping import list_versions
+from textforge.library.loading import load_contents
 from textforge.library.logged import LOGGER
 from textforge.library.mixed_parts import MixedPart, open_part, refuse_other_encoder
 from textforge.model import Model, SavedModel
@@ -69,8 +70,6 @@ def mix(
     >>> textforge.mix([short, long], weights=(0.25, 0.75)).generate("It", seed=1, max_tokens=4)
     ' is '
     """
-    from textforge.library.facade import load_contents
-
     plugins = plugins or Plugins()
     contents = mix_contents(
         models,
