@@ -39,7 +39,7 @@ class MixModel(Model):
     >>> import textforge
     >>> made = textforge.train(text="It is so. It is. " * 20, architecture="ngram:order=2")
     >>> textforge.mix([made, made], weights=(0.3, 0.7)).generate("It", seed=1, max_tokens=4)
-    ' is '
+    ' is.'
     """
 
     def __init__(self, saved: SavedModel, architecture: Mix, parts: Sequence[Model]) -> None:
