@@ -63,6 +63,7 @@ NAMES = [
     "hookimpl",
     "learned",
     "load",
+    "mix",
     "normal",
     "option",
     "orthogonal",

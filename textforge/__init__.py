@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from textforge.library.facade import load, train
     from textforge.library.generated_text import GeneratedText
     from textforge.library.generator import TextGenerator
+    from textforge.library.mixing import mix
     from textforge.model import CountingModel, GradientModel, Model, Optimizer, SavedModel, StateShape
     from textforge.plugins.hookspecs import hookimpl
     from textforge.plugins.registry import Plugins
@@ -111,6 +112,7 @@ _MODULES = {
     "hookimpl": "plugins.hookspecs",
     "learned": "components.component",
     "load": "library.facade",
+    "mix": "library.mixing",
     "normal": "architectures.first_values",
     "option": "components.component",
     "orthogonal": "architectures.first_values",
@@ -169,6 +171,7 @@ __all__ = [
     "hookimpl",
     "learned",
     "load",
+    "mix",
     "normal",
     "option",
     "orthogonal",

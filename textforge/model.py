@@ -6,7 +6,7 @@ Shapes: B rows (texts generated or trained on at once), T tokens, V the vocabula
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, SupportsFloat
 
 import attrs
@@ -37,6 +37,18 @@ class SavedModel:
     """The weights under their canonical names."""
     window: int | None = None
     """Tokens the model looks back on, where it can't carry a state on."""
+
+
+@attrs.frozen(eq=False)
+class Opinion:
+    """The opinion that one part of a model has of the next token."""
+
+    part: str
+    """Its name, such as that of its architecture."""
+    weight: float
+    """Its weight in the model."""
+    logits: npt.NDArray[np.floating[Any]]
+    """(B, V)."""
 
 
 class Model(ABC):
@@ -79,6 +91,14 @@ class Model(ABC):
     @abstractmethod
     def save(self) -> SavedModel:
         """Return the model as it stands, its arrays a copy."""
+
+    def opinions(self, state: State) -> Sequence[Opinion]:
+        """Return the opinion of each part on the next token, where the model is made of others.
+
+        They are those that went into the logits which the last call on this state has given, and valid as long. None
+        unless overridden.
+        """
+        return ()
 
     def __repr__(self) -> str:
         window = "" if self.window is None else f", window of {self.window}"

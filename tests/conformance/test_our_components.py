@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
+import mix_samples
 import pytest
 from sampler_cases import BOOK
 from support import corpus_path
@@ -148,6 +149,10 @@ NEEDS: Mapping[str, Callable[[Path, pytest.MonkeyPatch], Any]] = {
 """The ways to make the corpora that need something beside them."""
 
 
+MIX = mix_samples.describe((mix_samples.LSTM, mix_samples.NGRAM), (0.25, 0.75))
+"""A model made of others, whose option says which; `tests/test_mix.py` has more of them."""
+
+
 class TestSamplers(SamplerTests):
     components = made("sampler")
 
@@ -157,7 +162,7 @@ class TestEncoders(EncoderTests):
 
 
 class TestArchitectures(ArchitectureTests):
-    components = made("architecture")
+    components = (*made("architecture"), MIX)
 
 
 class TestBackends(BackendTests):
@@ -167,7 +172,7 @@ class TestBackends(BackendTests):
 
 class TestOnNumPy(ImplementationTests):
     backend = "numpy"
-    components = made("architecture")
+    components = (*made("architecture"), MIX)
 
 
 class TestOnNumPyInFloat64(ImplementationTests):

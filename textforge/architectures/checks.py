@@ -15,6 +15,9 @@ from textforge.components.options import Option
 from textforge.errors import BundleError
 from textforge.model import Array, Arrays, SavedModel
 
+MOST_TOKENS_OF_A_WINDOW = 1 << 20
+"""More would let an edited file ask for any amount of memory."""
+
 
 def check_options(saved: SavedModel, declared: Mapping[str, Option]) -> dict[str, Any]:
     """Return the options of a saved model, converted as declared.

@@ -6,32 +6,28 @@ They follow from what architectures and backends declare of themselves (`priorit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import attrs
 
 from textforge.architectures.base import Architecture
+from textforge.architectures.composite import Composite, Part, telling_part
 from textforge.backends.base import Backend
-from textforge.components.spec import Spec, parse_spec
+from textforge.backends.damage import UNFORESEEN, telling_damage
+from textforge.backends.specs import find_architecture, find_backend, make_composite_refusal, parse_if_text
+from textforge.components.spec import Spec
 from textforge.errors import (
     NAME_PLUGIN,
     BackendError,
     BundleError,
     OptionError,
-    TextforgeError,
     UnknownComponent,
     advise,
     list_names,
-    state_error,
 )
 from textforge.model import Model, SavedModel
-from textforge.plugins.blame import blame, describe
+from textforge.plugins.blame import blame
 from textforge.plugins.registry import Implementation, Plugins
-
-UNFORESEEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""Errors that a saved model may raise where it was edited or damaged."""
 
 
 def choose_trained(
@@ -43,6 +39,8 @@ def choose_trained(
     the one of the highest training priority that trains the architecture. Raises `BackendError` where there is none.
     """
     chosen = None if architecture is None else find_architecture(plugins, architecture)
+    if isinstance(chosen, Composite):
+        raise make_composite_refusal(type(chosen))
     computing = None if backend is None else find_backend(plugins, backend, chosen)
     if chosen is None:
         chosen = _choose_default_architecture(plugins, computing)
@@ -51,80 +49,6 @@ def choose_trained(
     elif not any(found.backend == computing.name for found in find_trainers(plugins, type(chosen))):
         raise _make_refusal(plugins, computing.name, type(chosen))
     return chosen, computing
-
-
-def find_architecture(plugins: Plugins, spec: str | Architecture) -> Architecture:
-    """Return the architecture that a spec names; raise `OptionError` where an option of it is a backend's."""
-    try:
-        architecture: Architecture = plugins.architecture(spec)
-    except OptionError as error:
-        parsed = _parse(spec)
-        backends = sorted(_list_classes(plugins, "backend"), key=lambda cls: -cls.training_priority)
-        if parsed is None:
-            raise
-        misplaced = _find_misplaced(parsed, plugins.find("architecture", parsed.name), backends)
-        if misplaced is None:
-            raise
-        name, cls = misplaced
-        spec = f"{cls.name}:{name}={parsed.pairs[name]}"
-        raise OptionError(f"{name} belongs to the backend: ", advise("backend", spec)) from error
-    except UnknownComponent as error:
-        name = parse_spec(spec).name if isinstance(spec, str) else ""
-        if name in plugins.names("backend"):
-            raise UnknownComponent(f"{name} is a backend, not an architecture: ", advise("backend", name)) from error
-        raise
-    return architecture
-
-
-def find_backend(plugins: Plugins, spec: str | Backend, architecture: Architecture | None = None) -> Backend:
-    """Return the backend that a spec names; raise `OptionError` where an option of it is an architecture's."""
-    try:
-        backend: Backend = plugins.backend(spec)
-    except OptionError as error:
-        parsed = _parse(spec)
-        if parsed is None:
-            raise
-        backend_class = plugins.find("backend", parsed.name)
-        misplaced = _find_misplaced(parsed, backend_class, _list_candidates(plugins, parsed.name, architecture))
-        if misplaced is None:
-            raise
-        name, cls = misplaced
-        right = advise("architecture", f"{cls.name}:{name}={parsed.pairs[name]}")
-        raise OptionError(f"{name} belongs to the architecture: ", right) from error
-    except UnknownComponent as error:
-        name = parse_spec(spec).name if isinstance(spec, str) else ""
-        if name in plugins.names("architecture"):
-            raise UnknownComponent(
-                f"{name} is an architecture, not a backend: ", advise("architecture", name)
-            ) from error
-        raise
-    return backend
-
-
-def _parse(spec: object) -> Spec | None:
-    return parse_spec(spec) if isinstance(spec, str) else None
-
-
-def _find_misplaced(parsed: Spec, cls: type[Any], others: Iterable[type[Any]]) -> tuple[str, type[Any]] | None:
-    """Return the first option of a spec that its class lacks and another class has, with that class; None for none."""
-    for name in parsed.pairs:
-        for other in others:
-            if name not in cls.options() and name in other.options():
-                return name, other
-    return None
-
-
-def _list_candidates(plugins: Plugins, backend: str, architecture: Architecture | None) -> list[type[Architecture]]:
-    """Return the architectures that an option may have been meant for, the likeliest first."""
-    if architecture is not None:
-        return [type(architecture)]
-    implemented = {each.architecture for each in plugins.implementations() if each.backend == backend}
-    classes = _list_classes(plugins, "architecture")
-    return sorted(classes, key=lambda cls: (cls.name not in implemented, -cls.priority))
-
-
-def _list_classes(plugins: Plugins, kind: str) -> list[Any]:
-    return [component.cls for component in plugins.components(kind)]
 
 
 def find_runners(plugins: Plugins, architecture: type[Architecture]) -> list[Implementation]:
@@ -200,15 +124,15 @@ def choose_runner(
     """
     if spec is None:
         spec = choose_default_runner(plugins, saved.architecture, plugin)
-    parsed = _parse(spec)
+    parsed = parse_if_text(spec)
     if parsed is not None:
         _refuse_model_options(plugins, saved, parsed)
     backend = find_backend(plugins, spec)
-    able = _list_runners(plugins, saved.architecture, plugin)
+    able = _list_runners(plugins, saved.architecture, plugin) + _list_part_runners(plugins, saved, plugin)
     if backend.name not in able:
         raise BackendError(
             f"the backend {backend.name} doesn't implement the architecture {saved.architecture!r}; "
-            f"installed backends that do: {list_names(able)}"
+            f"installed backends that do: {list_names(set(able))}"
         )
     return backend
 
@@ -249,6 +173,20 @@ def _list_runners(plugins: Plugins, architecture: str, plugin: str | None) -> li
     return [each.backend for each in find_runners(plugins, cls)]
 
 
+def _list_part_runners(plugins: Plugins, saved: SavedModel, plugin: str | None) -> list[str]:
+    """Return the backends that run parts of a model, where it is made of others."""
+    try:
+        cls: type[Architecture] = plugins.find("architecture", saved.architecture, plugin)
+    except UnknownComponent:
+        return []
+    if not issubclass(cls, Composite):
+        return []
+    parts = cls.of(saved).split(attrs.evolve(saved, arrays={}))
+    lists = [_list_runners(plugins, part.saved.architecture, part.plugin) for part in parts]
+    lists += [_list_part_runners(plugins, part.saved, part.plugin) for part in parts]
+    return [name for names in lists for name in names]
+
+
 def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None = None) -> Architecture:
     """Return the architecture of a saved model, with the model's options.
 
@@ -263,7 +201,17 @@ def restore_architecture(plugins: Plugins, saved: SavedModel, plugin: str | None
             NAME_PLUGIN,
             f" ({error})",
         ) from None
-    return cls.of(saved)
+    return resolve_parts(plugins, cls.of(saved))
+
+
+def resolve_parts(plugins: Plugins, architecture: Architecture) -> Architecture:
+    """Return the architecture, which knows those of its parts where it is made of others.
+
+    Raises `BundleError` as `restore_architecture` does.
+    """
+    if not isinstance(architecture, Composite):
+        return architecture
+    return architecture.resolve(lambda part: restore_architecture(plugins, part.saved, part.plugin))
 
 
 def load_runner(plugins: Plugins, saved: SavedModel, backend: str | Backend | None, plugin: str | None = None) -> Model:
@@ -282,25 +230,37 @@ def load_model(
     model that neither architecture nor implementation foresaw.
     """
     architecture = architecture or restore_architecture(plugins, saved)
-    with _telling_damage(architecture):
+    if isinstance(architecture, Composite):
+        return _load_composite(plugins, backend, saved, architecture)
+    with telling_damage(architecture):
         checked = attrs.evolve(saved, arrays=architecture.check(saved))
     implementation = plugins.implementation(backend.name, type(architecture))
     with blame(backend, "to import its framework"):
         backend.require()
     loaded = implementation.load()
-    with _telling_damage(implementation), blame(implementation, "to load the model", passing=UNFORESEEN):
+    with telling_damage(implementation), blame(implementation, "to load the model", passing=UNFORESEEN):
         return backend.load(checked, architecture, loaded)
 
 
-@contextmanager
-def _telling_damage(reader: Architecture | Implementation) -> Iterator[None]:
-    """Raise a `BundleError` that names the reader of a saved model for an error that it didn't foresee."""
-    try:
-        yield
-    except UNFORESEEN as error:
-        if isinstance(error, TextforgeError):
-            raise
-        raise BundleError(
-            f"{describe(reader)} can't load the model ({state_error(error)}): if it is damaged, copy it again, or "
-            "train it again"
-        ) from error
+def _load_composite(plugins: Plugins, backend: Backend, saved: SavedModel, architecture: Composite) -> Model:
+    """Return a model that is made of others, each run by the backend where it can, or else by its default one."""
+    models = []
+    for number, (own, part) in enumerate(zip(architecture.architectures, architecture.split(saved), strict=True)):
+        with telling_part(number, own.name):
+            runner = choose_part_runner(plugins, backend, own, part)
+            models.append(load_model(plugins, runner, part.saved, own))
+    joiner = plugins.implementation(choose_default_runner(plugins, saved.architecture), type(architecture))
+    loaded = joiner.load()
+    with telling_damage(joiner), blame(joiner, "to load the model", passing=UNFORESEEN):
+        model: Model = loaded(saved, architecture, models)
+        return model
+
+
+def choose_part_runner(plugins: Plugins, backend: Backend, architecture: Architecture, part: Part) -> Backend:
+    """Return the backend for one of several models: the one that was asked for, where it can, or else its default."""
+    if isinstance(architecture, Composite) or backend.name in [
+        each.backend for each in find_runners(plugins, type(architecture))
+    ]:
+        return backend
+    default: Backend = plugins.backend(choose_default_runner(plugins, architecture.name, part.plugin))
+    return default

@@ -15,6 +15,7 @@ from __future__ import annotations
 from textforge.bundle.contents import BundleContents, collect_contents, find_plugin
 from textforge.bundle.lineage import Ancestor
 from textforge.bundle.manifest import FORMAT_VERSION, Results
+from textforge.bundle.mixing import Mixing
 from textforge.bundle.reader import Bundle
 from textforge.bundle.writer import BundleWriter
 
@@ -24,6 +25,7 @@ __all__ = [
     "Bundle",
     "BundleContents",
     "BundleWriter",
+    "Mixing",
     "Results",
     "collect_contents",
     "find_plugin",

@@ -10,12 +10,11 @@ from typing import Any
 
 import attrs
 
+from textforge.architectures.checks import MOST_TOKENS_OF_A_WINDOW
 from textforge.components import values
 from textforge.training.checkpoint import Checkpoint, Position
 from textforge.training.settings import TrainingSettings
 
-MOST_TOKENS_OF_A_WINDOW = 1 << 20
-"""More would let an edited file ask for any amount of memory."""
 _MOST = (1 << 63) - 1
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 
+from textforge.architectures.composite import Part
 from textforge.backends.choose import choose_default_runner
 from textforge.bundle.lineage import Ancestor
+from textforge.bundle.mixing import Mixing, split_mix
 from textforge.components.component import Component
 from textforge.encoders.base import Encoder
 from textforge.model import Model, SavedModel
@@ -42,6 +44,18 @@ class BundleContents:
     """The result of `find_plugin`, for the day on which the plugin isn't installed."""
     backend_plugin: str | None = None
     architecture_plugin: str | None = None
+    mixing: Mixing | None = None
+    """The figures of a model that was mixed of others; None for any other."""
+
+    @property
+    def trained(self) -> Part:
+        """The model that the run trained: the first part of a mixture that a run has made, or else the model.
+
+        Raises `BundleError` where such a mixture is damaged.
+        """
+        if self.mixing is not None and self.mixing.trained:
+            return split_mix(self.model)[0]
+        return Part(self.model, self.architecture_plugin)
 
     @property
     def learnt(self) -> tuple[CorpusRecord, ...]:

@@ -11,6 +11,7 @@ from textforge.bundle.checked_json import read_as, write_json
 from textforge.bundle.checks import check_position, check_window
 from textforge.bundle.files import is_part_name
 from textforge.bundle.lineage import Ancestor
+from textforge.bundle.mixing import Mixing
 from textforge.components import values
 from textforge.components.spec import parse_spec
 from textforge.errors import SpecError
@@ -110,6 +111,10 @@ class Results:
         )
 
 
+_LEFT_OUT = ("lines", "mixing")
+"""The fields that are left out where they are None."""
+
+
 @attrs.frozen
 class Manifest:
     """``config.json``, field by field."""
@@ -124,6 +129,7 @@ class Manifest:
     results: Results
     files: Files
     lineage: tuple[Ancestor, ...] = ()
+    mixing: Mixing | None = None
 
     def __attrs_post_init__(self) -> None:
         # When it is written too: a bundle that is saved must load.
@@ -133,7 +139,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the file's content."""
-        fields = attrs.asdict(self, filter=lambda field, value: field.name != "lines" or value is not None)
+        fields = attrs.asdict(self, filter=lambda field, value: field.name not in _LEFT_OUT or value is not None)
         return write_json({"format_version": FORMAT_VERSION, **fields})
 
     @classmethod

@@ -14,6 +14,7 @@ from textforge.bundle.errors import bundle_error, damage_error, reading_error
 from textforge.bundle.files import MANIFEST, read_file, read_if_there, sha256
 from textforge.bundle.lineage import Ancestor
 from textforge.bundle.manifest import FileEntry, Manifest, NewerFormat, Results, check_version, upgrade
+from textforge.bundle.mixing import Mixing, split_mix
 from textforge.bundle.parts import read_arrays, read_checkpoint, read_encoder_options, read_fitted_encoder, read_history
 from textforge.components import values
 from textforge.encoders.base import Encoder
@@ -72,6 +73,11 @@ class Bundle:
     def lineage(self) -> tuple[Ancestor, ...]:
         """The models that it went on from, the first one first."""
         return self._manifest.lineage
+
+    @property
+    def mixing(self) -> Mixing | None:
+        """The figures of a model that was mixed of others; None for any other."""
+        return self._manifest.mixing
 
     @property
     def encoder_name(self) -> str:
@@ -174,22 +180,27 @@ class Bundle:
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint that training goes on from, or None; raises `BundleError` as `model` does."""
+        return self._read_checkpoint(self.model())
+
+    def _read_checkpoint(self, model: SavedModel) -> Checkpoint | None:
         entry = self._manifest.files.checkpoint
         if entry is None:
             return None
-        return self._read_part(entry, functools.partial(read_checkpoint, best=self.model(), history=self.history()))
+        trained = split_mix(model)[0].saved if self.mixing and self.mixing.trained else model
+        return self._read_part(entry, functools.partial(read_checkpoint, best=trained, history=self.history()))
 
     def contents(self, plugins: Plugins, *, resumable: bool = True) -> BundleContents:
         """Return all of it, to be saved elsewhere; without what resuming needs unless `resumable`.
 
         Raises `BundleError` where a file is missing or damaged, or the settings are none that training goes on with.
         """
-        checkpoint = self.checkpoint() if resumable else None
+        model = self.model()
+        checkpoint = self._read_checkpoint(model) if resumable else None
         if checkpoint is not None:
             self._check_settings(checkpoint)
         return BundleContents(
             encoder=self.encoder(plugins),
-            model=checkpoint.best if checkpoint else self.model(),
+            model=model,
             backend=self.backend,
             corpora=self.corpora,
             settings=self.settings,
@@ -200,6 +211,7 @@ class Bundle:
             encoder_plugin=self.encoder_plugin,
             backend_plugin=self.backend_plugin,
             architecture_plugin=self.architecture_plugin,
+            mixing=self.mixing,
         )
 
     def _check_settings(self, checkpoint: Checkpoint) -> None:

@@ -181,7 +181,7 @@ def _open_existing(path: Path, resume: bool) -> Bundle | None:
 def _write_parts(contents: BundleContents) -> dict[str, bytes]:
     parts = {"encoder": write_encoder(contents.encoder), "model": write_arrays(contents.model.arrays)}
     if contents.checkpoint is not None:
-        parts["checkpoint"] = write_checkpoint(contents.checkpoint, contents.model)
+        parts["checkpoint"] = write_checkpoint(contents.checkpoint, contents.trained.saved)
     return parts
 
 
@@ -205,4 +205,5 @@ def _make_manifest(contents: BundleContents, files: Files) -> Manifest:
         results=Results.from_history(contents.history),
         files=files,
         lineage=contents.lineage,
+        mixing=contents.mixing,
     )

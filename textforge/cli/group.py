@@ -28,6 +28,7 @@ COMMANDS = {
     "score": "Measure how likely a model finds each text, and each token.",
     "compare": "Write from one prompt under several chains of samplers.",
     "novelty": "Measure how much of what a model writes is copied.",
+    "mix": "Mix models into one that predicts better than each.",
     "export": "Write a model to a file that other programs read.",
     "corpus": "Show what a corpus is, and what each encoder makes of it.",
     "cache": "List what was downloaded or worked out and is kept, or clear it.",

@@ -38,9 +38,9 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     window = f", window of {bundle.window} tokens" if bundle.window else ""
     rows = [
         ("model", f"{bundle.architecture}, {bundle.vocabulary_size:,} tokens known{window}"),
-        ("options", options),
+        *_model_rows(bundle, options),
         ("encoder", _encoder(bundle)),
-        ("trained by", f"{bundle.backend} ({versions})"),
+        ("mixed by" if bundle.mixing and not bundle.mixing.trained else "trained by", f"{bundle.backend} ({versions})"),
         *[("from", _ancestor(ancestor)) for ancestor in bundle.lineage],
         *[("corpus", _corpus(corpus)) for corpus in bundle.corpora],
         ("training", _training(bundle)),
@@ -49,6 +49,30 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
         *[("file", f"{entry.name}, {entry.size:,} bytes") for entry in bundle.files.values()],
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _model_rows(bundle: Bundle, options: str) -> list[tuple[str, str]]:
+    """Return what the model is: its options, or those of the models that it was mixed of."""
+    if bundle.mixing is None:
+        return [("options", options)]
+    from textforge.bundle.mixing import read_mix
+    from textforge.errors import BundleError
+
+    mixing = bundle.mixing
+    try:
+        mix = read_mix(bundle.model_options)
+    except BundleError as error:  # the rest can be shown all the same
+        return [("options", str(error))]
+    of = "" if mixing.loss is None else f", {_nats(mixing.loss)} on {mixing.tokens or 0:,} tokens held out"
+    losses = mixing.losses or [None] * len(mixing.names)
+    rows = [("mixture", f"{mix.kind}{of}")]
+    for weight, name, part, loss in zip(mix.coefficients, mixing.names, mix.describe_parts(), losses, strict=False):
+        rows.append(("part", f"{weight:.4f} of {name}: {part}" + ("" if loss is None else f"; {_nats(loss)}")))
+    return rows
+
+
+def _nats(loss: float) -> str:
+    return f"{loss:.4f} nats a token ({loss / math.log(2):.3f} bits)"
 
 
 def _encoder(bundle: Bundle) -> str:
@@ -88,8 +112,8 @@ def _loss(bundle: Bundle) -> str:
     if results.best_loss is None:
         return ""
     kind = "training" if results.validation_loss is None else "validation"
-    bits = results.best_loss / math.log(2)
-    return f"{results.best_loss:.4f} nats a token ({bits:.3f} bits), {kind}, after epoch {results.best_epoch:.4g}"
+    of = " of the part that was trained" if bundle.mixing else ""
+    return f"{_nats(results.best_loss)}, {kind}{of}, after epoch {results.best_epoch:.4g}"
 
 
 def _plain(value: object) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     validation="FRACTION",
     validation_corpus="CORPUS",
     replay="CORPUS:SHARE",
+    mix="SPEC",
 )
 @click.option(
     "--report", "reports", multiple=True, metavar="SPEC", help="Report of a plugin that watches the run; repeatable."

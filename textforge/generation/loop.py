@@ -17,7 +17,7 @@ from textforge.generation.randomness import DrawNumbers
 from textforge.generation.reader import ModelLogits, Reader, read_prompt
 from textforge.generation.task import Task
 from textforge.generation.text import Text
-from textforge.generation.watching import DrawnToken, WatchedChain, Watcher
+from textforge.generation.watching import DrawnToken, PartOpinion, WatchedChain, Watcher
 
 BATCH = 64
 """Texts written side by side."""
@@ -221,7 +221,9 @@ class WatchedBatch(Batch):
         ids = super()._draw_ids(step)
         model_logits = self._kept.copy()  # the next step writes over them
         uniform = self._numbers.at(step).tolist()
+        said = [(each, each.logits.astype(np.float64)) for each in self._reader.collect_opinions()]
         for row, (text, id) in enumerate(zip(self._rows, ids.tolist(), strict=True)):
             stages = self._chain.collect_stages(row)
-            self._watch(DrawnToken(text.number, step, id, uniform[row], model_logits[row], stages))
+            opinions = tuple(PartOpinion(each.part, each.weight, logits[row]) for each, logits in said)
+            self._watch(DrawnToken(text.number, step, id, uniform[row], model_logits[row], stages, opinions))
         return ids

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Ids
 from textforge.generation.history import History
-from textforge.model import Model, State
+from textforge.model import Model, Opinion, State
 from textforge.plugins.blame import blame_model
 
 ModelLogits = npt.NDArray[np.floating[Any]]
@@ -39,6 +39,10 @@ class Reader(ABC):
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all rows but these."""
 
+    def collect_opinions(self) -> Sequence[Opinion]:
+        """Return what each part of a model that is made of others said of the next token; none unless overridden."""
+        return ()
+
     def _repeat_logits(self, count: int) -> ModelLogits:
         return np.repeat(self.logits, count, axis=0)
 
@@ -59,6 +63,9 @@ class StateReader(Reader):
             return self.model.step(history.newest, self._state)
         except Exception as error:
             raise blame_model(self.model, error, "to read a token") from error
+
+    def collect_opinions(self) -> Sequence[Opinion]:
+        return self.model.opinions(self._state)
 
     def keep(self, rows: Sequence[int]) -> None:
         self._state = self.model.select(self._state, np.array(rows, dtype=np.int64))

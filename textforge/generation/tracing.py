@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from textforge.encoders.base import Encoder
 from textforge.generation.distribution import Distribution
-from textforge.generation.watching import DrawnToken, Stage
+from textforge.generation.watching import DrawnToken, PartOpinion, Stage
 
 TOP = 10
 """The greatest number of tokens in a list."""
@@ -21,7 +21,9 @@ def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]
     ``number`` is the text's; ``step`` counts the tokens before. ``model`` is the model's distribution. ``samplers``
     holds, in order, the tokens that each ruled out, with their probabilities just before that sampler, and the entropy
     before and after it. ``left`` is the distribution that the token was drawn from. ``drawn`` is the token, its
-    probability before and after the chain, and the number in [0, 1) that chose it. Entropy is in bits. Lists hold the
+    probability before and after the chain, and the number in [0, 1) that chose it. Where the model is made of others,
+    ``parts`` has, in order, each one's name, its weight, its distribution, and the probability that it gave the token
+    that was drawn. Entropy is in bits. Lists hold the
     `top` likeliest tokens, so that a trace is of bounded size. Figures of a broken distribution are None.
     """
     before = drawn.before
@@ -29,10 +31,12 @@ def trace(drawn: DrawnToken, encoder: Encoder, top: int = TOP) -> dict[str, Any]
     for stage in drawn.stages:
         samplers.append(_describe_stage(stage, before, encoder, top))
         before = stage.left
+    parts = [_describe_opinion(opinion, drawn.id, encoder, top) for opinion in drawn.opinions]
     return {
         "number": drawn.number,
         "step": drawn.step,
         "model": _describe_distribution(drawn.before, encoder, top),
+        **({"parts": parts} if parts else {}),
         "samplers": samplers,
         "left": _describe_distribution(drawn.after, encoder, top),
         "drawn": {
@@ -50,6 +54,15 @@ def _describe_distribution(distribution: Distribution, encoder: Encoder, top: in
         "entropy": _round(distribution.entropy),
         "tokens": int(distribution.possible.sum()),
         "top": _list_tokens(distribution, encoder, top),
+    }
+
+
+def _describe_opinion(opinion: PartOpinion, id: int, encoder: Encoder, top: int) -> dict[str, Any]:
+    return {
+        "part": opinion.part,
+        "weight": _round(opinion.weight),
+        **_describe_distribution(opinion.said, encoder, top),
+        "drawn": _round(opinion.said.probabilities[id]),
     }
 
 

@@ -29,6 +29,22 @@ class Stage:
 
 
 @attrs.frozen(eq=False, slots=False)
+class PartOpinion:
+    """The opinion that one part of a model had of a token, before any sampler."""
+
+    part: str
+    """Its name, such as that of its architecture."""
+    weight: float
+    """Its weight in the model."""
+    _logits: Row
+
+    @functools.cached_property
+    def said(self) -> Distribution:
+        """The part's distribution."""
+        return Distribution(self._logits)
+
+
+@attrs.frozen(eq=False, slots=False)
 class DrawnToken:
     """A token that was drawn, with the distributions before, within and after the chain."""
 
@@ -42,6 +58,8 @@ class DrawnToken:
     _model_logits: Row
     stages: tuple[Stage, ...]
     """The distributions that the samplers of the chain left, in order, presets expanded."""
+    opinions: tuple[PartOpinion, ...] = ()
+    """The opinions of the parts, where the model is made of others."""
 
     @functools.cached_property
     def before(self) -> Distribution:

@@ -31,6 +31,7 @@ class SettingsArguments(TypedDict, total=False):
     validation_corpus: str | os.PathLike[str] | Sequence[str]
     shuffle: str
     replay: str | None
+    mix: str | Sequence[str]
     patience: int | None
     sample: str | Sampler | Sequence[str | Sampler | Sequence[str | Sampler]]
     sample_every: int

@@ -18,6 +18,7 @@ from textforge.corpora.base import Corpus
 from textforge.corpora.resolve import CorpusArgument, resolve_corpora
 from textforge.encoders.base import Encoder
 from textforge.errors import TrainingError, advise
+from textforge.library.mixable import check_mixed
 from textforge.library.reading import PARTS, parse_replay
 from textforge.library.run import Run
 from textforge.plugins.registry import Plugins
@@ -28,7 +29,7 @@ from textforge.training.settings import TrainingSettings, complete_settings
 
 CHANGEABLE = (
     *("epochs", "minutes", "learning_rate", "schedule", "warm_up", "clip_norm", "patience"),
-    *("sample", "sample_every"),
+    *("sample", "sample_every", "mix"),
 )
 """The settings that may differ when a run is resumed; the others say what its batches are."""
 
@@ -55,7 +56,8 @@ def begin_run_from(
     settings: dict[str, Any],
 ) -> Run:
     """Return a run that goes on from a model on another text, with an optimizer and a schedule of its own."""
-    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
+    source = contents.trained
+    architecture = restore_architecture(plugins, source.saved, source.plugin)
     architecture, computing = choose_trained(plugins, architecture, backend)
     before = contents.settings
     if before.get("sequences") == "windows":
@@ -64,7 +66,7 @@ def begin_run_from(
     older = contents.ever_learnt
     run = _make_run(plugins, corpora, contents.encoder, architecture, computing, settings, older)
     lineage = (*contents.lineage, ancestor)
-    return attrs.evolve(run, learning="grow", source=contents.model, lineage=lineage)
+    return attrs.evolve(run, learning="grow", source=source.saved, lineage=lineage)
 
 
 def _make_run(
@@ -77,11 +79,12 @@ def _make_run(
     older: Sequence[CorpusRecord] = (),
 ) -> Run:
     chains = _parse_chains(settings, plugins)
-    given = _complete(_list_validation(settings), chains)
+    given = _complete(_list_texts(settings), chains)
     defaults = architecture.training_defaults
     made = make_settings(complete_settings(given, defaults, f"the architecture {architecture.name}"))
     if not corpora:
         raise TrainingError("no corpus was given; name a file, a folder, or a corpus such as python-docs")
+    check_mixed(made, plugins)
     validation = resolve_corpora(made.validation_corpus, plugins)
     replay = [] if made.replay is None else _resolve_replay(made.replay, older, plugins)
     _refuse_streams(validation, "validation_corpus")
@@ -100,12 +103,12 @@ def _make_run(
     )
 
 
-def _list_validation(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings in which the validation corpora are a tuple, however they were given."""
-    corpus = settings.get("validation_corpus")
-    return (
-        {**settings, "validation_corpus": (os.fspath(corpus),)} if isinstance(corpus, (str, os.PathLike)) else settings
-    )
+def _list_texts(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which validation corpora, and what is to be mixed in, are tuples, however they were given."""
+    alone = {name: settings.get(name) for name in ("validation_corpus", "mix")}
+    return settings | {
+        name: (os.fspath(value),) for name, value in alone.items() if isinstance(value, (str, os.PathLike))
+    }
 
 
 def _refuse_streams(corpora: Sequence[Corpus], name: str) -> None:
@@ -163,15 +166,16 @@ def resume_run(
     if checkpoint is None:
         overwrite = advise("overwrite", True)
         raise TrainingError(f"{bundle.path} has no checkpoint to go on from; train it anew with ", overwrite)
-    settings = _list_validation(settings)
+    settings = _list_texts(settings)
     chains = _parse_chains(settings, plugins)
     made = _change_settings(contents.settings, _write_chains(settings, chains))
+    check_mixed(made, plugins)
     before = make_settings(contents.settings)
     if (made.epoch_limit, made.minutes) != (before.epoch_limit, before.minutes):
         checkpoint = attrs.evolve(checkpoint, position=forget_plan(checkpoint.position, before))
     if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
         backend = plugins.backend(contents.backend)  # with the run-time options it had
-    architecture = restore_architecture(plugins, checkpoint.model, contents.architecture_plugin)
+    architecture = restore_architecture(plugins, checkpoint.model, contents.trained.plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
     moved = parse_replay(made.replay)[0] if "replay" in settings and made.replay else None
@@ -197,6 +201,7 @@ def resume_run(
         learning="nothing",
         lineage=contents.lineage,
         checkpoint=checkpoint,
+        mixed=contents.mixing is not None and contents.settings.get("mix", ()) == made.mix,
         records=contents.corpora,
     )
 

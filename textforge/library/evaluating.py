@@ -54,5 +54,7 @@ def evaluate_text(
     own = {record.sha256 for record in contents.learnt} if contents else set()
     if not (contents and result.trained_on and own == hashes):  # else the loss may be another text's
         return result
+    if contents.mixing is not None:
+        return attrs.evolve(result, trained_validation_loss=contents.mixing.loss)
     losses = [epoch.validation_loss for epoch in contents.history if epoch.best]
     return attrs.evolve(result, trained_validation_loss=losses[-1] if losses else None)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import load_runner
 from textforge.bundle import Ancestor, Bundle, BundleContents, BundleWriter, Results
 from textforge.components.values import quote
 from textforge.corpora.base import Corpus
@@ -20,6 +19,7 @@ from textforge.encoders.base import Encoder
 from textforge.errors import OptionError, TrainingError
 from textforge.library.arguments import SettingsArguments
 from textforge.library.generator import TextGenerator
+from textforge.library.loading import load_contents
 from textforge.library.logged import LoggingReport
 from textforge.plugins.registry import Plugins
 from textforge.training.report import Report
@@ -86,7 +86,7 @@ def train(
         plugins=plugins,
         **settings,
     )
-    return _generator(contents, None, plugins)
+    return load_contents(contents, None, plugins)
 
 
 def _check_flag(name: str, value: object) -> None:
@@ -208,9 +208,4 @@ def load(path: str | Path, *, backend: str | Backend | None = None, plugins: Plu
     NumPy unless given, where it can. Raises `BundleError` for a model that is missing or damaged.
     """
     plugins = plugins or Plugins()
-    return _generator(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)
-
-
-def _generator(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
-    model = load_runner(plugins, contents.model, backend, contents.architecture_plugin)
-    return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)
+    return load_contents(Bundle.open(path).contents(plugins, resumable=False), backend, plugins)

@@ -11,7 +11,7 @@ import numpy as np
 
 import textforge
 from textforge.backends.base import Backend
-from textforge.bundle import BundleContents, BundleWriter, find_plugin
+from textforge.bundle import BundleContents, BundleWriter, Mixing, find_plugin
 from textforge.corpora.record import CorpusRecord
 from textforge.encoders.base import Encoder
 from textforge.library.run import Run
@@ -42,6 +42,16 @@ class Keeper(Report):
         contents = self.contents(model)
         if not self._committed:
             self._commit(contents)
+        return contents
+
+    def keep_mixture(self, model: SavedModel, mixing: Mixing) -> BundleContents:
+        """Commit a mixture with the model that the run trained, and return the run's outcome."""
+        contents = attrs.evolve(
+            self.contents(model),
+            architecture_plugin=find_plugin(self._run.plugins, "architecture", model.architecture),
+            mixing=mixing,
+        )
+        self._commit(contents)
         return contents
 
     def _commit(self, contents: BundleContents) -> None:

@@ -47,5 +47,7 @@ class Run:
     checkpoint: Checkpoint | None = None
     records: tuple[CorpusRecord, ...] = ()
     """The corpora that the checkpoint was trained on."""
+    mixed: bool = False
+    """True where the checkpoint's model has been mixed already as the settings say."""
     recorded: bool = False
     """True where corpora are those of the records, not all given anew."""

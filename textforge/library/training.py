@@ -12,6 +12,7 @@ from textforge.encoders.base import Encoder
 from textforge.generation.chain import check_chain, expand_presets
 from textforge.library.choosing import apply_recipe
 from textforge.library.keeping import Keeper
+from textforge.library.mixed_training import count_mixed, fit_and_mix, leave_time
 from textforge.library.reading import read_corpora
 from textforge.library.run import Run
 from textforge.model import GradientModel, Model, SavedModel
@@ -39,7 +40,13 @@ def train(run: Run, writer: BundleWriter | None, report: Report) -> BundleConten
         model = _first_model(run, read.data, report)
         keeper = Keeper(run, encoder, read.records, writer)
         reports = Reports([SampleWriter(run.chains, read.data, run.settings, report), keeper, report])
-        return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
+        if not run.settings.mix:
+            return keeper.conclude(fit(model, read.data, run.settings, reports, run.checkpoint))
+        counted = count_mixed(run, read.data, model, report)
+        settings = leave_time(run.settings, counted, report)
+        return fit_and_mix(
+            run, read.data, counted, keeper, reports, lambda told: fit(model, read.data, settings, told, run.checkpoint)
+        )
 
 
 def _first_model(run: Run, data: TrainingData, report: Report) -> Model:

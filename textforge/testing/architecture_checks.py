@@ -151,7 +151,7 @@ def check_options_saved(case: ArchitectureCase) -> None:
     read = attrs.evolve(saved, options=options, arrays=arrays)
     mend = "leave create, check and of as they are inherited, or let each take up all that the other gives"
     try:
-        again = type(case.component).of(read)
+        again = case.component.replace(**type(case.component).of(read).option_values())  # it knows its parts
         weights = again.check(read)
     except Exception as error:
         fail("the saved model to be read back", describe_error(error), mend)

@@ -11,7 +11,7 @@ import numpy as np
 
 from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
-from textforge.backends.choose import load_model
+from textforge.backends.choose import load_model, resolve_parts
 from textforge.errors import OptionError
 from textforge.model import Array, CountingModel, GradientModel, Model, SavedModel
 from textforge.plugins.registry import Plugins
@@ -82,6 +82,7 @@ class ImplementationCase(Case):
             if saved.architecture != component.name:
                 raise OptionError(f"the model is of the architecture {saved.architecture}, not {component.name}")
             component = type(component).of(saved)  # a model that is given says what its options are
+        component = resolve_parts(plugins, component)
         return cls(component, make=make, on=found.spec, **details)
 
     @property

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from textforge.architectures.base import Architecture
 from textforge.backends.base import Backend
+from textforge.backends.choose import resolve_parts
 from textforge.bundle.reader import Bundle
 from textforge.components.component import Component
 from textforge.components.spec import Spec, parse_spec
@@ -159,6 +161,8 @@ def _make_case(plugins: Plugins, make: Callable[[], Component], **details: Any) 
     component = make()
     if isinstance(component, (Backend, Format)):
         details["plugins"] = plugins
+    if isinstance(component, Architecture):
+        component = resolve_parts(plugins, component)
     return case_of(component, **details)
 
 

@@ -16,7 +16,7 @@ from textforge.training.settings import TrainingSettings
 
 TRAIN_LOSS_TOKENS = 100_000
 """The tokens of the text's beginning that the training loss is measured on."""
-USED = ("seed", "validation", "validation_part", "validation_corpus", "replay", "sample")
+USED = ("seed", "validation", "validation_part", "validation_corpus", "replay", "sample", "mix")
 """The settings that mean something to such a model; `sample_every` doesn't, for there is one epoch."""
 
 

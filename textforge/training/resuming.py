@@ -14,6 +14,10 @@ from textforge.training.settings import TrainingSettings
 from textforge.training.trend import Trend
 
 
+class NothingLeft(TrainingError):
+    """The error that a resumed run has had all that is asked for."""
+
+
 def resume(position: Position, batches: Batches) -> Position:
     """Return the position to go on from. A finished run that is resumed is asked for more: its patience begins anew.
 
@@ -30,7 +34,7 @@ def resume(position: Position, batches: Batches) -> Position:
 
 
 def refuse_finished(position: Position, settings: TrainingSettings, epoch: float) -> None:
-    """Raise `TrainingError` where a resumed run has had all that is asked for, counted from its beginning.
+    """Raise `NothingLeft` where a resumed run has had all that is asked for, counted from its beginning.
 
     `epoch` is the number that it has done.
     """
@@ -118,10 +122,10 @@ def _describe(position: Position, settings: TrainingSettings, at_end: bool) -> s
     )
 
 
-def _finished_error(name: str, done: float, asked: float) -> TrainingError:
+def _finished_error(name: str, done: float, asked: float) -> NothingLeft:
     total = round(done + asked) if name == "epochs" else float(f"{done + asked:.3g}")
     so_far = f"1 {name.removesuffix('s')} is" if done == 1 else f"{done:.4g} {name} are"
-    return TrainingError(
+    return NothingLeft(
         f"nothing is left to learn: {so_far} done, and {name}, now {asked:.4g}, is the run's total; "
         f"for {asked:.4g} more ask for ",
         advise(name, total),

@@ -77,6 +77,10 @@ class TrainingSettings(Declared):
         default=None,
         help="Older text to be mixed in, with its share: old.txt:0.2, or 0.2 for what the model of --from learnt.",
     )
+    mix: tuple[str, ...] = option(
+        default=(),
+        help="Architecture that learns in one reading, such as ngram, to count too and mix in at the end; repeatable.",
+    )
     patience: int | None = option(
         default=0,
         ge=0,
