@@ -117,6 +117,16 @@ class GPT(Architecture):
         return {"keys": cache, "values": cache, "seen": (None,)}
 
 
+def compute_speeds(head_size: int) -> Array:
+    """Return the angles by which the pairs of a head turn from one position to the next, (head size / 2,), float64.
+
+    >>> compute_speeds(4).tolist()
+    [1.0, 0.01]
+    """
+    speeds: Array = BASE ** (-2.0 * np.arange(head_size // 2) / head_size)
+    return speeds
+
+
 def compute_rotations(length: int, head_size: int) -> tuple[Array, Array]:
     """Return cosines and sines by which heads are rotated at the first positions, (length, head size) each, float64.
 
@@ -126,8 +136,7 @@ def compute_rotations(length: int, head_size: int) -> tuple[Array, Array]:
     >>> cosines[0].tolist(), sines[0].tolist()
     ([1.0, 1.0, 1.0, 1.0], [-0.0, -0.0, 0.0, 0.0])
     """
-    speeds = BASE ** (-2.0 * np.arange(head_size // 2) / head_size)
-    angles = np.arange(length)[:, np.newaxis] * speeds
+    angles = np.arange(length)[:, np.newaxis] * compute_speeds(head_size)
     cosines, sines = np.cos(angles), np.sin(angles)
     return np.hstack([cosines, cosines]), np.hstack([-sines, sines])
 
