@@ -149,7 +149,7 @@ def join_pairs(heads: Array) -> Array:
     >>> join_pairs(np.array([1, 2, 3, 4]))
     array([1, 3, 2, 4])
     """
-    return heads.reshape(*heads.shape[:-1], 2, -1).swapaxes(-1, -2).reshape(heads.shape)
+    return heads.reshape(*heads.shape[:-1], 2, heads.shape[-1] // 2).swapaxes(-1, -2).reshape(heads.shape)
 
 
 def part_pairs(heads: Array) -> Array:
@@ -158,7 +158,7 @@ def part_pairs(heads: Array) -> Array:
     >>> part_pairs(np.array([1, 3, 2, 4]))
     array([1, 2, 3, 4])
     """
-    return heads.reshape(*heads.shape[:-1], -1, 2).swapaxes(-1, -2).reshape(heads.shape)
+    return heads.reshape(*heads.shape[:-1], heads.shape[-1] // 2, 2).swapaxes(-1, -2).reshape(heads.shape)
 
 
 def _view_pairs(keys: Numbers, values: Numbers) -> Layer:
