@@ -44,8 +44,8 @@ from textforge.components.component import option
 from textforge.errors import OptionError
 from textforge.model import Array, StateShape
 
-DEVIATION = 0.02
-"""Deviation of the first weights."""
+SPREAD = 0.6
+"""Deviation of the first weights, times the root of the hidden size."""
 EPSILON = 1e-5
 """What a norm adds to the variance."""
 BASE = 10_000.0
@@ -97,13 +97,14 @@ class GPT(Architecture):
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         size, inner_size = self.hidden_size, self.inner_size
+        deviation = SPREAD / math.sqrt(size)
         # 2 parts a layer add to x: so it is about as large after many layers as after few.
-        adding = normal(DEVIATION / math.sqrt(2 * self.num_layers))
-        found = {"embedding.weight": Weight((vocabulary_size, size), normal(DEVIATION), vocabulary_axis=0)}
+        reading, adding = normal(deviation), normal(deviation / math.sqrt(2 * self.num_layers))
+        found = {"embedding.weight": Weight((vocabulary_size, size), reading, vocabulary_axis=0)}
         for layer in range(self.num_layers):
-            found[f"attention.{layer}.input.weight"] = Weight((3 * size, size), normal(DEVIATION))
+            found[f"attention.{layer}.input.weight"] = Weight((3 * size, size), reading)
             found[f"attention.{layer}.output.weight"] = Weight((size, size), adding)
-            found[f"feed_forward.{layer}.input.weight"] = Weight((2 * inner_size, size), normal(DEVIATION))
+            found[f"feed_forward.{layer}.input.weight"] = Weight((2 * inner_size, size), reading)
             found[f"feed_forward.{layer}.output.weight"] = Weight((size, inner_size), adding)
         found["output.bias"] = Weight((vocabulary_size,), zeros(), vocabulary_axis=0)
         return found
