@@ -48,6 +48,8 @@ SMALLER: Mapping[str, dict[str, Any]] = {
     "gpt": {"hidden_size": 64, "num_heads": 4, "num_layers": 2, "window": 64},
 }
 """The model that writes the texts, and the one whose training changes its backend."""
+LOSSES: Mapping[str, dict[str, Any]] = {"lstm": {}, "conv": {}, "gpt": SMALLER["gpt"]}
+"""The model whose losses are compared: by default the default one, but where that would take minutes."""
 TAME = {"adam": {"rate": 0.005}, "rmsprop": {"rate": 0.001}, "sgd": {"rate": 0.1}}
 """Rates at which fifty steps amplify no rounding."""
 TEXTS = {
@@ -121,7 +123,7 @@ class Parity:
 
     def _losses(self) -> Iterator[dict[str, Any]]:
         for optimizer in TAME:
-            base = {"kind": "train", "optimizer": optimizer, "options": {}, "seed": 5}
+            base = {"kind": "train", "optimizer": optimizer, "options": LOSSES[self.architecture], "seed": 5}
             yield {**base, "steps": 5, "key": f"first {optimizer}"}
             yield {**base, "steps": 50, "key": f"tame {optimizer}", **TAME[optimizer]}
 
