@@ -25,6 +25,11 @@ CONVS: dict[str, Options] = {
     "conv-one-hot": {"embedding_size": None, "num_layers": 4, "channels": 9, "dilation_growth": 1},
     "conv-tiny": {"embedding_size": 1, "num_layers": 1, "channels": 1},
 }
+GPTS: dict[str, Options] = {
+    "gpt": {"num_layers": 2, "hidden_size": 24, "num_heads": 3, "window": 16},
+    "gpt-wide": {"num_layers": 1, "hidden_size": 12, "num_heads": 1, "window": 40},
+    "gpt-tiny": {"num_layers": 1, "hidden_size": 2, "num_heads": 1, "window": 1},
+}
 
 
 def saved_lstm(**keywords: Any) -> SavedModel:
@@ -35,12 +40,16 @@ def saved_conv(**keywords: Any) -> SavedModel:
     return saved_model("conv", **keywords)
 
 
+def saved_gpt(**keywords: Any) -> SavedModel:
+    return saved_model("gpt", **keywords)
+
+
 def saved_model(
     architecture: str,
     *,
     vocabulary_size: int = 11,
     seed: int = 3,
-    window: int | None = None,
+    model_window: int | None = None,
     scale: float = 1,
     **options: Any,
 ) -> SavedModel:
@@ -51,12 +60,13 @@ def saved_model(
     for name in arrays:
         if name.endswith("bias"):
             arrays[name] += random.normal(0, 0.3, arrays[name].shape).astype(np.float32)
-    return attrs.evolve(made, arrays=arrays, window=window)
+    return attrs.evolve(made, arrays=arrays, window=model_window)
 
 
 SAVED: dict[str, Callable[[], SavedModel]] = {
     **{name: functools.partial(saved_lstm, **options) for name, options in LSTMS.items()},
     **{name: functools.partial(saved_conv, **options) for name, options in CONVS.items()},
+    **{name: functools.partial(saved_gpt, **options) for name, options in GPTS.items()},
 }
 """Models of every architecture."""
 

@@ -6,18 +6,22 @@ import attrs
 import numpy as np
 
 from textforge.architectures.conv import Conv
+from textforge.architectures.gpt import GPT
 from textforge.architectures.lstm import LSTM
 from textforge.model import Model, SavedModel
 
 ARCHITECTURES = {
     "lstm": lambda **options: LSTM(**{"hidden_size": 16, **options}),
     "conv": lambda **options: Conv(**{"channels": 12, "num_layers": 3, "kernel_size": 2, **options}),
+    "gpt": lambda **options: GPT(**{"hidden_size": 12, "num_layers": 2, "num_heads": 2, "window": 10, **options}),
 }
+ONE_HOT = ("lstm", "conv")
+"""Those whose input may be one-hot."""
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 
 
 def saved_model(
-    architecture: str, vocabulary_size: int = 11, seed: int = 3, window: int | None = None, **options: int | None
+    architecture: str, vocabulary_size: int = 11, seed: int = 3, model_window: int | None = None, **options: int | None
 ) -> SavedModel:
     """Return a model with fresh weights, and biases that are not zeros."""
     made = ARCHITECTURES[architecture](**options).create(vocabulary_size, seed)
@@ -27,7 +31,7 @@ def saved_model(
         for name, array in made.arrays.items()
         if name.endswith("bias")
     }
-    return attrs.evolve(made, arrays=made.arrays | biases, window=window)
+    return attrs.evolve(made, arrays=made.arrays | biases, window=model_window)
 
 
 def some_ids(rows: int, length: int, vocabulary_size: int = 11, seed: int = 5) -> np.ndarray:

@@ -10,22 +10,26 @@ import pytest
 
 from textforge.architectures.base import Architecture
 from textforge.architectures.conv import Conv
+from textforge.architectures.gpt import GPT
 from textforge.architectures.lstm import LSTM
 from textforge.errors import BundleError, OptionError
 from textforge.model import Arrays, SavedModel
 
-CLASSES: dict[str, type[Architecture]] = {"lstm": LSTM, "conv": Conv}
+CLASSES: dict[str, type[Architecture]] = {"lstm": LSTM, "conv": Conv, "gpt": GPT}
 SMALL: dict[str, dict[str, Any]] = {
     "lstm": {"hidden_size": 4, "embedding_size": 3},
     "conv": {"channels": 4, "embedding_size": 3, "num_layers": 2, "kernel_size": 2},
+    "gpt": {"hidden_size": 4, "num_heads": 2, "num_layers": 2, "window": 5},
 }
 DEFAULTS = {
     "lstm": {"hidden_size": 128, "num_layers": 1, "embedding_size": 64, "dropout": 0.1},
     "conv": Conv().option_values(),
+    "gpt": {"num_layers": 4, "hidden_size": 192, "num_heads": 6, "window": 128, "dropout": 0.1},
 }
 OTHERS: dict[str, dict[str, Any]] = {
     "lstm": {"embedding_size": None, "num_layers": 3, "hidden_size": 5},
     "conv": {"embedding_size": None, "num_layers": 3, "channels": 5, "kernel_size": 4},
+    "gpt": {"hidden_size": 6, "num_heads": 1, "num_layers": 3, "window": 2},
 }
 each = pytest.mark.parametrize("name", CLASSES)
 
@@ -114,6 +118,19 @@ def test_other_floats_and_transposes_become_contiguous_float32(name):
             "may keep 65536 positions, so one of",
         ),
         ("conv", {"dilation_growth": 10**30}, "look back too far"),
+        ("gpt", {"num_layers": 0}, "num_layers must be >= 1 and <= 1000, got 0"),
+        ("gpt", {"hidden_size": 1}, "hidden_size must be >= 2, got 1"),
+        ("gpt", {"num_heads": 0}, "num_heads must be >= 1, got 0"),
+        ("gpt", {"window": 0}, "window must be >= 1 and <= 65536, got 0"),
+        ("gpt", {"dropout": 1}, "dropout must be >= 0 and < 1, got 1"),
+        (
+            "gpt",
+            {"hidden_size": 190},
+            r"^gpt: num_heads=6 can't share hidden_size=190 in equal, even parts: the hidden size must be a multiple of "
+            "12, such as 180 or 192$",
+        ),
+        ("gpt", {"hidden_size": 6}, "num_heads=6 can't share hidden_size=6 .* multiple of 12, such as 12$"),
+        ("gpt", {"hidden_size": 9, "num_heads": 3}, "multiple of 6, such as 6 or 12$"),
     ],
 )
 def test_options_out_of_range_are_refused(name, options, message):
@@ -152,6 +169,12 @@ BAD_OPTIONS = [
     ("conv", {"dilation_growth": 10**30}, "look back too far: .*; copy it again, or train it again"),
     ("conv", {"embedding_size": "none"}, "the model's embedding_size must be a whole number or none"),
     ("conv", {"embedding_size": None}, "weights its options don't speak of: embedding.weight"),
+    ("gpt", {"hidden_size": "abc"}, r"the model's hidden_size must be a whole number, got 'abc'"),
+    ("gpt", {"hidden_size": 8}, r"embedding.weight have shape \(9, 4\), but the options say \(9, 8\)"),
+    ("gpt", {"num_heads": 3}, "the model's num_heads=3 can't share hidden_size=4 .*; copy it again, or train it again"),
+    ("gpt", {"num_layers": 10**12}, "the model's num_layers must be >= 1 and <= 1000, got 1000000000000"),
+    ("gpt", {"window": 10**12}, "the model's window must be >= 1 and <= 65536, got 1000000000000"),
+    ("gpt", {"window": None}, "the model's window must be a whole number, got None"),
 ]
 
 
@@ -179,7 +202,7 @@ def test_a_vocabulary_that_is_no_size_is_refused(name, size):
 
 @each
 def test_another_vocabulary_is_refused(name):
-    with pytest.raises(BundleError, match=r"embedding.weight have shape \(9, 64\), but the options say \(10, 64\)"):
+    with pytest.raises(BundleError, match=r"embedding.weight have shape \(9, (64|192)\), but the options say \(10, "):
         check(attrs.evolve(initial(name), vocabulary_size=10))
 
 
@@ -202,7 +225,7 @@ def test_bad_weights_are_refused(name, bias, message):
         check(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": bias}))
 
 
-@pytest.mark.parametrize(("name", "lacking"), [("lstm", "lstm.0.bias"), ("conv", "input.bias")])
+@pytest.mark.parametrize(("name", "lacking"), [("lstm", "lstm.0.bias"), ("conv", "input.bias"), ("gpt", "attention.0.output.weight")])
 def test_missing_and_unknown_weights_are_named(name, lacking):
     saved = initial(name)
     fewer = {key: array for key, array in saved.arrays.items() if key != lacking}

@@ -140,7 +140,7 @@ def test_a_generator_exports_its_model(registry: Plugins, tmp_path: Path) -> Non
 
 
 def test_a_file_says_what_its_model_is() -> None:
-    saved = saved_lstm(window=60)
+    saved = saved_lstm(model_window=60)
     known = about(saved, ENCODER)
     assert known == {
         "textforge": textforge.__version__,

@@ -146,7 +146,12 @@ def test_those_that_are_left_are_gathered_and_others_take_their_place() -> None:
 
 @pytest.mark.parametrize(
     ("architecture", "options"),
-    [("lstm", {"hidden_size": 8}), ("conv", {"channels": 4}), ("ngram", {"order": 4})],
+    [
+        ("lstm", {"hidden_size": 8}),
+        ("conv", {"channels": 4}),
+        ("gpt", {"hidden_size": 8, "num_heads": 2, "num_layers": 2, "window": 12}),
+        ("ngram", {"order": 4}),
+    ],
 )
 def test_models_of_every_architecture_write_the_same_text(architecture: str, options: dict[str, Any]) -> None:
     maker = ModelMaker("numpy", architecture, precision="float64", **options)

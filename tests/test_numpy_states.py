@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from export_samples import SAVED, some_ids
-from gradient_backends.textbook import TEXTBOOKS
+from gradient_backends.textbook import TEXTBOOKS, TextbookGPT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ModelMaker
@@ -31,14 +31,26 @@ def textbook_state(saved: SavedModel, ids: Array, look_backs: list[int]) -> Arra
             model.logits(id)
         if saved.architecture == "lstm":
             rows.append({"hidden": np.array(model.hidden)[:, np.newaxis], "cell": np.array(model.cell)[:, np.newaxis]})
+        elif saved.architecture == "gpt":
+            rows.append(textbook_cache(model))
         else:
             parts = {}
             for number, (read, length) in enumerate(zip(model.read, look_backs, strict=True)):
                 before = np.zeros((length, saved.options["channels"]))
                 parts[f"conv.{number}"] = np.array([*before, *read])[np.newaxis, -length:]
             rows.append(parts)
-    axis = 1 if saved.architecture == "lstm" else 0
-    return {name: np.concatenate([row[name] for row in rows], axis=axis) for name in rows[0]}
+    axes = {name: 0 if name.startswith("conv.") or name == "seen" else 1 for name in rows[0]}
+    return {name: np.concatenate([row[name] for row in rows], axis=axes[name]) for name in rows[0]}
+
+
+def textbook_cache(model: TextbookGPT) -> Arrays:
+    """Return the last keys and values of each layer, of one row."""
+    window, size = model.options["window"], model.options["hidden_size"]
+    before = [np.zeros(size)] * window
+    keys, values = (
+        np.array([[*before, *layer][-window:] for layer in part])[:, np.newaxis] for part in (model.keys, model.values)
+    )
+    return {"keys": keys, "values": values, "seen": np.array([min(window, len(model.keys[0]))])}
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 40])

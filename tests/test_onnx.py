@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from export_samples import SAVED, exact_logits, saved_conv, saved_lstm, some_ids
+from export_samples import SAVED, exact_logits, saved_conv, saved_gpt, saved_lstm, some_ids
 from onnx.reference import ReferenceEvaluator
 
 from textforge.architectures.lstm import LSTM
@@ -113,8 +113,17 @@ def test_the_state_of_a_convolutional_network_is_what_its_layers_look_back_on(tm
     assert shapes == {"ids": ["rows"], "conv.0": ["rows", 2, 7], "conv.1": ["rows", 4, 7]}
 
 
+def test_the_state_of_a_transformer_is_its_last_keys_and_values_and_their_number(tmp_path: Path) -> None:
+    saved = saved_gpt(num_layers=2, hidden_size=6, num_heads=1, window=5)
+    export(saved, ENCODER, "onnx", tmp_path / "model.onnx")
+    opened = session(tmp_path / "model.onnx")
+    cache = [2, "rows", 5, 6]
+    shapes = {given.name: given.shape for given in opened.get_inputs()}
+    assert shapes == {"ids": ["rows"], "keys": cache, "values": cache, "seen": ["rows"]}
+
+
 def test_the_file_says_what_its_tokens_are(tmp_path: Path) -> None:
-    saved = saved_lstm(window=40)
+    saved = saved_lstm(model_window=40)
     export(saved, ENCODER, "onnx", tmp_path / "model.onnx")
     about = json.loads(session(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map["textforge"])
     assert "".join(about["tokens"]) == ENCODER.vocabulary

@@ -88,6 +88,7 @@ MAKERS = [
     ModelMaker("numpy", "lstm", hidden_size=12, num_layers=2, precision="float64"),
     ModelMaker("numpy", "lstm", hidden_size=12),
     ModelMaker("numpy", "conv", channels=6, precision="float64"),
+    ModelMaker("numpy", "gpt", hidden_size=8, num_heads=2, num_layers=2, window=12, precision="float64"),
     ModelMaker("numpy", "ngram", order=4),
 ]
 
@@ -98,7 +99,7 @@ def make_model(maker: ModelMaker) -> Any:
     return model.count(tokens) if isinstance(model, textforge.CountingModel) else model
 
 
-RUNS = [(maker, None) for maker in MAKERS] + [(maker, 6) for maker in MAKERS[:3]]
+RUNS = [(maker, None) for maker in MAKERS] + [(maker, 6) for maker in MAKERS[:4]]
 """Models with a window too, but for n-grams, which carry their state on."""
 
 

@@ -197,7 +197,7 @@ class NoWindow(GoodArchitecture):
     """Looks back on no token."""
 
     @property
-    def window(self) -> int | None:
+    def model_window(self) -> int | None:
         return 0
 
 
@@ -205,7 +205,7 @@ class WindowLost(GoodArchitecture):
     """Leaves its window out of new models."""
 
     @property
-    def window(self) -> int | None:
+    def model_window(self) -> int | None:
         return 8
 
     def create(self, vocabulary_size: int, seed: int) -> SavedModel:

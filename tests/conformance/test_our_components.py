@@ -59,6 +59,7 @@ SPECS: Mapping[str, Sequence[str]] = {
     "architecture": (
         "lstm:hidden_size=8,num_layers=2,embedding_size=none",
         "conv:channels=8,num_layers=3,kernel_size=3,embedding_size=none",
+        "gpt:hidden_size=12,num_heads=2,num_layers=2,window=9",
         "ngram:order=3",
     ),
     "backend": ("numpy:precision=float64",),

@@ -10,11 +10,15 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from gradient_backends.framework import Suite, both
+from gradient_backends.framework import Suite, each
 from textforge.cli import main
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 60
-OPTIONS = {"lstm": "hidden_size=16,embedding_size=8", "conv": "channels=12,num_layers=3,embedding_size=8"}
+OPTIONS = {
+    "lstm": "hidden_size=16,embedding_size=8",
+    "conv": "channels=12,num_layers=3,embedding_size=8",
+    "gpt": "hidden_size=12,num_heads=2,num_layers=2,window=20",
+}
 EDITS: list[tuple[dict[str, object], str]] = [
     ({"num_layers": 4}, "the model lacks the weights conv.3.bias, conv.3.weight"),
     ({"dilation_growth": 0}, "dilation_growth must be >= 1, got 0"),
@@ -54,7 +58,7 @@ class CommandLineSuite(Suite):
         train(book, folder, f"{architecture}:{OPTIONS[architecture]}", f"{self.framework.name}:device=cpu", *more)
 
     @pytest.mark.parametrize("sequences", [(), WINDOWS], ids=["stream", "windows"])
-    @both
+    @each
     def test_a_model_is_trained_resumed_evaluated_and_written_with(self, architecture, sequences, book, tmp_path):
         whole, parts = tmp_path / "whole", tmp_path / "parts"
         self.train(book, whole, architecture, "--epochs", 2, "--schedule", "constant", *sequences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from gradient_backends.small import LENGTH, ROWS, SmallModels, batch, train
 from textforge.model import Optimizer
 
@@ -13,7 +13,7 @@ from textforge.model import Optimizer
 class DropoutSuite(SmallModels):
     """Masks that depend on seed and step, on what each layer gives."""
 
-    @both
+    @each
     def test_dropout_depends_on_the_seed_and_the_step(self, architecture):
         losses = {}
         for seed, step in ((0, 0), (0, 1), (1, 0), (0, 0)):
@@ -53,3 +53,11 @@ class DropoutSuite(SmallModels):
         model.begin(Optimizer(), seed=0)
         train(model, [0], windows=windows)
         assert seen == [(length, ROWS, 12) for length in lengths]
+
+    @pytest.mark.parametrize(("windows", "last"), [(False, LENGTH), (True, 1)], ids=["stream", "windows"])
+    def test_dropout_is_on_what_both_parts_of_a_layer_of_a_transformer_add(self, monkeypatch, windows, last):
+        seen = self.framework.watch_dropout(monkeypatch)
+        model = self.make("gpt", dropout=0.5)
+        model.begin(Optimizer(), seed=0)
+        train(model, [0], windows=windows)
+        assert seen == [(length, ROWS, 12) for length in (LENGTH, LENGTH, last, last)]

@@ -11,9 +11,12 @@ from support import ModelMaker
 
 from textforge.model import Array, Arrays, Optimizer
 
-ARCHITECTURES = ("lstm", "conv")
+ARCHITECTURES = ("lstm", "conv", "gpt")
+ONE_HOT = ("lstm", "conv")
+"""Those whose input may be one-hot."""
 
-both = pytest.mark.parametrize("architecture", ARCHITECTURES)
+each = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
 
 
 class GivenGradients(Protocol):

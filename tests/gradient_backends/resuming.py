@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from gradient_backends.small import ROWS, SmallModels, same, train
 from textforge.errors import BundleError
 from textforge.model import Optimizer
@@ -29,7 +29,7 @@ RUNS = [
 class ResumingSuite(SmallModels):
     """Tests of what a checkpoint holds, and that nothing else is needed."""
 
-    @both
+    @each
     @pytest.mark.parametrize(("name", "precision", "stop"), RUNS)
     def test_resumed_training_is_the_same_bit_for_bit(self, architecture, name, precision, stop):
         settings = {"dropout": 0.3, "num_layers": 2, "precision": precision}
@@ -72,7 +72,16 @@ class ResumingSuite(SmallModels):
         assert shapes == {f"state/conv.{layer}": (ROWS, 2 * 2**layer, 12) for layer in range(3)}
         assert all(array.dtype == np.float32 and array.flags.c_contiguous for array in arrays.values())
 
-    @both
+    def test_what_a_transformer_carries_on_has_canonical_names(self):
+        model = self.make("gpt")
+        model.begin(Optimizer(), seed=0)
+        arrays = model.training_arrays(train(model, range(2)))
+        shapes = {name: array.shape for name, array in arrays.items() if name.startswith("state/")}
+        cache = (2, ROWS, 6, 12)
+        assert shapes == {"state/keys": cache, "state/values": cache, "state/seen": (ROWS,)}
+        assert arrays["state/seen"].tolist() == [6] * ROWS
+
+    @each
     def test_training_arrays_are_a_copy(self, architecture):
         model = self.make(architecture)
         model.begin(Optimizer(), seed=0)
@@ -87,6 +96,7 @@ class ResumingSuite(SmallModels):
         [
             *(("lstm", name) for name in ("state/hidden", "state/cell", "moment1/lstm.0.bias", "optimizer.step")),
             *(("conv", name) for name in ("state/conv.0", "state/conv.2", "moment2/conv.1.weight")),
+            *(("gpt", name) for name in ("state/keys", "state/seen", "moment1/attention.0.input.weight")),
         ],
     )
     def test_a_checkpoint_that_does_not_fit_is_refused(self, architecture, name):

@@ -14,6 +14,7 @@ ROWS, LENGTH = 4, 10
 SMALL = {
     "lstm": {"hidden_size": 16, "embedding_size": 8},
     "conv": {"channels": 12, "embedding_size": 8, "num_layers": 3, "kernel_size": 3},
+    "gpt": {"hidden_size": 12, "num_heads": 2, "num_layers": 2, "window": 6},
 }
 
 

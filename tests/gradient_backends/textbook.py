@@ -67,7 +67,52 @@ class TextbookConv:
         return value * sigmoid(gate)
 
 
-TEXTBOOKS = {"lstm": TextbookLSTM, "conv": TextbookConv}
+class TextbookGPT:
+    """One row, one token at a time, head by head, each key rotated by its position in the whole text."""
+
+    def __init__(self, saved: SavedModel):
+        self.arrays = {name: array.astype(np.float64) for name, array in saved.arrays.items()}
+        self.options = saved.options
+        self.keys = [[] for _ in range(self.options["num_layers"])]
+        self.values = [[] for _ in range(self.options["num_layers"])]
+
+    def logits(self, id):
+        arrays = self.arrays
+        x = arrays["embedding.weight"][id]
+        for layer in range(self.options["num_layers"]):
+            x = x + arrays[f"attention.{layer}.output.weight"] @ self._attended(layer, self._normed(x))
+            value, gate = np.split(arrays[f"feed_forward.{layer}.input.weight"] @ self._normed(x), 2)
+            x = x + arrays[f"feed_forward.{layer}.output.weight"] @ (value * gate * sigmoid(gate))
+        return arrays["embedding.weight"] @ self._normed(x) + arrays["output.bias"]
+
+    def _attended(self, layer, x):
+        query, key, value = np.split(self.arrays[f"attention.{layer}.input.weight"] @ x, 3)
+        self.keys[layer].append(key)
+        self.values[layer].append(value)
+        now = len(self.keys[layer]) - 1
+        seen = range(max(0, now + 1 - self.options["window"]), now + 1)
+        heads = []
+        for head in np.split(np.arange(len(x)), self.options["num_heads"]):
+            turned = self._rotated(query[head], now)
+            products = [turned @ self._rotated(self.keys[layer][place][head], place) for place in seen]
+            weights = np.exp((np.array(products) - max(products)) / np.sqrt(len(head)))
+            heads.append(weights / weights.sum() @ [self.values[layer][place][head] for place in seen])
+        return np.concatenate(heads)
+
+    def _normed(self, x):
+        return (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+
+    def _rotated(self, head, position):
+        half = len(head) // 2
+        turned = np.empty_like(head)
+        for pair in range(half):
+            angle = position / 10000 ** (2 * pair / len(head))
+            turned[pair] = head[pair] * np.cos(angle) - head[pair + half] * np.sin(angle)
+            turned[pair + half] = head[pair] * np.sin(angle) + head[pair + half] * np.cos(angle)
+        return turned
+
+
+TEXTBOOKS = {"lstm": TextbookLSTM, "conv": TextbookConv, "gpt": TextbookGPT}
 
 
 def textbook_logits(saved: SavedModel, ids):

@@ -7,13 +7,14 @@ import pytest
 from support import ModelMaker
 
 import textforge
-from gradient_backends.framework import Suite, both
+from gradient_backends.framework import Suite, each
 from textforge.encoders.char import CharEncoder
 
 LETTERS = "\n abcdefghijklmnopqrstuvwxyz"
 SMALL = {
     "lstm": {"hidden_size": 24, "num_layers": 2, "embedding_size": 8},
     "conv": {"channels": 24, "num_layers": 3, "embedding_size": 8},
+    "gpt": {"hidden_size": 24, "num_heads": 3, "num_layers": 2, "window": 16},
 }
 
 
@@ -21,7 +22,7 @@ class TextsSuite(Suite):
     """Texts of NumPy as the judge."""
 
     @pytest.mark.parametrize("window", [None, 12])
-    @both
+    @each
     def test_texts_are_equal_in_float64(self, architecture: str, window: int | None) -> None:
         saved = self.backend(architecture, **SMALL[architecture]).initial(len(LETTERS), seed=5)
         scaled = {name: array * np.float32(2) for name, array in saved.arrays.items()}  # far from uniform

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gradient_backends.framework import both
+from gradient_backends.framework import ARCHITECTURES, ONE_HOT, each
 from gradient_backends.small import LENGTH, ROWS, VOCABULARY, SmallModels, batch, random_numbers_after, same, train
 from gradient_backends.textbook import textbook_loss
 from textforge.errors import BackendError
@@ -17,7 +17,7 @@ from textforge.model import Optimizer, SavedModel
 class TrainingSuite(SmallModels):
     """Losses, gradients, and what training leaves alone."""
 
-    @both
+    @each
     @pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_the_loss_falls_on_a_text_that_repeats(self, architecture, name, precision):
@@ -29,6 +29,7 @@ class TrainingSuite(SmallModels):
         rates = {
             "lstm": {"adam": 0.02, "rmsprop": 0.01, "sgd": 0.5},
             "conv": {"adam": 0.02, "rmsprop": 0.003, "sgd": 0.2},
+            "gpt": {"adam": 0.01, "rmsprop": 0.003, "sgd": 0.2},
         }
         rate = rates[architecture][name]
         losses = []
@@ -39,14 +40,19 @@ class TrainingSuite(SmallModels):
         assert float(model.loss(block[:, :-1], block[:, 1:], model.start(ROWS))[0]) < 0.3
 
     @pytest.mark.parametrize("windows", [False, True], ids=["stream", "windows"])
-    @pytest.mark.parametrize("options", [{}, {"num_layers": 2}, {"embedding_size": None}], ids=str)
-    @both
+    @pytest.mark.parametrize(
+        ("architecture", "options"),
+        [
+            *((name, options) for name in ARCHITECTURES for options in ({}, {"num_layers": 2})),
+            *((name, {"embedding_size": None}) for name in ONE_HOT),
+        ],
+    )
     def test_the_loss_is_the_textbook_s(self, architecture, options, windows):
         model = self.make(architecture, **options, dropout=0.5)
         loss, _ = model.loss(*batch(0, windows), model.start(ROWS))
         assert float(loss) == pytest.approx(textbook_loss(model.save(), *batch(0, windows)), abs=1e-6)
 
-    @both
+    @each
     def test_what_is_carried_on_keeps_its_shape(self, architecture):
         model = self.make(architecture)
         state = model.start(ROWS)
@@ -56,7 +62,7 @@ class TrainingSuite(SmallModels):
             assert after[name].shape == value.shape
             assert not np.array_equal(self.framework.array(after[name]), self.framework.array(value))
 
-    @both
+    @each
     def test_the_loss_is_that_of_the_logits_and_carries_the_state_on(self, architecture):
         model = self.make(architecture)
         (inputs, targets), (more, more_targets) = batch(0), batch(1)
@@ -69,7 +75,7 @@ class TrainingSuite(SmallModels):
 
     @pytest.mark.parametrize("windows", [False, True], ids=["stream", "windows"])
     @pytest.mark.parametrize("options", [{"num_layers": 2}, {"embedding_size": None}], ids=str)
-    @both
+    @each
     def test_gradients_are_those_of_the_textbook_s_loss(self, architecture, options, windows):
         """Along a random direction, by a difference of losses in float64."""
         size = {"hidden_size": 6} if architecture == "lstm" else {"channels": 6}
@@ -90,7 +96,7 @@ class TrainingSuite(SmallModels):
         learnt = sum(((before.arrays[name] - after[name]) * direction[name]).sum() for name in after)
         assert learnt == pytest.approx(slope, rel=1e-3, abs=1e-5)
 
-    @both
+    @each
     @pytest.mark.parametrize("windows", [False, True], ids=["stream", "windows"])
     def test_training_is_the_same_each_time(self, architecture, windows):
         runs = []
@@ -101,7 +107,7 @@ class TrainingSuite(SmallModels):
             runs.append(model.save().arrays)
         assert same(*runs)
 
-    @both
+    @each
     def test_neither_making_nor_training_touches_random_numbers(self, architecture):
         def make_and_train():
             model = self.make(architecture, dropout=0.5)
@@ -111,7 +117,7 @@ class TrainingSuite(SmallModels):
         untouched = random_numbers_after(self.framework, lambda: None)
         assert random_numbers_after(self.framework, make_and_train) == untouched
 
-    @both
+    @each
     def test_generating_in_between_changes_nothing(self, architecture):
         runs = []
         for generates in (False, True):
@@ -127,7 +133,7 @@ class TrainingSuite(SmallModels):
             runs.append(model.save().arrays)
         assert same(*runs)
 
-    @both
+    @each
     def test_a_state_from_generating_can_be_trained_on(self, architecture):
         model = self.make(architecture)
         model.begin(Optimizer(), seed=0)
@@ -135,14 +141,14 @@ class TrainingSuite(SmallModels):
         model.forward(batch(0)[0], state)
         train(model, [0], state)
 
-    @both
+    @each
     def test_validating_learns_nothing(self, architecture):
         model = self.make(architecture, dropout=0.3)
         before = model.save().arrays
         model.loss(*batch(0), model.start(ROWS))
         assert same(model.save().arrays, before)
 
-    @both
+    @each
     def test_the_state_before_a_step_is_left_as_it_was(self, architecture):
         model = self.make(architecture)
         model.begin(Optimizer(), seed=0)
@@ -160,7 +166,7 @@ class TrainingSuite(SmallModels):
         train(model, range(1, 4))
         assert float(loss) == now
 
-    @both
+    @each
     def test_begin_forgets_what_an_earlier_run_left(self, architecture):
         runs = []
         for trained_before in (False, True):
@@ -176,20 +182,20 @@ class TrainingSuite(SmallModels):
             runs.append(model.save().arrays)
         assert same(*runs)
 
-    @both
+    @each
     def test_float64_is_not_for_training(self, architecture):
         with pytest.raises(
             BackendError, match=rf"^{self.framework.name}: precision=float64 is for generating and evaluating"
         ):
             self.make(architecture, precision="float64").begin(Optimizer(), seed=0)
 
-    @both
+    @each
     def test_float64_evaluates(self, architecture):
         model = self.make(architecture, precision="float64")
         loss, _ = model.loss(*batch(0), model.start(ROWS))
         assert float(loss) == pytest.approx(textbook_loss(model.save(), *batch(0)), abs=1e-12)
 
-    @both
+    @each
     def test_mixed_precision_is_for_training_alone(self, architecture):
         mixed, plain = self.make(architecture, precision="bfloat16"), self.make(architecture)
         np.testing.assert_array_equal(

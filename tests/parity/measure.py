@@ -18,7 +18,7 @@ from parity.side import Side
 from textforge.generation.randomness import DrawNumbers
 from textforge.model import Arrays
 
-ARCHITECTURES = ("lstm", "conv")
+ARCHITECTURES = ("lstm", "conv", "gpt")
 OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "lstm": {
         f"{layers} x {'one-hot' if embedding is None else 'embedding'}": {
@@ -37,9 +37,19 @@ OPTIONS: Mapping[str, Mapping[str, dict[str, Any]]] = {
         }
         for (layers, kernel_size), embedding in itertools.product(((1, 2), (2, 3), (3, 3)), (16, None))
     },
+    "gpt": {
+        f"{layers} x window of {window}": {"hidden_size": 48, "num_layers": layers, "num_heads": 3, "window": window}
+        for layers, window in itertools.product((1, 2, 3), (32, 100))
+    },
 }
-SMALLER: Mapping[str, dict[str, Any]] = {"lstm": {"hidden_size": 64}, "conv": {"channels": 48}}
+SMALLER: Mapping[str, dict[str, Any]] = {
+    "lstm": {"hidden_size": 64},
+    "conv": {"channels": 48},
+    "gpt": {"hidden_size": 64, "num_heads": 4, "num_layers": 2, "window": 64},
+}
 """The model that writes the texts, and the one whose training changes its backend."""
+LOSSES: Mapping[str, dict[str, Any]] = {"lstm": {}, "conv": {}, "gpt": SMALLER["gpt"]}
+"""The model whose losses are compared: by default the default one, but where that would take minutes."""
 TAME = {"adam": {"rate": 0.005}, "rmsprop": {"rate": 0.001}, "sgd": {"rate": 0.1}}
 """Rates at which fifty steps amplify no rounding."""
 TEXTS = {
@@ -113,7 +123,7 @@ class Parity:
 
     def _losses(self) -> Iterator[dict[str, Any]]:
         for optimizer in TAME:
-            base = {"kind": "train", "optimizer": optimizer, "options": {}, "seed": 5}
+            base = {"kind": "train", "optimizer": optimizer, "options": LOSSES[self.architecture], "seed": 5}
             yield {**base, "steps": 5, "key": f"first {optimizer}"}
             yield {**base, "steps": 50, "key": f"tame {optimizer}", **TAME[optimizer]}
 

@@ -21,7 +21,7 @@ from textforge.encoders.char import CharEncoder
 from textforge.model import Arrays, Model, Optimizer, SavedModel
 from textforge.training.batches import StreamBatches
 from textforge.training.reports import Reports
-from textforge.training.settings import DEFAULT_LEARNING_RATES
+from textforge.training.settings import complete_settings
 
 ROWS, LENGTH = 16, 64
 """The batches that losses are measured on."""
@@ -90,7 +90,8 @@ class Side:
         model.begin(Optimizer(name=name, epsilon=job.get("epsilon", 1e-8)), job["seed"])
         batches = StreamBatches(encoder.encode(self.text()).astype(np.uint8), ROWS, LENGTH, job["seed"])
         state, losses = model.start(ROWS), []
-        rate = job.get("rate") or DEFAULT_LEARNING_RATES[name]
+        preferred = complete_settings({"optimizer": name}, self.architecture(job).training_defaults)
+        rate = job.get("rate") or preferred["learning_rate"]
         for step in range(job["steps"]):
             loss, state = model.train_step(
                 *batches.batch(*divmod(step, batches.steps_per_epoch)), state, learning_rate=rate, step=step

@@ -96,15 +96,15 @@ class Architecture(Component):
         return {}
 
     @property
-    def window(self) -> int | None:
-        """Tokens it can look back on, where it can't carry a state on; None where it can."""
+    def model_window(self) -> int | None:
+        """The `window` of its models: tokens they can look back on where they can't carry a state on, or else None."""
         return None
 
     def create(self, vocabulary_size: int, seed: int) -> SavedModel:
         """Return an untrained model, the same for the same seed in every backend."""
         random = np.random.Generator(np.random.PCG64(seed))
         arrays = {name: _draw(weight, random) for name, weight in self.weights(vocabulary_size).items()}
-        return SavedModel(self.name, self.option_values(), vocabulary_size, arrays, self.window)
+        return SavedModel(self.name, self.option_values(), vocabulary_size, arrays, self.model_window)
 
     def grow(self, saved: SavedModel, vocabulary_size: int, seed: int) -> SavedModel:
         """Return a model of this architecture for a larger vocabulary, whose first tokens are those it had.

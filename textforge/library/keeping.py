@@ -64,7 +64,7 @@ class Keeper(Report):
         run = self._run
         return BundleContents(
             encoder=self._encoder,
-            model=attrs.evolve(model, window=model.window or run.architecture.window),
+            model=attrs.evolve(model, window=model.window or run.architecture.model_window),
             backend=run.backend.spec,
             corpora=self._corpora,
             settings=run.settings.option_values(),

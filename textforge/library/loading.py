@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textforge.backends.base import Backend
-from textforge.backends.choose import choose_runner, load_model, restore_architecture
+from textforge.backends.choose import load_runner
 from textforge.bundle import BundleContents
 from textforge.library.generator import TextGenerator
 from textforge.plugins.registry import Plugins
@@ -11,7 +11,5 @@ from textforge.plugins.registry import Plugins
 
 def load_contents(contents: BundleContents, backend: str | Backend | None, plugins: Plugins) -> TextGenerator:
     """Return the generator of what a bundle holds, run by a backend as `load` says."""
-    runner = choose_runner(plugins, contents.model, backend, contents.architecture_plugin)
-    architecture = restore_architecture(plugins, contents.model, contents.architecture_plugin)
-    model = load_model(plugins, runner, contents.model, architecture)
+    model = load_runner(plugins, contents.model, backend, contents.architecture_plugin)
     return TextGenerator(model, contents.encoder, plugins=plugins, contents=contents)

@@ -180,10 +180,10 @@ def check_damage_refused(case: ArchitectureCase) -> None:
 
 
 def check_window(case: ArchitectureCase) -> None:
-    """Check that the window is None or a whole number of tokens, and is what a new model has."""
-    window = case.component.window
+    """Check that a model's window is None or a whole number of tokens, and is what a new model has."""
+    window = case.component.model_window
     if window is not None and (not isinstance(window, int) or isinstance(window, bool) or window < 1):
-        fail("a window of None or a whole number >= 1", repr(window), "return None where a state is carried on")
+        fail("a model_window of None or a whole number >= 1", repr(window), "return None where a state is carried on")
     saved = case.component.create(SIZES[-1], SEED)
     if saved.window != window:
         fail(f"a new model to have the window {window}", repr(saved.window), "leave create as it is inherited")

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from gradient_backends.small import ROWS, batch, train
 from support import ModelMaker
 
@@ -33,7 +33,7 @@ def write(generator):
     return generator.generate("a", max_tokens=20, seed=1)
 
 
-@both
+@each
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, pickled])
 def test_a_copy_writes_the_same_before_and_after_its_original_has(architecture, duplicate):
     generator = make_generator(architecture)

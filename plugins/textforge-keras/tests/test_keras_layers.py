@@ -7,7 +7,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from support import ModelMaker
 
 from textforge.architectures.lstm import LSTM
@@ -39,7 +39,7 @@ def make(architecture, embedding_size):
     return ModelMaker("keras", architecture, device="cpu", **options).create(VOCABULARY, seed=3)
 
 
-@both
+@each
 @pytest.mark.parametrize("embedding_size", [8, None], ids=["embedding", "one-hot"])
 def test_logits_are_those_of_a_model_of_keras_s_layers(architecture, embedding_size):
     model = make(architecture, embedding_size)
@@ -68,7 +68,7 @@ def test_layers_are_keras_s_own(architecture, kinds):
     assert [type(layer) for layer in layers] == [getattr(keras.layers, kind) for kind in kinds]
 
 
-@both
+@each
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_keras_s_own_settings_change_nothing(architecture, request):
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (2, LENGTH))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gradient_backends.dropout import DropoutSuite
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from gradient_backends.resuming import ResumingSuite
 from gradient_backends.small import ROWS, batch, same, train
 from gradient_backends.training import TrainingSuite
@@ -22,7 +22,7 @@ with_or_without_xla = pytest.mark.parametrize("jit_compile", [True, False], ids=
 class TestTraining(TrainingSuite):
     """The suite that every framework is held to, compiled either way."""
 
-    @both
+    @each
     @with_or_without_xla
     def test_two_runs_are_equal_bit_for_bit(self, architecture, jit_compile):
         runs = []
@@ -33,7 +33,7 @@ class TestTraining(TrainingSuite):
             runs.append(model.save().arrays)
         assert same(*runs)
 
-    @both
+    @each
     @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-6), ("bfloat16", 1e-3)])
     def test_xla_learns_the_same(self, architecture, precision, tolerance):
         runs = []
@@ -45,7 +45,7 @@ class TestTraining(TrainingSuite):
         for name, array in runs[0].items():
             np.testing.assert_allclose(array, runs[1][name], rtol=0, atol=tolerance)
 
-    @both
+    @each
     def test_a_step_is_compiled_once_whatever_the_learning_rate(self, architecture):
         model = self.make(architecture, dropout=0.4)
         model.begin(Optimizer(), seed=0)
@@ -54,7 +54,7 @@ class TestTraining(TrainingSuite):
             state = train(model, [step], state, rate=rate)
         assert model._train.experimental_get_tracing_count() == 1
 
-    @both
+    @each
     def test_generating_compiles_once_for_any_number_of_rows(self, architecture):
         model = self.make(architecture)
         for rows in (1, 5, 50):
@@ -66,7 +66,7 @@ class TestTraining(TrainingSuite):
         compiled = model._step, model._forward_last, model._forward_all
         assert [function.experimental_get_tracing_count() for function in compiled] == [1, 1, 1]
 
-    @both
+    @each
     def test_mixed_precision_keeps_what_it_learns_in_float32(self, architecture):
         model = self.make(architecture, precision="bfloat16")
         model.begin(Optimizer(), seed=0)
@@ -94,7 +94,7 @@ class TestDropout(DropoutSuite):
 class TestResuming(ResumingSuite):
     """The suite that every framework is held to, compiled either way."""
 
-    @both
+    @each
     @with_or_without_xla
     def test_compiled_either_way_it_is_the_same_bit_for_bit(self, architecture, jit_compile):
         settings = {"dropout": 0.3, "num_layers": 2, "jit_compile": jit_compile}
@@ -143,7 +143,7 @@ class TestDropoutElsewhere:
         one, other = self.masks(count=2)
         assert float(((one == 0) & (other == 0)).mean()) == pytest.approx(0.25**2, abs=0.01)
 
-    @both
+    @each
     def test_a_model_s_loss_depends_on_the_step(self, architecture, monkeypatch):
         monkeypatch.setattr(_model, "SeededDropout", lambda share, seed, _: SeededDropout(share, seed, on_cpu=False))
         losses = []

@@ -27,8 +27,10 @@ def register_implementations(register: Callable[..., None]) -> None:
     """Register the networks of textforge's architectures, and their form in files."""
     register(backend="keras", architecture="lstm", by="textforge_keras.lstm:LSTMNetwork")
     register(backend="keras", architecture="conv", by="textforge_keras.conv:ConvNetwork")
+    register(backend="keras", architecture="gpt", by="textforge_keras.gpt:GPTNetwork")
     register(format="keras", architecture="lstm", by="textforge_keras._export:lstm_model")
     register(format="keras", architecture="conv", by="textforge_keras._export:conv_model")
+    register(format="keras", architecture="gpt", by="textforge_keras._export:gpt_model")
 
 
 def __getattr__(name: str) -> Any:

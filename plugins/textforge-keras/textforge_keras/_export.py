@@ -1,6 +1,7 @@
 """Files of the format ``keras``, and the models of textforge's architectures in Keras's own layers.
 
-Shapes: B rows, T tokens, E embedding size, H hidden size, C channels, V the vocabulary's size.
+Shapes: B rows, T tokens, E embedding size, H hidden size, C channels, N heads, D numbers of a
+head, V the vocabulary's size.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from textforge.architectures.conv import Conv
+from textforge.architectures.gpt import EPSILON, GPT, compute_speeds
 from textforge.architectures.lstm import LSTM
 from textforge.formats.base import ReadBack
 from textforge.model import Array, Arrays, SavedModel
@@ -24,6 +26,10 @@ ABOUT = "textforge.json"
 """The file within the .keras file that says what the model is."""
 HALVES = ("value", "gate")
 """The parts of what a convolution gives, in the order of its weights' rows."""
+ATTENDED = ("query", "key", "value")
+"""The parts of what attention reads, in the order of its weights' rows."""
+HIDDEN = -1e30
+"""What is added to a product that counts for nothing."""
 EMBEDDING_DEVIATION = 0.5
 """Deviation of an embedding's first values, for who clones the model to train it anew."""
 
@@ -88,6 +94,80 @@ def conv_model(saved: SavedModel, architecture: Conv) -> keras.Model:
         for kind, weight, bias in zip(HALVES, *halves, strict=True):
             _set_weights(model.get_layer(f"conv.{layer}.{kind}"), weight, bias)
     return model
+
+
+def gpt_model(saved: SavedModel, architecture: GPT) -> keras.Model:
+    """Return the Transformer; the embedding is there a second time as the output's weights.
+
+    Keras's own attention knows no rotary positions, so that part is written in its operations.
+    """
+    arrays, size, dropout = saved.arrays, architecture.hidden_size, architecture.dropout
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    hidden = _embed(ids, arrays, saved.vocabulary_size)  # (B, T, H)
+    rotations, hides = _place(ids, architecture)
+    for layer in range(architecture.num_layers):
+        normed = _norm(f"attention.{layer}.norm")(hidden)
+        parts = [_project(size, f"attention.{layer}.{part}")(normed) for part in ATTENDED]
+        queries, keys, values = (_part_heads(part, architecture) for part in parts)  # (B, T, N, D)
+        queries, keys = (_rotate(heads, *rotations) for heads in (queries, keys))
+        products = keras.ops.einsum("btnd,bsnd->bnts", queries, keys) * architecture.head_size**-0.5
+        weights = keras.layers.Softmax(**_name_layer(f"attention.{layer}.weights"))(products + hides)
+        sums = keras.ops.einsum("bnts,bsnd->btnd", weights, values)
+        joined = keras.layers.Reshape((-1, size), **_name_layer(f"attention.{layer}.joined"))(sums)
+        attended = _project(size, f"attention.{layer}.output")(joined)
+        hidden = _add(hidden, attended, dropout, 2 * layer, f"attention.{layer}")
+        normed = _norm(f"feed_forward.{layer}.norm")(hidden)
+        value, gate = (_project(architecture.inner_size, f"feed_forward.{layer}.{part}")(normed) for part in HALVES)
+        opened = keras.layers.Activation("silu", **_name_layer(f"feed_forward.{layer}.open"))(gate)
+        gated = keras.layers.Multiply(**_name_layer(f"feed_forward.{layer}.gated"))([value, opened])
+        added = _project(size, f"feed_forward.{layer}.output")(gated)
+        hidden = _add(hidden, added, dropout, 2 * layer + 1, f"feed_forward.{layer}")
+    logits = _dense(saved.vocabulary_size, "output")(_norm("norm")(hidden))
+    model = keras.Model(ids, logits, name="textforge_gpt")
+    _set_outer_weights(model, {"output.weight": arrays["embedding.weight"], **arrays})
+    for layer in range(architecture.num_layers):
+        for room, kinds in (("attention", ATTENDED), ("feed_forward", HALVES)):
+            rows = np.split(arrays[f"{room}.{layer}.input.weight"], len(kinds))
+            for kind, weight in zip((*kinds, "output"), (*rows, arrays[f"{room}.{layer}.output.weight"]), strict=True):
+                _set_weights(model.get_layer(f"{room}.{layer}.{kind}"), weight)
+    return model
+
+
+def _place(ids: keras.KerasTensor, architecture: GPT) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """Return cosines and sines of the positions, (B, T, 1, D / 2), and what hides keys from queries, (B, 1, T, T)."""
+    places = keras.ops.cumsum(keras.ops.ones_like(ids, dtype="float32"), axis=1)  # (B, T)
+    speeds = compute_speeds(architecture.head_size).astype(np.float32)
+    angles = keras.ops.expand_dims(places, (2, 3)) * speeds
+    behind = keras.ops.expand_dims(places, (1, 3)) - keras.ops.expand_dims(places, (1, 2))
+    is_seen = keras.ops.logical_and(behind >= 0, behind < architecture.window)
+    return [keras.ops.cos(angles), keras.ops.sin(angles)], keras.ops.where(is_seen, 0.0, HIDDEN)
+
+
+def _rotate(heads: keras.KerasTensor, cosines: keras.KerasTensor, sines: keras.KerasTensor) -> keras.KerasTensor:
+    """Return heads, (B, T, N, D), rotated by their positions."""
+    first, second = keras.ops.split(heads, 2, axis=-1)
+    return keras.ops.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
+
+
+def _part_heads(values: keras.KerasTensor, architecture: GPT) -> keras.KerasTensor:
+    """Return values by head, (B, T, H) -> (B, T, N, D)."""
+    return keras.layers.Reshape((-1, architecture.num_heads, architecture.head_size), dtype="float32")(values)
+
+
+def _add(
+    hidden: keras.KerasTensor, added: keras.KerasTensor, dropout: float, seed: int, name: str
+) -> keras.KerasTensor:
+    if dropout:
+        added = keras.layers.Dropout(dropout, seed=seed, **_name_layer(f"{name}.dropout"))(added)
+    return keras.layers.Add(**_name_layer(f"{name}.sum"))([hidden, added])
+
+
+def _norm(name: str) -> keras.layers.LayerNormalization:
+    return keras.layers.LayerNormalization(epsilon=EPSILON, center=False, scale=False, **_name_layer(name))
+
+
+def _project(size: int, name: str) -> keras.layers.Dense:
+    return keras.layers.Dense(size, use_bias=False, kernel_initializer=_glorot(0), **_name_layer(name))
 
 
 def _name_layer(name: str) -> dict[str, str]:

@@ -21,3 +21,11 @@ class TestConvOnTorch(ImplementationTests):
         "conv:channels=12,num_layers=3",
         "conv:channels=8,num_layers=2,kernel_size=3,embedding_size=none,dropout=0.3",
     )
+
+
+class TestGPTOnTorch(ImplementationTests):
+    backend = "torch:device=cpu"
+    components = (
+        "gpt:hidden_size=12,num_heads=2,num_layers=2,window=9",
+        "gpt:hidden_size=8,num_heads=4,num_layers=1,window=80,dropout=0.3",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from gradient_backends.dropout import DropoutSuite
-from gradient_backends.framework import both
+from gradient_backends.framework import each
 from gradient_backends.resuming import ResumingSuite
 from gradient_backends.small import ROWS, batch, train
 from gradient_backends.training import TrainingSuite
@@ -16,13 +16,13 @@ from textforge.model import Optimizer
 class TestTraining(TrainingSuite):
     """The suite that every framework is held to, and what only tensors of PyTorch have."""
 
-    @both
+    @each
     def test_what_is_carried_on_lies_in_one_piece(self, architecture):
         model = self.make(architecture)
         _, after = model.loss(*batch(0), model.start(ROWS))
         assert all(value.is_contiguous() for value in after.values())
 
-    @both
+    @each
     def test_what_is_carried_on_has_no_gradients(self, architecture):
         model = self.make(architecture)
         model.begin(Optimizer(), seed=0)

@@ -28,8 +28,10 @@ def register_implementations(register: Callable[..., None]) -> None:
     """Register the networks of textforge's architectures, and their form in files."""
     register(backend="torch", architecture="lstm", by="textforge_torch.lstm:LSTMNetwork")
     register(backend="torch", architecture="conv", by="textforge_torch.conv:ConvNetwork")
+    register(backend="torch", architecture="gpt", by="textforge_torch.gpt:GPTNetwork")
     register(format="torch", architecture="lstm", by="textforge_torch._export:PlainLSTM")
     register(format="torch", architecture="conv", by="textforge_torch._export:PlainConv")
+    register(format="torch", architecture="gpt", by="textforge_torch._export:PlainGPT")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Files of the format ``torch``, and the modules that load them.
 
-Shapes: B rows, T tokens, E embedding size, H hidden size, L layers, C channels, V the vocabulary's size.
+Shapes: B rows, T tokens, E embedding size, H hidden size, L layers, C channels, N heads,
+D numbers of a head, W window, V the vocabulary's size.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from textforge.architectures.base import Architecture
 from textforge.architectures.conv import Conv
+from textforge.architectures.gpt import EPSILON, GPT, compute_rotations
 from textforge.architectures.lstm import LSTM
 from textforge.formats.base import ReadBack
 from textforge.model import Array, Arrays
@@ -102,6 +104,67 @@ class PlainConv(PlainModule):
             after[name] = read[..., ids.shape[1] :].transpose(1, 2)
             values = values + functional.glu(layer(read), 1)
         return self.output(values.transpose(1, 2)), after
+
+
+class PlainGPT(PlainModule):
+    """The Transformer: `nn.Embedding`, for input and output, and `nn.Linear`."""
+
+    def __init__(self, architecture: GPT, vocabulary_size: int) -> None:
+        super().__init__()
+        size, inner_size = architecture.hidden_size, architecture.inner_size
+        self.shape = (3, architecture.num_heads, architecture.head_size)
+        self.window = architecture.window
+        self.embedding = nn.Embedding(vocabulary_size, size)
+        layers = range(architecture.num_layers)
+        self.attention = nn.ModuleList(_make_pair(size, 3 * size, size) for _ in layers)
+        self.feed_forward = nn.ModuleList(_make_pair(size, 2 * inner_size, inner_size) for _ in layers)
+        self.output = nn.ParameterDict({"bias": nn.Parameter(torch.empty(vocabulary_size))})
+
+    def forward(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        length = self.window + ids.shape[1]
+        rotations = [torch.tensor(part, dtype=torch.float32) for part in compute_rotations(length, self.shape[-1])]
+        visible = self._find_visible(state["seen"], length)
+        values, layers = self.embedding(ids), []
+        for number, (attention, feed_forward) in enumerate(zip(self.attention, self.feed_forward, strict=True)):
+            queries, keys, added = attention["input"](_norm(values)).unflatten(-1, self.shape).unbind(2)
+            carried = (state[name][number].unflatten(-1, self.shape[1:]) for name in ("keys", "values"))
+            both = [torch.cat(parts, 1) for parts in zip(carried, (keys, added), strict=True)]  # (B, W + T, N, D)
+            layers.append([part[:, -self.window :].flatten(2) for part in both])
+            turned = [
+                _rotate(part, *(turn[-part.shape[1] :] for turn in rotations)).transpose(1, 2)
+                for part in (queries, both[0])
+            ]
+            sums = functional.scaled_dot_product_attention(*turned, both[1].transpose(1, 2), attn_mask=visible)
+            values = values + attention["output"](sums.transpose(1, 2).flatten(2))
+            inner, gates = feed_forward["input"](_norm(values)).chunk(2, -1)
+            values = values + feed_forward["output"](inner * functional.silu(gates))
+        keys, carried_values = (torch.stack(parts) for parts in zip(*layers, strict=True))
+        seen = (state["seen"] + ids.shape[1]).clamp(max=self.window)
+        logits = functional.linear(_norm(values), self.embedding.weight, self.output["bias"])
+        return logits, {"keys": keys, "values": carried_values, "seen": seen}
+
+    def _find_visible(self, seen: Tensor, length: int) -> Tensor:
+        """Return which places each query looks at, (B, 1, T, W + T): the window's, where they aren't empty."""
+        places = torch.arange(length)
+        behind = places[self.window :, None] - places
+        filled = places >= self.window - seen[:, None, None, None]
+        return (behind >= 0) & (behind < self.window) & filled
+
+
+def _make_pair(size: int, outputs: int, inputs: int) -> nn.ModuleDict:
+    """Return the products of a part of a layer, into it and back."""
+    return nn.ModuleDict(
+        {"input": nn.Linear(size, outputs, bias=False), "output": nn.Linear(inputs, size, bias=False)}
+    )
+
+
+def _norm(values: Tensor) -> Tensor:
+    return functional.layer_norm(values, values.shape[-1:], eps=EPSILON)
+
+
+def _rotate(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Return heads, (B, T, N, D), rotated by positions whose cosines and sines are (T, D)."""
+    return heads * cosines[:, None] + heads.roll(heads.shape[-1] // 2, -1) * sines[:, None]
 
 
 def _embed(ids: Tensor, embedding: nn.Embedding | None, vocabulary_size: int) -> Tensor:
