@@ -225,7 +225,9 @@ def test_bad_weights_are_refused(name, bias, message):
         check(attrs.evolve(saved, arrays=saved.arrays | {"output.bias": bias}))
 
 
-@pytest.mark.parametrize(("name", "lacking"), [("lstm", "lstm.0.bias"), ("conv", "input.bias"), ("gpt", "attention.0.output.weight")])
+@pytest.mark.parametrize(
+    ("name", "lacking"), [("lstm", "lstm.0.bias"), ("conv", "input.bias"), ("gpt", "attention.0.output.weight")]
+)
 def test_missing_and_unknown_weights_are_named(name, lacking):
     saved = initial(name)
     fewer = {key: array for key, array in saved.arrays.items() if key != lacking}

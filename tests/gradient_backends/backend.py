@@ -223,7 +223,9 @@ class BackendSuite(Suite):
         assert model.window == 40
         assert model.save().window == 40
 
-    @pytest.mark.parametrize(("architecture", "name"), [("lstm", "lstm.0.bias"), ("conv", "conv.0.bias"), ("gpt", "output.bias")])
+    @pytest.mark.parametrize(
+        ("architecture", "name"), [("lstm", "lstm.0.bias"), ("conv", "conv.0.bias"), ("gpt", "output.bias")]
+    )
     def test_weights_that_do_not_fit_are_refused(self, architecture, name):
         saved = self.make(architecture).save()
         missing = dict(saved.arrays)

@@ -18,7 +18,6 @@ ONE_HOT = ("lstm", "conv")
 each = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
 
-
 class GivenGradients(Protocol):
     """A framework's optimizer, beside weights whose gradients the test makes up; arrays by canonical name."""
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textforge.architectures.gpt import EPSILON, QUERIES_AT_ONCE, GPT, compute_speeds, make_band
+from textforge.architectures.gpt import EPSILON, GPT, QUERIES_AT_ONCE, compute_speeds, make_band
 from textforge_keras.network import Dropout, Network, State, Weight
 
 _TRANSPOSED = (1, 0)

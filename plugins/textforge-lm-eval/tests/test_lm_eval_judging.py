@@ -62,7 +62,10 @@ def test_each_is_judged_as_alone(window, rows, contexts, continuations):
         check(model, pairs, never=(2,))
 
 
-@pytest.mark.parametrize("architecture", ["ngram:order=3", "lstm:hidden_size=8", "conv:channels=4,num_layers=2", "gpt:hidden_size=8,num_heads=2,window=12"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["ngram:order=3", "lstm:hidden_size=8", "conv:channels=4,num_layers=2", "gpt:hidden_size=8,num_heads=2,window=12"],
+)
 def test_real_models_are_judged_as_step_by_step(architecture):
     plugins = textforge.Plugins()
     if architecture.startswith("ngram"):

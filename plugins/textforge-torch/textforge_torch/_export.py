@@ -153,9 +153,7 @@ class PlainGPT(PlainModule):
 
 def _make_pair(size: int, outputs: int, inputs: int) -> nn.ModuleDict:
     """Return the products of a part of a layer, into it and back."""
-    return nn.ModuleDict(
-        {"input": nn.Linear(size, outputs, bias=False), "output": nn.Linear(inputs, size, bias=False)}
-    )
+    return nn.ModuleDict({"input": nn.Linear(size, outputs, bias=False), "output": nn.Linear(inputs, size, bias=False)})
 
 
 def _norm(values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from textforge.architectures.gpt import EPSILON, QUERIES_AT_ONCE, GPT, compute_rotations, make_band
+from textforge.architectures.gpt import EPSILON, GPT, QUERIES_AT_ONCE, compute_rotations, make_band
 from textforge_torch.network import Dropout, Network, State
 
 PARTS = ("attention", "feed_forward")

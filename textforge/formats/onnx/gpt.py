@@ -119,14 +119,28 @@ def _make_constants(weights: Arrays, architecture: GPT) -> Arrays:
     heads, head_size = architecture.num_heads, architecture.head_size
     whole = {
         **{f"layer.{layer}": [layer] for layer in range(architecture.num_layers)},
-        **{"from": [1], "to": [np.iinfo(np.int64).max], "axis.2": [2], "axes.02": [0, 2], "axes.123": [1, 2, 3]},
-        **{"by_head": [-1, window, heads, head_size], "one_by_head": [-1, heads, 1, head_size]},
-        **{"joined": [-1, size], "thirds": [size] * 3},
+        "from": [1],
+        "to": [np.iinfo(np.int64).max],
+        "axis.2": [2],
+        "axes.02": [0, 2],
+        "axes.123": [1, 2, 3],
+        "by_head": [-1, window, heads, head_size],
+        "one_by_head": [-1, heads, 1, head_size],
+        "joined": [-1, size],
+        "thirds": [size] * 3,
     }
     cosines, sines = compute_rotations(window, head_size)
     numbers = {
-        **{"one": 1, "window": window, "zero": 0, "never": -math.inf, "ones": np.ones(size), "places": np.arange(window)},
-        **{"key.cosines": cosines, "key.sines": sines, "query.cosines": cosines[-1:], "query.sines": sines[-1:]},
+        "one": 1,
+        "window": window,
+        "zero": 0,
+        "never": -math.inf,
+        "ones": np.ones(size),
+        "places": np.arange(window),
+        "key.cosines": cosines,
+        "key.sines": sines,
+        "query.cosines": cosines[-1:],
+        "query.sines": sines[-1:],
     }
     constants: Arrays = {name: np.array(value, np.int64) for name, value in whole.items()}
     constants |= {name: np.array(value, np.float32) for name, value in numbers.items()}
