@@ -130,7 +130,8 @@ x = x.transpose(1, 2)
 T, H = x.shape[1:]
 place = torch.arange(T)
 visible = (place[:, None] >= place) & (place[:, None] < place + window)
-turns = torch.polar(torch.ones(()).to(dtype), place[:, None] / 10000 ** (torch.arange(0, H // N, 2).to(dtype) / (H // N)))
+powers = torch.arange(0, H // N, 2).to(dtype) / (H // N)
+turns = torch.polar(torch.ones(()).to(dtype), place[:, None] / 10000**powers)
 def norm(x):
     return torch.nn.functional.layer_norm(x, (H,), eps=1e-5)
 def turned(x):  # (B, N, T, D)

@@ -7,7 +7,8 @@ import pytest
 from parity.measure import ARCHITECTURES, BOUNDARY, TAME, Parity
 
 FEW = (0, 3, 4)
-"""One layer and three with an embedding or the shorter window, two with one-hot input or the longer one: a framework compiles for minutes for all six."""
+"""One layer and three with an embedding or the shorter window, two with one-hot input or the longer one: for all six
+a framework compiles for minutes."""
 MODELS = [
     *((architecture, FEW) for architecture in ARCHITECTURES),
     *(pytest.param((architecture, range(6)), marks=pytest.mark.slow) for architecture in ARCHITECTURES),

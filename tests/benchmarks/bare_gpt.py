@@ -1,9 +1,10 @@
 """A bare Transformer in PyTorch, as nanoGPT trains it and as a cache of keys and values generates from it.
 
-Learned positions, layer norms with a weight, GELU, the embedding tied to the output, PyTorch's own attention; batches of
-random blocks that each begin anew; AdamW with betas 0.9 and 0.99 and a weight decay of 0.1, a hundred steps of warm-up
-and a cosine down to a tenth: the settings of nanoGPT's example for a CPU (``train_shakespeare_char.py`` with 4 layers, 4
-heads, 128 wide, blocks of 64, batches of 12, 2,000 iterations, no dropout), at the speed of the fused optimizer.
+Learned positions, layer norms with a weight, GELU, the embedding tied to the output, PyTorch's own attention; batches
+of random blocks that each begin anew; AdamW with betas 0.9 and 0.99 and a weight decay of 0.1, a hundred steps of
+warm-up and a cosine down to a tenth: the settings of nanoGPT's example for a CPU (``train_shakespeare_char.py`` with 4
+layers, 4 heads, 128 wide, blocks of 64, batches of 12, 2,000 iterations, no dropout), at the speed of the fused
+optimizer.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ position, `norm` the numbers less their mean, over their deviation (epsilon 1e-5
     x = embedding.weight[token]
     for each layer:
         [q, k, v] = attention.{layer}.input.weight · norm(x), each cut into heads of D = H / num_heads numbers
-        x = x + attention.{layer}.output.weight · the heads' sums of the v of the last `window` positions, this one among
-            them, weighed by softmax(rotated q · rotated k / sqrt(D))
+        x = x + attention.{layer}.output.weight · the heads' sums of the v of the last `window` positions, this one
+            among them, weighed by softmax(rotated q · rotated k / sqrt(D))
         [a, g] = feed_forward.{layer}.input.weight · norm(x)
         x = x + feed_forward.{layer}.output.weight · (a * g * sigmoid(g))
     logits = embedding.weight · norm(x) + output.bias
@@ -23,10 +23,10 @@ two depends on how far apart their positions are, so that any position may be ca
     output.bias                             (V,)
 
 Sources: Vaswani et al., "Attention is all you need", 2017; Radford et al., "Language models are unsupervised multitask
-learners", 2019, for norms before each part and the first values; Dai et al., "Transformer-XL", 2019, for keys and values
-that are carried from one sequence to the next; Su et al., "RoFormer", 2021, for rotary positions; Shazeer, "GLU variants
-improve Transformer", 2020, for the gated feed-forward part; Press and Wolf, "Using the output embedding to improve
-language models", 2017, for one embedding at both ends.
+learners", 2019, for norms before each part and the first values; Dai et al., "Transformer-XL", 2019, for keys and
+values that are carried from one sequence to the next; Su et al., "RoFormer", 2021, for rotary positions; Shazeer, "GLU
+variants improve Transformer", 2020, for the gated feed-forward part; Press and Wolf, "Using the output embedding to
+improve language models", 2017, for one embedding at both ends.
 """
 
 from __future__ import annotations

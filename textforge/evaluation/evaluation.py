@@ -38,7 +38,7 @@ class Evaluation:
     bytes: int
     """Bytes of the text as it was read, in UTF-8."""
     adapted_loss: float | None = None
-    """The loss where the model goes on learning from the text as it reads it, in nats a token; None unless asked for."""
+    """The loss where the model goes on learning from what it reads, in nats a token; None unless asked for."""
     skipped: int = 0
     """Characters left out because the vocabulary lacks them; no bits are counted for them."""
     unwritten: int = 0

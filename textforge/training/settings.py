@@ -117,7 +117,7 @@ RECIPE_SETTINGS = (
     "clip_norm",
     "weight_decay",
 )
-"""The settings that an architecture's recipe may choose: those by which a corpus is read and divided are not its own."""
+"""The settings that an architecture's recipe may choose; those by which a corpus is divided are not its own."""
 LIMITS = ("epochs", "minutes")
 """Settings that exclude each other."""
 

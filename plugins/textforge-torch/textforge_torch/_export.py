@@ -125,16 +125,19 @@ class PlainGPT(PlainModule):
         rotations = [torch.tensor(part, dtype=torch.float32) for part in compute_rotations(length, self.shape[-1])]
         visible = self._find_visible(state["seen"], length)
         values, layers = self.embedding(ids), []
-        for number, (attention, feed_forward) in enumerate(zip(self.attention, self.feed_forward, strict=True)):
+        pairs: Any = zip(self.attention, self.feed_forward, strict=True)  # of `nn.ModuleDict`s, which know no types
+        for number, (attention, feed_forward) in enumerate(pairs):
             queries, keys, added = attention["input"](_norm(values)).unflatten(-1, self.shape).unbind(2)
-            carried = (state[name][number].unflatten(-1, self.shape[1:]) for name in ("keys", "values"))
+            carried = (_split_heads(state[name][number], self.shape[1:]) for name in ("keys", "values"))
             both = [torch.cat(parts, 1) for parts in zip(carried, (keys, added), strict=True)]  # (B, W + T, N, D)
             layers.append([part[:, -self.window :].flatten(2) for part in both])
-            turned = [
+            turned, turned_keys = (
                 _rotate(part, *(turn[-part.shape[1] :] for turn in rotations)).transpose(1, 2)
                 for part in (queries, both[0])
-            ]
-            sums = functional.scaled_dot_product_attention(*turned, both[1].transpose(1, 2), attn_mask=visible)
+            )
+            sums = functional.scaled_dot_product_attention(
+                turned, turned_keys, both[1].transpose(1, 2), attn_mask=visible
+            )
             values = values + attention["output"](sums.transpose(1, 2).flatten(2))
             inner, gates = feed_forward["input"](_norm(values)).chunk(2, -1)
             values = values + feed_forward["output"](inner * functional.silu(gates))
@@ -199,3 +202,8 @@ def read_state_dict(
         return logits.numpy(), {name: tensor.numpy() for name, tensor in after.items()}
 
     return read
+
+
+def _split_heads(values: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return values by head, (B, W, H) -> (B, W, N, D)."""
+    return values.reshape(*values.shape[:-1], *shape)

@@ -116,13 +116,13 @@ class _Attention:
         self.shape = (3, heads, architecture.head_size)
         self._length, self._state, self._places = length, state, places
         self._cosines, self._sines = places.find_rotations(self._window + length, state["keys"])
-        keys = state["keys"].unflatten(-1, self.shape[1:])  # (L, B, W, N, D)
+        keys = state["keys"].unflatten(-1, self.shape[1:])  # type: ignore[no-untyped-call]  # (L, B, W, N, D)
         self._keys = self._rotate(keys, 0, self._window)
-        self._values = state["values"].unflatten(-1, self.shape[1:])
+        self._values = state["values"].unflatten(-1, self.shape[1:])  # type: ignore[no-untyped-call]
         self._masks: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, layer: int, split: Tensor, needed: int) -> Tensor:
-        """Return the heads' sums, (needed, B, H), at the last positions, by queries, keys and values, (B, T, 3, N, D)."""
+        """Return the heads' sums, (needed, B, H), at the last positions, from queries, keys, values, (B, T, 3, N, D)."""
         window, end = self._window, self._window + self._length
         first = self._length - needed
         # (B, ·, N, D) -> (B, N, ·, D)

@@ -248,15 +248,16 @@ def _find_scales(values: Numbers) -> Numbers:
     squares /= values.shape[-1]
     squares += EPSILON
     np.sqrt(squares, squares)
-    return np.divide(1, squares, squares)
+    np.divide(1, squares, squares)
+    return squares
 
 
 def _average(products: Numbers, values: Numbers, sums: Numbers) -> None:
     """Write values, (…, keys, D), averaged by the softmax of each row of products, (…, queries, keys)."""
-    _subtract(products, _max(products, -1, None, None, True), products)
+    _subtract(products, _max(products, -1, keepdims=True), products)
     _exp(products, products)
     _matmul(products, values, sums)
-    _divide(sums, _sum(products, -1, None, None, True), sums)
+    _divide(sums, _sum(products, -1, keepdims=True), sums)
 
 
 def _gate(gated: Numbers, gates: Numbers) -> None:
