@@ -76,9 +76,7 @@ def _grow(run: Run, source: SavedModel, encoder: Encoder, report: Report) -> Sav
     known = f"{source.vocabulary_size:,} {encoder.token_name} are known"
     report.message(f"from {run.lineage[-1].model or 'a model in hand'}: {known}, {new:,} are new")
     if run.settings.sequences == "stream":
-        source = attrs.evolve(
-            source, window=run.architecture.model_window
-        )  # it may have been trained by windows before
+        source = attrs.evolve(source, window=run.architecture.model_window)  # it may have been of windows before
     if not new:
         return source
     with blame(run.architecture, "to grow its vocabulary"):

@@ -163,7 +163,7 @@ class _Attention:
 
     @cached_property
     def _pieces(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """The places of the keys of each piece, (pieces, W + P), and those each query sees, (B, pieces, 1, P, W + P)."""
+        """The places of the keys of each piece, (pieces, W + P), and what each query sees, (B, pieces, 1, P, W + P)."""
         count = self._count_pieces()
         places = tf.range(count)[:, tf.newaxis] * QUERIES_AT_ONCE + tf.range(self._window + QUERIES_AT_ONCE)
         band = tf.constant(make_band(QUERIES_AT_ONCE, self._window))

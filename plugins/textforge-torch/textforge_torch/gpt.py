@@ -122,7 +122,7 @@ class _Attention:
         self._masks: dict[tuple[int, int], Tensor] = {}
 
     def __call__(self, layer: int, split: Tensor, needed: int) -> Tensor:
-        """Return the heads' sums, (needed, B, H), at the last positions, from queries, keys, values, (B, T, 3, N, D)."""
+        """Return the heads' sums, (needed, B, H), at the last positions, of queries, keys, values, (B, T, 3, N, D)."""
         window, end = self._window, self._window + self._length
         first = self._length - needed
         # (B, ·, N, D) -> (B, N, ·, D)

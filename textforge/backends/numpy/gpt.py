@@ -221,7 +221,8 @@ class NumpyGPT(NumpyModel):
             _gate(gated, gates)
             hidden += gated @ weights.outer
         cache.advance(length)
-        return _normalize(hidden) @ self._output[:-1] + self._output[-1]
+        logits: Numbers = _normalize(hidden) @ self._output[:-1] + self._output[-1]
+        return logits
 
     def _split_heads(self, product: Numbers) -> Numbers:
         """Return queries, keys and values by head, (B, T, 3H) -> (3, B, N, T, D)."""
