@@ -15,7 +15,7 @@ from textforge.cli import main
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that.\n" * 60
 OPTIONS = {
-    "lstm": "hidden_size=16,embedding_size=8",
+    "lstm": "hidden_size=16,embedding_size=8,dropout=0.1",
     "conv": "channels=12,num_layers=3,embedding_size=8",
     "gpt": "hidden_size=12,num_heads=2,num_layers=2,window=20",
 }
