@@ -36,8 +36,9 @@ PARTICIPLE = re.compile(
     "sorted_out|spoken|taken|thrown|told|understood|unknown|unwritten|written"
 )
 """A function's name that says what has happened, instead of what happens."""
-DECLARATIONS = {"learned"}
-"""Names that are read as adjectives of the field they declare: `vocabulary: str = learned()`."""
+DECLARATIONS = {"learned", "sized"}
+"""Names that are read as adjectives: of the field they declare, `vocabulary: str = learned()`, or of what is returned,
+`architecture.sized(corpus, budget)`."""
 
 
 class Docstring(NamedTuple):

@@ -30,7 +30,7 @@ def train_small(backend):
 
 
 class AdaptingSuite:
-    """What adapts, on every backend that trains."""
+    """Models that adapt, on every backend that trains."""
 
     @pytest.fixture(autouse=True)
     def prepare(self, framework: Framework):

@@ -47,7 +47,7 @@ from textforge.model import Array, StateShape
 SPREAD = 0.6
 """Deviation of the first weights, times the root of the hidden size."""
 EPSILON = 1e-5
-"""What a norm adds to the variance."""
+"""The number that a norm adds to the variance."""
 BASE = 10_000.0
 """The slowest pair of a head turns by about 1 / BASE a position."""
 QUERIES_AT_ONCE = 64

@@ -18,6 +18,8 @@ SECONDS_A_TOKEN, SECONDS_A_MULTIPLY_ADD = 1.0e-6, 1.95e-11
 """The time of training on two cores: 321,000 tokens a second at 1 x 128, 130,000 at 1 x 256."""
 TOKENS_A_MULTIPLY_ADD = 8
 """Tokens to be read, over and over, for each multiply-add of the largest network that pays."""
+USUAL_EPOCHS = 6
+"""The fewest epochs that a network is fitted to."""
 USUAL_SECONDS = 120.0
 """The time, on two cores, that a run is fitted to where nothing limits it."""
 MOST_SECONDS = 240.0
@@ -46,9 +48,12 @@ class Size:
         return SECONDS_A_TOKEN + SECONDS_A_MULTIPLY_ADD * self.multiply_adds
 
     def count_passes(self, corpus: CorpusSize, budget: Budget) -> float:
-        """Return the passes over the corpus that a run makes in its epochs, or in the time that it is fitted to."""
+        """Return the passes over the corpus that a run makes in the time that it is fitted to, or in its epochs.
+
+        Few epochs count as `USUAL_EPOCHS`: more may be asked for later, of a network that is what it is.
+        """
         if budget.epochs is not None:
-            return float(budget.epochs)
+            return float(max(budget.epochs, USUAL_EPOCHS))
         seconds = USUAL_SECONDS if budget.seconds is None else budget.seconds
         return min(seconds / self.seconds_a_token / corpus.tokens, most_passes(corpus))
 

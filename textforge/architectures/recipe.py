@@ -74,6 +74,9 @@ def write_reason(passes: float, corpus: CorpusSize, budget: Budget) -> str:
     >>> write_reason(6.24, CorpusSize(900_000, 65), Budget(minutes=1.5))
     '900,000 tokens of 65 kinds in 1.5 minutes, about 6.2 passes'
     """
-    limit = "" if budget.minutes is None else f" in {budget.minutes:g} {'minute' if budget.minutes == 1 else 'minutes'}"
+    text = f"{corpus.tokens:,} tokens of {corpus.vocabulary_size:,} kinds"
+    if budget.minutes is None:
+        return text
+    unit = "minute" if budget.minutes == 1 else "minutes"
     times = f"{passes:.2g}" if passes < 10 else f"{passes:.0f}"
-    return f"{corpus.tokens:,} tokens of {corpus.vocabulary_size:,} kinds{limit}, about {times} passes"
+    return f"{text} in {budget.minutes:g} {unit}, about {times} passes"

@@ -29,7 +29,7 @@ HALVES = ("value", "gate")
 ATTENDED = ("query", "key", "value")
 """The parts of what attention reads, in the order of its weights' rows."""
 HIDDEN = -1e30
-"""What is added to a product that counts for nothing."""
+"""The number added to a product that is to count for nothing."""
 EMBEDDING_DEVIATION = 0.5
 """Deviation of an embedding's first values, for who clones the model to train it anew."""
 
