@@ -377,7 +377,7 @@ import textforge
 class Counts(textforge.Architecture):
     "Frequencies of tokens, four of which it says that it looks back on."
     name = "counts"
-    window = 4
+    model_window = 4
 
     def weights(self, vocabulary_size):
         return {"counts": textforge.Weight((vocabulary_size,), textforge.zeros(), 0)}
