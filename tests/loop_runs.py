@@ -151,4 +151,5 @@ def fit_timed(
     """Train by the model's clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "Clock", functools.partial(Clock, now=model.time))
-        loop.fit(model, make_data(tokens), make_settings(epochs=None, minutes=minutes, **changes), recorder, checkpoint)
+        made = make_settings(**{"epochs": None, "minutes": minutes, "patience": None, **changes})
+        loop.fit(model, make_data(tokens), made, recorder, checkpoint)

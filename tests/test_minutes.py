@@ -241,7 +241,7 @@ def test_a_run_by_time_ends_in_time(
     model.slow_steps = int(slow * 0.05 * 60 * minutes / (5 * step_seconds))  # as it gets up to speed
     model.compiling = compiling
     recorder = Recorder()
-    made = make_settings(epochs=None, minutes=minutes)
+    made = make_settings(epochs=None, minutes=minutes, patience=None)
     if windows:
         made = made.replace(sequences="windows", window=20)
     with pytest.MonkeyPatch.context() as patch:

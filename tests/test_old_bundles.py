@@ -9,10 +9,11 @@ import json
 import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 
 import textforge
-from textforge.bundle import Bundle
+from textforge.bundle import Bundle, BundleWriter
 
 FOLDER = Path(__file__).parent / "bundles" / "0.1.0"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
@@ -35,9 +36,33 @@ def test_what_trained_it_is_told_in_today_s_words(name: str) -> None:
     assert bundle.architecture == ARCHITECTURES.get(name, "ngram")
 
 
+def interrupt(name: str, folder: Path) -> None:
+    """Write a bundle as if its run had been meant to go on: that version left the schedule of 4 epochs behind it so."""
+    contents = Bundle.open(FOLDER / name).contents(textforge.Plugins())
+    assert contents.checkpoint is not None
+    before = contents.checkpoint.position
+    position = attrs.evolve(before, total_steps=2 * before.step, finished=False)
+    checkpoint = attrs.evolve(contents.checkpoint, position=position)
+    settings = {**contents.settings, "epochs": 4}
+    BundleWriter.prepare(folder).commit(attrs.evolve(contents, settings=settings, checkpoint=checkpoint))
+
+
+@pytest.mark.parametrize("name", ["lstm", "conv", "windows"])
+def test_asked_for_more_it_warms_up_again(name: str, tmp_path: Path) -> None:
+    shutil.copytree(FOLDER / name, tmp_path / "model")
+    textforge.train(FOLDER / "corpus.txt", output=tmp_path / "model", resume=True, epochs=4)
+    bundle = Bundle.open(tmp_path / "model")
+    assert bundle.position is not None
+    assert (bundle.position.course.hold, bundle.position.finished) == (0.5, True)
+    assert min(result.judged_loss for result in bundle.history()) < EXPECTED[name]["resumed_history"][-1]
+
+
 @pytest.mark.parametrize("name", ["lstm", "conv", "windows", "ngram"])
 def test_training_goes_on(name: str, tmp_path: Path) -> None:
-    shutil.copytree(FOLDER / name, tmp_path / "model")
+    if name == "ngram":
+        shutil.copytree(FOLDER / name, tmp_path / "model")
+    else:
+        interrupt(name, tmp_path / "model")
     textforge.train(FOLDER / "corpus.txt", output=tmp_path / "model", resume=True, epochs=4)
     bundle = Bundle.open(tmp_path / "model")
     losses = [result.validation_loss for result in bundle.history()]
