@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
-import attrs
 import pytest
+from old_bundles import EXPECTED, FOLDER, interrupt
 
 import textforge
-from textforge.bundle import Bundle, BundleWriter
+from textforge.bundle import Bundle
 
-FOLDER = Path(__file__).parent / "bundles" / "0.1.0"
-EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
 BACKENDS = {"lstm": "torch", "conv": "torch", "windows": "torch", "keras": "keras", "keras-conv": "keras"}
 ARCHITECTURES = {"lstm": "lstm", "conv": "conv", "windows": "lstm", "keras": "lstm", "keras-conv": "conv"}
 
@@ -34,17 +31,6 @@ def test_what_trained_it_is_told_in_today_s_words(name: str) -> None:
     bundle = Bundle.open(FOLDER / name)
     assert bundle.backend == BACKENDS.get(name, "numpy")
     assert bundle.architecture == ARCHITECTURES.get(name, "ngram")
-
-
-def interrupt(name: str, folder: Path) -> None:
-    """Write a bundle as if its run had been meant to go on: that version left the schedule of 4 epochs behind it so."""
-    contents = Bundle.open(FOLDER / name).contents(textforge.Plugins())
-    assert contents.checkpoint is not None
-    before = contents.checkpoint.position
-    position = attrs.evolve(before, total_steps=2 * before.step, finished=False)
-    checkpoint = attrs.evolve(contents.checkpoint, position=position)
-    settings = {**contents.settings, "epochs": 4}
-    BundleWriter.prepare(folder).commit(attrs.evolve(contents, settings=settings, checkpoint=checkpoint))
 
 
 @pytest.mark.parametrize("name", ["lstm", "conv", "windows"])
