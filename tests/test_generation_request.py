@@ -78,7 +78,7 @@ def test_the_settings_arguments_are_the_training_settings_options() -> None:
     arguments = typing.get_type_hints(SettingsArguments)
     options = TrainingSettings.options()
     assert list(arguments) == list(options)
-    given = ("sample", "validation_corpus")  # as objects too, and alone
+    given = ("sample", "validation_corpus", "mix")  # as objects too, and alone
     loose = {"seed": int | None} | {name: arguments[name] for name in given}
     assert arguments == {name: option.kind for name, option in options.items()} | loose
 
