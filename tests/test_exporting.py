@@ -482,7 +482,9 @@ def test_the_command_says_so_where_weights_were_compared(model: Path, tmp_path: 
 def test_what_a_format_needs_of_architectures_is_listed() -> None:
     shown = run("plugins").stdout
     assert re.search(r"^textforge-lm .*\n(    .*\n)*    format +onnx$", shown, re.M)
-    assert re.search(r"^textforge-lm .*\n(    .*\n)*    implements +.*conv as onnx, gpt as onnx, lstm as onnx.*$", shown, re.M)
+    assert re.search(
+        r"^textforge-lm .*\n(    .*\n)*    implements +.*conv as onnx, gpt as onnx, lstm as onnx.*$", shown, re.M
+    )
 
 
 def test_a_plugin_that_can_t_be_loaded_spoils_no_help(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from textforge.training.report import Report
 from textforge.training.settings import TrainingSettings
 
 TEXT = "It is a truth that the text is short. Is it? It is so, and that is that. Was it so? It was, it is.\n" * 60
-SMALL = "lstm:hidden_size=8,embedding_size=4"
+SMALL = "lstm:hidden_size=8,embedding_size=4,dropout=0.2"
 Train = Callable[..., textforge.TextGenerator]
 
 

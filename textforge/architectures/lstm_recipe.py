@@ -65,7 +65,12 @@ class Size:
 
 
 def choose_size(corpus: CorpusSize, budget: Budget, given: Mapping[str, Any]) -> Size:
-    """Return the largest size that pays, or the smallest there is; options that are `given` stay."""
+    """Return the largest size that pays, or the smallest there is; options that are `given` stay.
+
+    With a hidden size that is given there is one layer, unless those are given too.
+    """
+    if "hidden_size" in given:
+        given = {"num_layers": 1, **given}
     embedding = {"embedding_size": choose_embedding_size(corpus), "vocabulary_size": corpus.vocabulary_size}
     sizes = [Size(**{"hidden_size": h, "num_layers": n, **embedding, **given}) for h, n in SIZES]
     return next((size for size in reversed(sizes) if size.pays(corpus, budget)), sizes[0])
