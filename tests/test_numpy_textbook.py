@@ -135,8 +135,7 @@ turns = torch.polar(torch.ones(()).to(dtype), place[:, None] / 10000**powers)
 def norm(x):
     return torch.nn.functional.layer_norm(x, (H,), eps=1e-5)
 def turned(x):  # (B, N, T, D)
-    x = torch.view_as_real(torch.complex(*x.chunk(2, -1)) * turns)
-    return torch.cat([x[..., 0], x[..., 1]], -1)
+    return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous()) * turns).flatten(-2)
 for layer in range(sum(name.startswith("attention.") for name in found) // 2):
     qkv = torch.nn.functional.linear(norm(x), weights[f"attention.{layer}.input.weight"])
     q, k, v = (part.unflatten(2, (N, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))

@@ -131,7 +131,8 @@ class Stepper:
         shape = (1, self.heads, 2 * self.window, head_size)
         self.caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in layers]
         rotations = compute_rotations(2 * self.window, head_size)
-        self.cosines, self.sines = (torch.tensor(part, dtype=torch.float32).unsqueeze(1) for part in rotations)
+        # A pair as a complex number, (2W, D / 2)
+        self.turns = torch.complex(*(torch.tensor(part[:, 1::2], dtype=torch.float32) for part in rotations))
         self.at = 0
 
     @torch.inference_mode()
@@ -143,7 +144,7 @@ class Stepper:
         values = self.embedding[id].unsqueeze(0)
         for (reading, adding, inner, outer), (keys, stored) in zip(self.layers, self.caches, strict=True):
             split = functional.linear(functional.layer_norm(values, (self.size,)), reading).view(3, self.heads, -1)
-            turned = split[:2] * self.cosines[at] + split[:2].roll(keys.shape[-1] // 2, -1) * self.sines[at]
+            turned = turn(split[:2], self.turns[at])
             keys[0, :, at], stored[0, :, at] = turned[1], split[2]
             sums = functional.scaled_dot_product_attention(
                 turned[0].view(1, self.heads, 1, -1), keys[:, :, start : at + 1], stored[:, :, start : at + 1]
@@ -155,9 +156,13 @@ class Stepper:
         return functional.linear(functional.layer_norm(values, (self.size,)), self.embedding, self.bias)[0].numpy()
 
     def _move_back(self) -> None:
-        turn, half = self.window, self.caches[0][0].shape[-1] // 2
+        window = self.window
         for keys, stored in self.caches:
-            kept = keys[:, :, turn:]
-            keys[:, :, :turn] = kept * self.cosines[turn] - kept.roll(half, -1) * self.sines[turn]
-            stored[:, :, :turn] = stored[:, :, turn:].clone()
-        self.at = turn
+            keys[:, :, :window] = turn(keys[:, :, window:], self.turns[window].conj())
+            stored[:, :, :window] = stored[:, :, window:].clone()
+        self.at = window
+
+
+def turn(heads: Tensor, by: Tensor) -> Tensor:
+    """Return heads, (…, D), whose pairs are multiplied by complex numbers, (…, D / 2)."""
+    return torch.view_as_real(torch.view_as_complex(heads.unflatten(-1, (-1, 2))) * by).flatten(-2)

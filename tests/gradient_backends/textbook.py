@@ -103,12 +103,12 @@ class TextbookGPT:
         return (x - x.mean()) / np.sqrt(x.var() + 1e-5)
 
     def _rotated(self, head, position):
-        half = len(head) // 2
         turned = np.empty_like(head)
-        for pair in range(half):
-            angle = position / 10000 ** (2 * pair / len(head))
-            turned[pair] = head[pair] * np.cos(angle) - head[pair + half] * np.sin(angle)
-            turned[pair + half] = head[pair] * np.sin(angle) + head[pair + half] * np.cos(angle)
+        for first in range(0, len(head), 2):
+            angle = position / 10000 ** (first / len(head))
+            one, other = head[first : first + 2]
+            turned[first] = one * np.cos(angle) - other * np.sin(angle)
+            turned[first + 1] = one * np.sin(angle) + other * np.cos(angle)
         return turned
 
 

@@ -12,8 +12,9 @@ position, `norm` the numbers less their mean, over their deviation (epsilon 1e-5
         x = x + feed_forward.{layer}.output.weight · (a * g * sigmoid(g))
     logits = embedding.weight · norm(x) + output.bias
 
-Rotated by its position p, a head's numbers i and i + D/2 turn as a pair by the angle p / 10000**(2i / D); a product of
-two depends on how far apart their positions are, so that any position may be called the first. Weights are float32:
+Rotated by its position p, a head's numbers 2i and 2i + 1 turn as a pair, a complex number, by the angle
+p / 10000**(2i / D); a product of two depends on how far apart their positions are, so that any may be called the
+first. Weights are float32:
 
     embedding.weight                        (V, H), for the input and the output
     attention.{layer}.input.weight          (3H, H): the rows of queries, keys and values
@@ -63,7 +64,7 @@ class GPT(Architecture):
     """
 
     name = "gpt"
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"learning_rate": 0.003})
+    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"learning_rate": 0.001})
 
     num_layers: int = option(default=4, ge=1, le=1000, help="Layers, one above the other.")
     hidden_size: int = option(default=192, ge=2, help="Numbers that each position carries from layer to layer.")
@@ -131,15 +132,15 @@ def compute_speeds(head_size: int) -> Array:
 def compute_rotations(length: int, head_size: int) -> tuple[Array, Array]:
     """Return cosines and sines by which heads are rotated at the first positions, (length, head size) each, float64.
 
-    A head x becomes x * cosines + (x with its halves exchanged) * sines.
+    A head x becomes x * cosines + (x with the two of each pair exchanged) * sines.
 
     >>> cosines, sines = compute_rotations(3, head_size=4)
     >>> cosines[0].tolist(), sines[0].tolist()
-    ([1.0, 1.0, 1.0, 1.0], [-0.0, -0.0, 0.0, 0.0])
+    ([1.0, 1.0, 1.0, 1.0], [-0.0, 0.0, -0.0, 0.0])
     """
     angles = np.arange(length)[:, np.newaxis] * compute_speeds(head_size)
     cosines, sines = np.cos(angles), np.sin(angles)
-    return np.hstack([cosines, cosines]), np.hstack([-sines, sines])
+    return np.repeat(cosines, 2, axis=1), np.stack([-sines, sines], axis=-1).reshape(length, head_size)
 
 
 def make_band(queries: int, window: int) -> Array:

@@ -134,19 +134,23 @@ def gpt_model(saved: SavedModel, architecture: GPT) -> keras.Model:
 
 
 def _place(ids: keras.KerasTensor, architecture: GPT) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
-    """Return cosines and sines of the positions, (B, T, 1, D / 2), and what hides keys from queries, (B, 1, T, T)."""
+    """Return cosines and sines of the positions, (B, T, 1, D / 2, 1), and what hides keys, (B, 1, T, T)."""
     places = keras.ops.cumsum(keras.ops.ones_like(ids, dtype="float32"), axis=1)  # (B, T)
     speeds = compute_speeds(architecture.head_size).astype(np.float32)
     angles = keras.ops.expand_dims(places, (2, 3)) * speeds
     behind = keras.ops.expand_dims(places, (1, 3)) - keras.ops.expand_dims(places, (1, 2))
     is_seen = keras.ops.logical_and(behind >= 0, behind < architecture.window)
-    return [keras.ops.cos(angles), keras.ops.sin(angles)], keras.ops.where(is_seen, 0.0, HIDDEN)
+    rotations = [keras.ops.expand_dims(turn(angles), -1) for turn in (keras.ops.cos, keras.ops.sin)]
+    return rotations, keras.ops.where(is_seen, 0.0, HIDDEN)
 
 
 def _rotate(heads: keras.KerasTensor, cosines: keras.KerasTensor, sines: keras.KerasTensor) -> keras.KerasTensor:
     """Return heads, (B, T, N, D), rotated by their positions."""
-    first, second = keras.ops.split(heads, 2, axis=-1)
-    return keras.ops.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
+    number, size = heads.shape[2:]
+    pairs = keras.layers.Reshape((-1, number, size // 2, 2), dtype="float32")(heads)
+    first, second = keras.ops.split(pairs, 2, axis=-1)
+    turned = keras.ops.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
+    return keras.layers.Reshape((-1, number, size), dtype="float32")(turned)
 
 
 def _part_heads(values: keras.KerasTensor, architecture: GPT) -> keras.KerasTensor:

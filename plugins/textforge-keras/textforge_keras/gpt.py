@@ -147,8 +147,9 @@ class _Attention:
         cosines, sines = (part[start : start + length] for part in self._rotations)
         if start:
             cosines, sines = cosines[:, tf.newaxis], sines[:, tf.newaxis]
-        first, second = tf.split(heads, 2, axis=-1)
-        return tf.concat([first * cosines - second * sines, second * cosines + first * sines], -1)
+        first, second = heads[..., ::2], heads[..., 1::2]
+        pairs = tf.stack([first * cosines - second * sines, second * cosines + first * sines], -1)
+        return tf.reshape(pairs, tf.shape(heads))
 
     @cached_property
     def _mask_all(self) -> tf.Tensor:

@@ -165,7 +165,8 @@ def _norm(values: Tensor) -> Tensor:
 
 def _rotate(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     """Return heads, (B, T, N, D), rotated by positions whose cosines and sines are (T, D)."""
-    return heads * cosines[:, None] + heads.roll(heads.shape[-1] // 2, -1) * sines[:, None]
+    exchanged = heads.reshape(*heads.shape[:-1], -1, 2).flip(-1).flatten(-2)
+    return heads * cosines[:, None] + exchanged * sines[:, None]
 
 
 def _embed(ids: Tensor, embedding: nn.Embedding | None, vocabulary_size: int) -> Tensor:

@@ -4,8 +4,7 @@ Shapes: B rows, T tokens, H hidden size, N heads, D numbers of a head, I inner s
 
 - What each layer adds to x, and the embedding, are freed of their mean, in the weights. So x has none, and a norm is a
   division by the root of the mean square.
-- A pair of numbers that turns is a complex number: a rotation is one product. The weights of queries and keys put the
-  numbers of a pair side by side.
+- A pair of numbers that turns is a complex number: a rotation is one product.
 - Keys and values lie in buffers with room for more than a window, keys rotated by their place. When a buffer is full,
   the window moves to its beginning, and is turned back by as much.
 - A sigmoid is a hyperbolic tangent: x * sigmoid(x) = x / 2 * (1 + tanh(x / 2)). The half, and the scale of queries, are
@@ -23,7 +22,7 @@ import numpy as np
 
 from textforge.architectures.gpt import EPSILON, GPT, make_band
 from textforge.architectures.states import count_rows
-from textforge.backends.numpy.gpt_cache import LEAST_ROOM, Cache, join_pairs
+from textforge.backends.numpy.gpt_cache import LEAST_ROOM, Cache
 from textforge.backends.numpy.model import NumpyModel
 from textforge.backends.numpy.weights import Numbers, append_biases
 from textforge.model import Array, Arrays, SavedModel
@@ -277,12 +276,8 @@ def _center(weights: Numbers, axis: int) -> Numbers:
 
 def _fold(weights: Arrays, layer: int, architecture: GPT) -> Iterator[Numbers]:
     """Yield a layer's weights, (outputs, inputs), with scales and halves in them, and means not."""
-    size, heads = architecture.hidden_size, architecture.num_heads
-    queries, keys, values = weights[f"attention.{layer}.input.weight"].reshape(3, heads, architecture.head_size, size)
-    queries = queries / math.sqrt(architecture.head_size)
-    # (N, D, H): a head's numbers lie along the second axis.
-    joined = [join_pairs(part.swapaxes(1, 2)).swapaxes(1, 2) for part in (queries, keys)]
-    yield np.concatenate([*joined, values]).reshape(3 * size, size)
+    queries, keys, values = np.split(weights[f"attention.{layer}.input.weight"], 3)
+    yield np.concatenate([queries / math.sqrt(architecture.head_size), keys, values])
     yield _center(weights[f"attention.{layer}.output.weight"], axis=0)
     gated, gates = np.split(weights[f"feed_forward.{layer}.input.weight"], 2)
     yield np.concatenate([gated, gates / 2])

@@ -24,7 +24,7 @@ class Layer(NamedTuple):
     """A layer's buffers."""
 
     keys: Numbers
-    """Keys, the numbers of a pair side by side, rotated by their place, (B, N, P, D)."""
+    """Keys, rotated by their place, (B, N, P, D)."""
     pairs: Turns
     """A view of the keys as complex numbers, (B, N, P, D / 2)."""
     values: Numbers
@@ -99,7 +99,7 @@ class Cache:
         back = self.turns[first : self.at].conj()
         for layer, own_keys, own_values in zip(self.by_row, keys, values, strict=True):
             turned = (layer.pairs[:, :, first : self.at] * back).view(keys.dtype)
-            own_keys[:, kept] = _join_heads(part_pairs(turned))
+            own_keys[:, kept] = _join_heads(turned)
             own_values[:, kept] = _join_heads(layer.values[:, :, first : self.at])
         return {"keys": keys, "values": values, "seen": self._seen.astype(keys.dtype)}
 
@@ -110,8 +110,8 @@ class Cache:
         by_head = (self.rows, self.at, self.architecture.num_heads, self.architecture.head_size)
         for layer, keys, values in zip(self.by_row, arrays["keys"], arrays["values"], strict=True):
             # (B, W, H) -> (B, N, W, D)
-            joined = join_pairs(keys.reshape(by_head).swapaxes(1, 2)).astype(layer.keys.dtype)
-            layer.pairs[:, :, : self.at] = joined.view(self.turns.dtype) * self.turns[: self.at]
+            parted = np.ascontiguousarray(keys.reshape(by_head).swapaxes(1, 2), layer.keys.dtype)
+            layer.pairs[:, :, : self.at] = parted.view(self.turns.dtype) * self.turns[: self.at]
             layer.values[:, :, : self.at] = values.reshape(by_head).swapaxes(1, 2)
 
     def _move_to_beginning(self) -> None:
@@ -139,26 +139,7 @@ def _restore(rows: int, architecture: GPT, contents: list[tuple[Numbers, Numbers
 def _make_turns(length: int, head_size: int, dtype: np.dtype[Any]) -> Turns:
     """Return complex numbers by which a head's pairs are rotated at the first positions, (length, D / 2)."""
     cosines, sines = compute_rotations(length, head_size)
-    half = head_size // 2
-    return (cosines[:, :half] + 1j * sines[:, half:]).astype(np.result_type(dtype, np.complex64))
-
-
-def join_pairs(heads: Array) -> Array:
-    """Return heads, (…, D), with the numbers of each pair side by side.
-
-    >>> join_pairs(np.array([1, 2, 3, 4]))
-    array([1, 3, 2, 4])
-    """
-    return heads.reshape(*heads.shape[:-1], 2, heads.shape[-1] // 2).swapaxes(-1, -2).reshape(heads.shape)
-
-
-def part_pairs(heads: Array) -> Array:
-    """Return what `join_pairs` was given.
-
-    >>> part_pairs(np.array([1, 3, 2, 4]))
-    array([1, 2, 3, 4])
-    """
-    return heads.reshape(*heads.shape[:-1], heads.shape[-1] // 2, 2).swapaxes(-1, -2).reshape(heads.shape)
+    return (cosines[:, 1::2] + 1j * sines[:, 1::2]).astype(np.result_type(dtype, np.complex64))
 
 
 def _view_pairs(keys: Numbers, values: Numbers) -> Layer:

@@ -83,12 +83,10 @@ def _carry(part: str, new: str, layer: int) -> list[onnx.NodeProto]:
 
 
 def _turn(heads: str, kind: str, layer: int) -> list[onnx.NodeProto]:
-    """Return nodes that rotate heads, (B, N, ·, D): `x * cosines + (x with its halves exchanged) * sines`."""
-    halves = [f"{kind}_{number}.{layer}" for number in (1, 2)]
+    """Return nodes that rotate heads, (B, N, ·, D): `x * cosines + (x with each pair exchanged) * sines`."""
     exchanged, turned = f"{kind}_exchanged.{layer}", f"{kind}_turned.{layer}"
     return [
-        helper.make_node("Split", [heads], halves, f"{kind}_halves.{layer}", axis=-1),
-        node("Concat", [halves[1], halves[0]], exchanged, axis=-1),
+        node("Gather", [heads, "exchanged"], exchanged, axis=3),
         node("Mul", [heads, f"{kind}.cosines"], f"{kind}_along.{layer}"),
         node("Mul", [exchanged, f"{kind}.sines"], f"{kind}_across.{layer}"),
         node("Add", [f"{kind}_along.{layer}", f"{kind}_across.{layer}"], turned),
@@ -128,6 +126,7 @@ def _make_constants(weights: Arrays, architecture: GPT) -> Arrays:
         "one_by_head": [-1, heads, 1, head_size],
         "joined": [-1, size],
         "thirds": [size] * 3,
+        "exchanged": np.arange(head_size) ^ 1,
     }
     cosines, sines = compute_rotations(window, head_size)
     numbers = {
