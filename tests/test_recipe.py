@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 import textforge
 from textforge.architectures.lstm import LSTM
 from textforge.architectures.recipe import Budget, CorpusSize, Recipe, fit_streams
+from textforge.backends.numpy.backend import NumpyBackend
 from textforge.errors import PluginError
+from textforge.library.beginning import begin_run
 from textforge.library.choosing import apply_recipe
+from textforge.training.data import TrainingData
 from textforge.training.settings import RECIPE_SETTINGS, TrainingSettings
 
 sizes = st.builds(CorpusSize, st.integers(2, 10**9), st.integers(2, 50_000))
@@ -86,7 +90,9 @@ def test_streams_are_no_more_than_asked_for_and_fit(tokens: int, rows: int, leng
 
 def test_a_run_says_what_was_chosen_and_saves_it_in_full(tmp_path) -> None:
     report = Messages()
-    generator = textforge.train(text=TEXT, epochs=1, seed=1, batch_size=3, report=report)
+    generator = textforge.train(
+        text=TEXT, backend="torch:precision=float32", epochs=1, seed=1, batch_size=3, report=report
+    )
     [line] = [line for line in report.lines if line.startswith("chosen for")]
     assert line.startswith("chosen for 1,512 tokens of 14 kinds: hidden_size=")
     assert "batch_size" not in line
@@ -95,6 +101,40 @@ def test_a_run_says_what_was_chosen_and_saves_it_in_full(tmp_path) -> None:
     for part in line.partition(": ")[2].split(", "):
         name, _, value = part.partition("=")
         assert str({**contents.model.options, **contents.settings}[name]) == value
+
+
+class Mixing(NumpyBackend):
+    """A backend that is faster in mixed precision, or takes what was given for its own."""
+
+    name = "mixing"
+    stubborn: bool = textforge.option(default=False, help="Change what was given.")
+
+    def mix_precision(self):
+        return self if "precision" in self.given and not self.stubborn else self.replace(precision="float64")
+
+
+def _apply(architecture, backend):
+    run = begin_run(textforge.Plugins(), ["python-docs"], "char", "lstm", None, {"seed": 1})
+    encoder = textforge.Plugins().encoder("char").fit([TEXT])
+    data = TrainingData.split(encoder.encode(TEXT), encoder, 0.1)
+    report = Messages()
+    return apply_recipe(attrs.evolve(run, architecture=architecture, backend=backend), data, report), report
+
+
+def test_mixed_precision_is_chosen_where_the_recipe_and_the_backend_agree_and_is_told() -> None:
+    run, report = _apply(LSTM(), Mixing())
+    assert run.backend.precision == "float64"
+    assert report.lines[-1].endswith(", precision=float64")
+    run, report = _apply(LSTM(), Mixing(precision="float32"))
+    assert run.backend.precision == "float32"
+    assert "precision" not in report.lines[-1]
+    run, _ = _apply(textforge.Plugins().architecture("conv"), Mixing())
+    assert run.backend.precision == "float32"
+
+
+def test_a_backend_that_changes_what_was_given_is_refused() -> None:
+    with pytest.raises(PluginError, match="though what is given must stay"):
+        _apply(LSTM(), Mixing(precision="float32", stubborn=True))
 
 
 def test_an_architecture_without_a_recipe_trains_by_its_declared_defaults_and_says_so() -> None:
@@ -124,14 +164,6 @@ class Wilful(LSTM):
     ],
 )
 def test_a_recipe_that_goes_too_far_is_refused(recipe, message, monkeypatch) -> None:
-    import attrs
-
-    from textforge.library.beginning import begin_run
-    from textforge.training.data import TrainingData
-
     monkeypatch.setattr(Wilful, "recipe", recipe)
-    run = begin_run(textforge.Plugins(), ["python-docs"], "char", "lstm", None, {"seed": 1})
-    encoder = textforge.Plugins().encoder("char").fit([TEXT])
-    data = TrainingData.split(encoder.encode(TEXT), encoder, 0.1)
     with pytest.raises(PluginError, match=message):
-        apply_recipe(attrs.evolve(run, architecture=Wilful(hidden_size=8)), data, Messages())
+        _apply(Wilful(hidden_size=8), Mixing())

@@ -17,7 +17,7 @@ import numpy as np
 from textforge.architectures.checks import check_options, check_weights
 from textforge.architectures.first_values import FirstValues
 from textforge.architectures.recipe import Budget, CorpusSize, Recipe
-from textforge.components.component import Component
+from textforge.components.open import OpenComponent
 from textforge.errors import BundleError, OptionError
 from textforge.model import Array, Arrays, SavedModel, StateShape
 
@@ -43,7 +43,7 @@ class Weight:
         return math.prod(self.shape)
 
 
-class Architecture(Component):
+class Architecture(OpenComponent):
     """A model's definition, independent of any framework: its options, its weights, and its state between tokens.
 
     Every option is part of the model. A subclass declares `weights` and `state`; first weights, the check of a saved
@@ -57,27 +57,8 @@ class Architecture(Component):
     """The training settings that suit it better than the general ones, such as ``{"learning_rate": 0.003}``. What the
     user gives wins."""
 
-    _given: ClassVar[frozenset[str]] = frozenset()
-
-    def __new__(cls, *values: Any, **options: Any) -> Self:
-        """Note which options are given: a recipe chooses the others."""
-        made = super().__new__(cls)
-        given = frozenset([*list(cls.options())[: len(values)], *options])
-        object.__setattr__(made, "_given", given)  # it is frozen
-        return made
-
     def __attrs_post_init__(self) -> None:
         """Refuse options that don't go together; an override calls `super()`'s."""
-
-    @property
-    def given(self) -> frozenset[str]:
-        """The names of the options that the constructor was given, rather than left at their defaults."""
-        return self._given
-
-    def replace(self, **changes: Any) -> Self:
-        changed = super().replace(**changes)
-        object.__setattr__(changed, "_given", self.given | changes.keys())
-        return changed
 
     def sized(self, corpus: CorpusSize, budget: Budget) -> Recipe[Self]:
         """Return the recipe for a corpus and what limits the run: what isn't given, chosen.

@@ -59,7 +59,8 @@ class LSTM(Architecture):
             "dropout": choose_dropout(passes),
         }
         made = self.replace(**{**options, **own})
-        return Recipe(made, choose_settings(size, passes, corpus, budget), write_reason(passes, corpus, budget))
+        settings = choose_settings(size, passes, corpus, budget)
+        return Recipe(made, settings, write_reason(passes, corpus, budget), mixed_precision=True)
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         size = self.hidden_size

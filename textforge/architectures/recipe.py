@@ -56,6 +56,8 @@ class Recipe(Generic[A]):
     """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins."""
     reason: str | None = None
     """Half a sentence on what the choice follows from; None where nothing was chosen."""
+    mixed_precision: bool = False
+    """True where training was seen to lose nothing in mixed precision: a backend may use it where that is faster."""
 
 
 def fit_streams(tokens: int, rows: int = 16, length: int = 64) -> tuple[int, int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from textforge.architectures.base import Architecture
-from textforge.components.component import Component
+from textforge.components.open import OpenComponent
 from textforge.model import Model, SavedModel
 
 
-class Backend(Component):
+class Backend(OpenComponent):
     """A framework that computes the models of those architectures for which it has an implementation.
 
     Its options concern the computation alone, never the model. Its module is light: the framework is imported only when
@@ -50,6 +50,14 @@ class Backend(Component):
         at each start. It is asked for after `require`.
         """
         return 1.0
+
+    def mix_precision(self) -> Self:
+        """Return this backend set to train in mixed precision, where this machine is faster that way.
+
+        What is in `given` stays. It is asked, after `require`, where a recipe's network loses nothing by it. Itself
+        unless overridden.
+        """
+        return self
 
     @abstractmethod
     def load(self, saved: SavedModel, architecture: Architecture, implementation: Any) -> Model:

@@ -6,6 +6,7 @@ import attrs
 
 from textforge.architectures.base import Architecture
 from textforge.architectures.recipe import Budget, CorpusSize, Recipe
+from textforge.backends.base import Backend
 from textforge.errors import PluginError
 from textforge.library.beginning import make_settings
 from textforge.library.run import Run
@@ -27,7 +28,8 @@ def apply_recipe(run: Run, data: TrainingData, report: Report) -> Run:
     _check(recipe, run)
     defaults = {**run.architecture.training_defaults, **recipe.settings}
     settings = make_settings(complete_settings(run.given, defaults, f"the architecture {run.architecture.name}"))
-    chosen = attrs.evolve(run, architecture=recipe.architecture, settings=settings)
+    backend = _choose_precision(run.backend) if recipe.mixed_precision else run.backend
+    chosen = attrs.evolve(run, architecture=recipe.architecture, settings=settings, backend=backend)
     if line := _describe(recipe, chosen, run):
         report.message(line)
     return chosen
@@ -39,6 +41,15 @@ def _find_budget(run: Run) -> Budget:
         run.backend.require()
         speed = run.backend.find_speed()
     return Budget(settings.epochs, settings.minutes, speed, run.given)
+
+
+def _choose_precision(backend: Backend) -> Backend:
+    with blame(backend, "to choose its precision"):
+        chosen = backend.mix_precision()
+    changed = {name for name in backend.given if getattr(chosen, name, None) != getattr(backend, name)}
+    if type(chosen) is not type(backend) or changed:
+        raise PluginError(f"the backend {backend.spec} became {chosen!r}, though what is given must stay")
+    return chosen
 
 
 def _check(recipe: Recipe[Architecture], run: Run) -> None:
@@ -69,4 +80,7 @@ def _describe(recipe: Recipe[Architecture], chosen: Run, before: Run) -> str | N
         for name in recipe.settings
         if before.given.get(name) is None
     ]
+    options, values = chosen.backend.options(), chosen.backend.option_values()
+    before_it = before.backend.option_values()
+    parts += [f"{name}={options[name].write(value)}" for name, value in values.items() if value != before_it[name]]
     return f"chosen for {recipe.reason}: {', '.join(parts)}" if recipe.reason and parts else None

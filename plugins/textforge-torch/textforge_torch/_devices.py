@@ -28,6 +28,21 @@ def find_device(name: str, precision: str = "float32") -> torch.device:
     return device
 
 
+def is_faster_in_bfloat16(device: torch.device) -> bool:
+    """Return whether a device has units for bfloat16; one that only imitates them is no faster."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not torch.amp.is_autocast_available("cpu"):
+        return False
+    # They are private: PyTorch says it in public since 2.10 only, under other names.
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, _no)() for name in names)
+
+
+def _no() -> bool:
+    return False
+
+
 def find_memory(device: torch.device) -> int | None:
     """Return the bytes of memory that a device has; a Mac's GPU has that of the machine."""
     if device.type == "cuda":

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from textforge_torch.network import Network
 
 TORCH = textforge.Framework("torch", "PyTorch", oldest=(2, 4))
+GPU_SPEED = 16.0
+"""The speed of training on a GPU as a multiple of two cores': one NVIDIA H100 reads 1.6 to 1.9 million tokens a second
+with 512 units."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -52,6 +55,18 @@ class TorchBackend(textforge.Backend):
         from textforge_torch._devices import find_device, find_memory
 
         return find_memory(find_device(self.device, self.precision))
+
+    def find_speed(self) -> float:
+        from textforge_torch._devices import find_device
+
+        return GPU_SPEED if find_device(self.device, self.precision).type == "cuda" else 1.0
+
+    def mix_precision(self) -> TorchBackend:
+        from textforge_torch._devices import find_device, is_faster_in_bfloat16
+
+        if "precision" in self.given or not is_faster_in_bfloat16(find_device(self.device)):
+            return self
+        return self.replace(precision="bfloat16")
 
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
