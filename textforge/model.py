@@ -177,7 +177,8 @@ class Optimizer:
     ``adam``: betas 0.9 and 0.999, epsilon 1e-8. ``rmsprop``: alpha 0.99, epsilon 1e-8. ``sgd``: momentum 0.9.
     Gradients are first scaled down to a joint norm of `clip_norm`, as in `torch.nn.utils.clip_grad_norm_`. With any of
     them, a step first takes learning rate times `weight_decay` of each weight off it, as `torch.optim.AdamW` does
-    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019).
+    (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019); arrays of one axis, biases and gains, are
+    spared, as is usual.
     """
 
     name: str = "adam"

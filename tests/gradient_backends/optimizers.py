@@ -69,7 +69,8 @@ class OptimizersSuite(Suite):
         for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
             gradient = clipped(gradient, clip_norm)
             for weight in weights:
-                decayed = weights[weight] * (1 - rate * weight_decay)
+                matrix = weights[weight].ndim > 1  # biases are spared
+                decayed = weights[weight] * (1 - rate * weight_decay * matrix)
                 weights[weight] = FORMULAS[name](decayed, gradient[weight], moments[weight], step, rate)
 
         arrays = updates.arrays()

@@ -57,7 +57,7 @@ class TrainingSettings(Declared):
         default=0.0,
         ge=0,
         lt=1,
-        help="Share of each weight that a step takes off it, times the learning rate, as AdamW does.",
+        help="Share of each weight, biases aside, that a step takes off it, times the learning rate: AdamW.",
     )
     validation: float = option(default=0.1, ge=0, lt=1, help="Share of the corpus kept for validation.")
     validation_part: str = option(

@@ -46,7 +46,7 @@ class Updates:
         gradients = self._clip([tf.convert_to_tensor(gradient) for gradient in gradients])
         change = {"adam": self._adam, "rmsprop": self._rmsprop, "sgd": self._sgd}[self._settings.name]
         for place, gradient in enumerate(gradients):
-            if self._settings.weight_decay:
+            if self._settings.weight_decay and len(self.variables[place].shape) > 1:
                 self.variables[place].assign(self.variables[place] * (1.0 - rates[0] * self._settings.weight_decay))
             change(self.variables[place], gradient, [self._slots[moment][place] for moment in self._moments], rates)
 

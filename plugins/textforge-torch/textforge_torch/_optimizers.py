@@ -31,6 +31,7 @@ class Updates:
         self._moments = {moment: ATTRIBUTES[settings.name][moment] for moment in list_moments(settings.name, "torch")}
         self._names = list(parameters)
         self._parameters = list(parameters.values())
+        self._decaying = [parameter for parameter in self._parameters if parameter.ndim > 1]
         self._optimizer = make_optimizer(settings, self._parameters)
         self._optimizer.zero_grad()
         self._steps = 0
@@ -43,7 +44,7 @@ class Updates:
             group["lr"] = learning_rate
         if self._settings.weight_decay:  # before the step, and apart from the gradients, as AdamW has it
             with torch.no_grad():
-                torch._foreach_mul_([*self._parameters], 1.0 - learning_rate * self._settings.weight_decay)
+                torch._foreach_mul_(self._decaying, 1.0 - learning_rate * self._settings.weight_decay)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._steps += 1
