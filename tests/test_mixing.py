@@ -371,3 +371,9 @@ def test_importing_mixtures_imports_no_framework() -> None:
 
     code = "import sys, textforge; textforge.mix; print(sorted({'torch', 'keras', 'tensorflow'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_mixture_does_not_adapt_and_says_why(train: Train) -> None:
+    mixed = textforge.mix([train("short", "ngram:order=1"), train("long", "ngram:order=6")])
+    with pytest.raises(BackendError, match="the model can't adapt to a text: it is a mix; adapt one of its parts"):
+        mixed.adapt("It is so.")

@@ -80,12 +80,25 @@ def test_few_epochs_have_the_network_of_more_so_that_more_can_be_asked_for() -> 
     assert first == all_of_them
 
 
+def test_minutes_far_beyond_what_a_short_text_needs_become_epochs_and_are_told() -> None:
+    report = Messages()
+    generator = textforge.train(text=TEXT, minutes=60, seed=1, report=report)
+    settings = generator.contents.settings
+    assert settings["minutes"] is None
+    assert 1 < settings["epochs"] < 100
+    [line] = [line for line in report.lines if line.startswith("chosen for")]
+    assert line.startswith("chosen for 1,512 tokens of 14 kinds, which need less than 60 minutes: ")
+    assert f"epochs={settings['epochs']}" in line
+    long = LSTM().sized(CorpusSize(10**6, 65), Budget(minutes=5))
+    assert "epochs" not in long.settings
+
+
 @given(tokens=st.integers(2, 10**7), rows=st.integers(2, 64), length=st.integers(1, 256))
 def test_streams_are_no_more_than_asked_for_and_fit(tokens: int, rows: int, length: int) -> None:
     streams, each = fit_streams(tokens, rows, length)
-    assert 2 <= streams <= rows
+    assert 1 <= streams <= rows
     assert 1 <= each <= length
-    assert streams * each <= max(2, tokens)
+    assert streams * each <= tokens
 
 
 def test_a_run_says_what_was_chosen_and_saves_it_in_full(tmp_path) -> None:

@@ -60,7 +60,12 @@ class LSTM(Architecture):
         }
         made = self.replace(**{**options, **own})
         settings = choose_settings(size, passes, corpus, budget)
-        return Recipe(made, settings, write_reason(passes, corpus, budget), mixed_precision=True)
+        return Recipe(
+            made,
+            settings,
+            write_reason(passes, corpus, budget, size.has_time_to_spare(corpus, budget)),
+            mixed_precision=True,
+        )
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         size = self.hidden_size

@@ -14,14 +14,20 @@ from textforge.architectures.recipe import Budget, CorpusSize, fit_streams
 
 SIZES = ((64, 1), (96, 1), (128, 1), (192, 1), (256, 1), (384, 1), (512, 1), (512, 2), (768, 2), (1024, 2))
 """Hidden sizes and numbers of layers, in the order of their cost."""
-SECONDS_A_TOKEN, SECONDS_A_MULTIPLY_ADD = 1.0e-6, 1.95e-11
-"""The time of training on two cores: 321,000 tokens a second at 1 x 128, 130,000 at 1 x 256."""
+SECONDS_A_TOKEN, SECONDS_A_MULTIPLY_ADD = 3.1e-6, 2.65e-11
+"""The time of training on two cores with units for bfloat16: 170,000 tokens a second at 1 x 128, 45,000 at 1 x 384."""
+FADING = 1.4
+"""Passes over a corpus in which the weights would fade to 1/e of themselves at the highest rate."""
+MOST_DECAY = 0.15
+"""The largest weight decay."""
 TOKENS_A_MULTIPLY_ADD = 8
 """Tokens to be read, over and over, for each multiply-add of the largest network that pays."""
 USUAL_EPOCHS = 6
 """The fewest epochs that a network is fitted to."""
 USUAL_SECONDS = 120.0
 """The time, on two cores, that a run is fitted to where nothing limits it."""
+TIME_TO_SPARE = 4.0
+"""Minutes that are so many times what a run needs are left unused."""
 MOST_SECONDS = 240.0
 """The time, on two cores, that a run limited by epochs is fitted to."""
 
@@ -56,6 +62,11 @@ class Size:
             return float(max(budget.epochs, USUAL_EPOCHS))
         seconds = USUAL_SECONDS if budget.seconds is None else budget.seconds
         return min(seconds / self.seconds_a_token / corpus.tokens, most_passes(corpus))
+
+    def has_time_to_spare(self, corpus: CorpusSize, budget: Budget) -> bool:
+        """Return whether the minutes are several times what the network needs to learn all that it can."""
+        needed = most_passes(corpus) * corpus.tokens * self.seconds_a_token
+        return budget.seconds is not None and budget.seconds >= TIME_TO_SPARE * needed
 
     def pays(self, corpus: CorpusSize, budget: Budget) -> bool:
         """Return whether a run has tokens enough, and time, for a network of this size."""
@@ -98,9 +109,16 @@ def choose_settings(size: Size, passes: float, corpus: CorpusSize, budget: Budge
         "batch_size": rows,
         "sequence_length": length,
         "learning_rate": choose_learning_rate(size),
-        "weight_decay": 0.1 if passes > 3 else 0.0,
+        "weight_decay": choose_weight_decay(rows * length, corpus, choose_learning_rate(size)),
     }
-    return settings if budget.epochs or budget.minutes else {"epochs": max(1, round(passes)), **settings}
+    if budget.epochs or (budget.minutes and not size.has_time_to_spare(corpus, budget)):
+        return settings
+    return {"epochs": max(1, round(passes)), **settings}
+
+
+def choose_weight_decay(tokens_a_step: int, corpus: CorpusSize, rate: float) -> float:
+    """Return the decay by which a weight would fade away over `FADING` passes, if nothing was learnt in them."""
+    return float(f"{min(MOST_DECAY, tokens_a_step / (rate * FADING * corpus.tokens)):.2g}")
 
 
 def choose_learning_rate(size: Size) -> float:

@@ -32,6 +32,7 @@ import numpy as np
 
 from textforge.architectures.base import Architecture, Weight
 from textforge.architectures.checks import check_options
+from textforge.architectures.recipe import Budget, CorpusSize, Recipe
 from textforge.components.component import option
 from textforge.errors import BundleError, OptionError
 from textforge.model import Array, Arrays, SavedModel, StateShape
@@ -74,6 +75,10 @@ class Ngram(Architecture):
         help="n-grams kept, of all lengths together: the rarest are pruned, the longest first; none: no bound.",
         remedy="none keeps all",
     )
+
+    def sized(self, corpus: CorpusSize, budget: Budget) -> Recipe[Ngram]:
+        """Return the recipe, by which the declared defaults suit any corpus: more text is counted, not fitted."""
+        return Recipe(self)
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         """Return no weights: the shapes of the tables follow from the text."""

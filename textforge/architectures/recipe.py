@@ -12,9 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-FEWEST_ROWS = 2
+FEWEST_ROWS = 1
 """The streams of the shortest corpus."""
-FEWEST_STEPS = 24
+FEWEST_STEPS = 56
 """Steps of a pass, at least."""
 A = TypeVar("A")
 """The architecture."""
@@ -53,7 +53,8 @@ class Recipe(Generic[A]):
 
     architecture: A
     settings: Mapping[str, Any] = MappingProxyType({})
-    """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins."""
+    """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins. Epochs, which
+    are chosen where nothing limits a run, may stand for minutes that are far more than the corpus needs."""
     reason: str | None = None
     """Half a sentence on what the choice follows from; None where nothing was chosen."""
     mixed_precision: bool = False
@@ -64,21 +65,27 @@ def fit_streams(tokens: int, rows: int = 16, length: int = 64) -> tuple[int, int
     """Return the streams of a corpus, and the tokens of each in a step: fewer and shorter where the corpus is short.
 
     >>> fit_streams(1_000_000), fit_streams(18_000), fit_streams(1_800)
-    ((16, 64), (11, 64), (2, 37))
+    ((16, 64), (5, 64), (1, 32))
     """
     rows = max(FEWEST_ROWS, min(rows, tokens // (FEWEST_STEPS * length)))
     return rows, max(1, min(length, tokens // (FEWEST_STEPS * rows)))
 
 
-def write_reason(passes: float, corpus: CorpusSize, budget: Budget) -> str:
+def write_reason(passes: float, corpus: CorpusSize, budget: Budget, to_spare: bool = False) -> str:
     """Return what a recipe followed from, as the line that tells of it has it.
+
+    `to_spare` says that the minutes are more than it makes use of.
 
     >>> write_reason(6.24, CorpusSize(900_000, 65), Budget(minutes=1.5))
     '900,000 tokens of 65 kinds in 1.5 minutes, about 6.2 passes'
+    >>> write_reason(12, CorpusSize(1_800, 46), Budget(minutes=5), to_spare=True)
+    '1,800 tokens of 46 kinds, which need less than 5 minutes'
     """
     text = f"{corpus.tokens:,} tokens of {corpus.vocabulary_size:,} kinds"
     if budget.minutes is None:
         return text
     unit = "minute" if budget.minutes == 1 else "minutes"
+    if to_spare:
+        return f"{text}, which need less than {budget.minutes:g} {unit}"
     times = f"{passes:.2g}" if passes < 10 else f"{passes:.0f}"
     return f"{text} in {budget.minutes:g} {unit}, about {times} passes"

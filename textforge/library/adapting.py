@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from textforge.architectures.composite import Composite
 from textforge.backends.base import Backend
 from textforge.backends.choose import choose_trained, load_model, restore_architecture
 from textforge.bundle import BundleContents
@@ -30,6 +31,8 @@ def load_learner(plugins: Plugins, contents: BundleContents, backend: str | Back
     """
     saved = contents.model
     architecture = restore_architecture(plugins, saved, contents.architecture_plugin)
+    if isinstance(architecture, Composite):
+        raise BackendError(f"the model can't adapt to a text: it is a {architecture.name}; adapt one of its parts")
     architecture, trainer = choose_trained(plugins, architecture, backend)
     if DROPOUT in saved.options:
         saved = attrs.evolve(saved, options={**saved.options, DROPOUT: 0.0})

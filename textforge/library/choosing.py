@@ -27,7 +27,10 @@ def apply_recipe(run: Run, data: TrainingData, report: Report) -> Run:
         recipe = run.architecture.sized(size, budget)
     _check(recipe, run)
     defaults = {**run.architecture.training_defaults, **recipe.settings}
-    settings = make_settings(complete_settings(run.given, defaults, f"the architecture {run.architecture.name}"))
+    given = dict(run.given)
+    if recipe.settings.get("epochs") is not None and given.get("epochs") is None:
+        given |= {"epochs": recipe.settings["epochs"], "minutes": None}
+    settings = make_settings(complete_settings(given, defaults, f"the architecture {run.architecture.name}"))
     backend = _choose_precision(run.backend) if recipe.mixed_precision else run.backend
     chosen = attrs.evolve(run, architecture=recipe.architecture, settings=settings, backend=backend)
     if line := _describe(recipe, chosen, run):
