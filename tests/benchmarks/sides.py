@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 import textforge
-from textforge.architectures.lstm import LSTM
 from textforge.backends.choose import load_model
 from textforge.training.events import EpochResult
 
@@ -63,6 +62,14 @@ def notebook_characters_per_second(path: str, count: int) -> float:
     return Notebook(Path(path)).characters_per_second(count)
 
 
+def characters_per_second(generator: textforge.TextGenerator, count: int, samplers: str = "temperature:0.7") -> float:
+    """The speed of a stream of one text."""
+    began = time.perf_counter()
+    return sum(map(len, generator.stream("the ", samplers=samplers, max_tokens=count, seed=1))) / (
+        time.perf_counter() - began
+    )
+
+
 def peak_memory(characters: int) -> dict[str, int]:
     """The peak memory, in bytes, of training a small model on so many characters, read from a file."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
@@ -94,18 +101,20 @@ def write_text(path: Path, characters: int) -> None:
 
 
 def training_rates(
-    framework: str, path: str, hidden_size: int, rows: int, length: int, steps: int, rounds: int
+    framework: str, path: str, spec: str, rows: int, length: int, steps: int, rounds: int
 ) -> dict[str, float]:
-    """Tokens a second of textforge's loop and of a framework's bare loop, in turn."""
+    """Tokens a second of textforge's loop and of a framework's bare loop for the same architecture, in turn."""
     from tests.benchmarks.measure import in_turn
     from textforge.encoders.char import CharEncoder
 
     text = Path(path).read_text(encoding="utf-8").lower()
     encoder = CharEncoder().fit([text])
     tokens = encoder.encode(text).astype(np.uint8)[: rows * length * steps + rows]
+    plugins = textforge.Plugins()
+    architecture = plugins.architecture(spec)
     sides = {
-        "textforge": _steps_of(framework, hidden_size, tokens, encoder, rows, length, steps),
-        **_bare(framework, tokens, hidden_size, rows, length, steps),
+        "textforge": _steps_of(plugins, framework, architecture, tokens, encoder, rows, length),
+        **_bare(framework, architecture, encoder.vocabulary_size, tokens, rows, length, steps),
     }
     for side in sides.values():
         side()
@@ -113,17 +122,18 @@ def training_rates(
 
 
 def _steps_of(
-    backend: str, hidden_size: int, tokens: Any, encoder: Any, rows: int, length: int, steps: int
+    plugins: textforge.Plugins, backend: str, architecture: Any, tokens: Any, encoder: Any, rows: int, length: int
 ) -> Callable[[], float]:
     """The speed of an epoch by textforge's loop, its first two steps, in which frameworks compile, not counted."""
     from textforge.training import loop
     from textforge.training.data import TrainingData
     from textforge.training.settings import TrainingSettings
 
-    settings = TrainingSettings(seed=0, epochs=1, batch_size=rows, sequence_length=length, validation=0.0)
+    settings = TrainingSettings(
+        seed=0, epochs=1, batch_size=rows, sequence_length=length, learning_rate=0.001, validation=0.0
+    )
     data = TrainingData.split(tokens, encoder, 0.0)
-    plugins = textforge.Plugins()
-    found, fresh = plugins.backend(backend), LSTM(hidden_size=hidden_size).create(encoder.vocabulary_size, 0)
+    found, fresh = plugins.backend(backend), architecture.create(encoder.vocabulary_size, 0)
 
     def rate() -> float:
         watch = Stopwatch()
@@ -135,16 +145,18 @@ def _steps_of(
 
 
 def _bare(
-    framework: str, tokens: Any, hidden_size: int, rows: int, length: int, steps: int
+    framework: str, architecture: Any, vocabulary_size: int, tokens: Any, rows: int, length: int, steps: int
 ) -> dict[str, Callable[[], float]]:
     if framework == "torch":
         from tests.benchmarks import bare_torch
 
-        return {"bare": lambda: bare_torch.tokens_per_second(tokens, hidden_size, rows, length, steps)}
+        shape = (rows, length, steps)
+        return {"bare": partial(bare_torch.tokens_per_second, architecture, vocabulary_size, tokens, *shape)}
     from tests.benchmarks import bare_keras
 
+    hidden_size = architecture.hidden_size
     made = {
-        name: bare_keras.make_step(int(tokens.max()) + 1, hidden_size, rows, length, jit_compile=name == "bare XLA")
+        name: bare_keras.make_step(vocabulary_size, hidden_size, rows, length, jit_compile=name == "bare XLA")
         for name in ("bare", "bare XLA")
     }
     return {

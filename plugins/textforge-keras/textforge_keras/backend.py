@@ -58,6 +58,10 @@ class KerasBackend(textforge.Backend):
 
         return find_machine_memory() if find_device(self.device) == "/CPU:0" else None
 
+    def find_speed(self) -> float:
+        """Return the speed of training on a processor: 49,000 tokens a second at 1 x 128, where PyTorch has 170,000."""
+        return 0.3
+
     def load(
         self, saved: textforge.SavedModel, architecture: textforge.Architecture, implementation: type[Network]
     ) -> textforge.Model:

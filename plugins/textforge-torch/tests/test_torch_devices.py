@@ -8,6 +8,7 @@ from support import ModelMaker
 
 from textforge.errors import BackendError
 from textforge_torch._devices import find_device
+from textforge_torch.backend import TorchBackend
 
 
 @pytest.fixture
@@ -72,3 +73,31 @@ def test_a_device_without_mixed_precision(machine, monkeypatch):
     assert find_device("cpu", "bfloat16") == torch.device("cpu")
     with pytest.raises(BackendError, match=r"has no mixed precision on mps: write precision=float32"):
         find_device("mps", "bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("units", "given", "precision"),
+    [
+        ({"_is_avx512_bf16_supported"}, {}, "bfloat16"),
+        ({"_is_amx_tile_supported"}, {"device": "cpu"}, "bfloat16"),
+        (set(), {}, "float32"),
+        ({"_is_avx512_bf16_supported"}, {"precision": "float32"}, "float32"),
+    ],
+)
+def test_a_processor_with_units_for_bfloat16_trains_in_mixed_precision_unless_told(
+    machine, monkeypatch, units, given, precision
+):
+    machine()
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name in units)
+    assert TorchBackend(**given).mix_precision() == TorchBackend(**{"precision": precision, **given})
+    assert TorchBackend(**given).find_speed() == 1.0
+
+
+def test_a_gpu_is_many_times_as_fast_and_has_bfloat16_of_its_own(machine, monkeypatch):
+    machine(cuda=1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert TorchBackend().find_speed() > 10
+    assert TorchBackend().mix_precision().precision == "bfloat16"
+    machine(mps=True)
+    assert TorchBackend().mix_precision().precision == "float32"

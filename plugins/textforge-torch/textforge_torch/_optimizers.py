@@ -31,7 +31,7 @@ class Updates:
         self._moments = {moment: ATTRIBUTES[settings.name][moment] for moment in list_moments(settings.name, "torch")}
         self._names = list(parameters)
         self._parameters = list(parameters.values())
-        self._decaying = [parameter for parameter in self._parameters if parameter.ndim > 1]
+        self._decaying: list[torch.Tensor] = [parameter for parameter in self._parameters if parameter.ndim > 1]
         self._optimizer = make_optimizer(settings, self._parameters)
         self._optimizer.zero_grad()
         self._steps = 0
