@@ -32,7 +32,7 @@ def rows(
         apart = losses[way] - losses["at once"]
         what = f"{epochs} epochs of {characters:,} characters by `--resume`, {way}: validation loss"
         beside = f"all at once: {losses['at once']:.3f}, so {apart:+.3f}"
-        yield Row(what, f"{losses[way]:.3f}", beside, f"within {WITHIN}", abs(apart) <= WITHIN)
+        yield Row(what, f"{losses[way]:.3f}", beside, f"at most {WITHIN} worse", apart <= WITHIN)
 
 
 def last_loss(path: str, characters: int, totals: Sequence[int], seed: int) -> float:

@@ -56,7 +56,7 @@ class LSTM(Architecture):
             "hidden_size": size.hidden_size,
             "num_layers": size.num_layers,
             "embedding_size": size.embedding_size,
-            "dropout": choose_dropout(passes),
+            "dropout": choose_dropout(size, passes, corpus),
         }
         made = self.replace(**{**options, **own})
         settings = choose_settings(size, passes, corpus, budget)

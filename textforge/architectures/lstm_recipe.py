@@ -5,6 +5,7 @@ A pass is one reading of the corpus; a multiply-add is one weight's part in one 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,15 @@ SIZES = ((64, 1), (96, 1), (128, 1), (192, 1), (256, 1), (384, 1), (512, 1), (51
 """Hidden sizes and numbers of layers, in the order of their cost."""
 SECONDS_A_TOKEN, SECONDS_A_MULTIPLY_ADD = 3.1e-6, 2.65e-11
 """The time of training on two cores with units for bfloat16: 170,000 tokens a second at 1 x 128, 45,000 at 1 x 384."""
+USUAL_SIZE = (128, 1)
+"""The size that any text gets unless time is too short for it."""
+DROPOUT = ((0.05, 0.0), (1.0, 0.1), (3.0, 0.3), (12.0, 0.5), (math.inf, 0.6))
+"""The share dropped, by the multiply-adds of a token beside the tokens of the corpus: up to so many, so much."""
 FADING = 1.4
 """Passes over a corpus in which the weights would fade to 1/e of themselves at the highest rate."""
 MOST_DECAY = 0.15
 """The largest weight decay."""
-TOKENS_A_MULTIPLY_ADD = 8
+TOKENS_A_MULTIPLY_ADD = 6.5
 """Tokens to be read, over and over, for each multiply-add of the largest network that pays."""
 USUAL_EPOCHS = 6
 """The fewest epochs that a network is fitted to."""
@@ -43,15 +48,15 @@ class Size:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds for a token; an input is looked up, one-hot too."""
+        """Multiply-adds of the layers for a token; an input is looked up, one-hot too."""
         size = self.hidden_size
-        layers = 4 * size * (self.embedding_size or 0) + 4 * size * size * (2 * self.num_layers - 1)
-        return layers + size * self.vocabulary_size
+        return 4 * size * (self.embedding_size or 0) + 4 * size * size * (2 * self.num_layers - 1)
 
     @property
     def seconds_a_token(self) -> float:
-        """The time of training on two cores."""
-        return SECONDS_A_TOKEN + SECONDS_A_MULTIPLY_ADD * self.multiply_adds
+        """The time of training on two cores, the output included."""
+        multiply_adds = self.multiply_adds + self.hidden_size * self.vocabulary_size
+        return SECONDS_A_TOKEN + SECONDS_A_MULTIPLY_ADD * multiply_adds
 
     def count_passes(self, corpus: CorpusSize, budget: Budget) -> float:
         """Return the passes over the corpus that a run makes in the time that it is fitted to, or in its epochs.
@@ -70,9 +75,17 @@ class Size:
 
     def pays(self, corpus: CorpusSize, budget: Budget) -> bool:
         """Return whether a run has tokens enough, and time, for a network of this size."""
-        tokens = self.count_passes(corpus, budget) * corpus.tokens
-        fits = budget.epochs is None or tokens * self.seconds_a_token <= MOST_SECONDS
-        return fits and tokens >= TOKENS_A_MULTIPLY_ADD * self.multiply_adds
+        passes = self.count_passes(corpus, budget)
+        tokens = passes * corpus.tokens
+        is_usual = self.multiply_adds <= self.make(*USUAL_SIZE).multiply_adds
+        if is_usual and (budget.minutes is None or passes >= most_passes(corpus)):
+            return True
+        in_time = budget.minutes is not None or max(1.0, passes) * corpus.tokens * self.seconds_a_token <= MOST_SECONDS
+        return in_time and tokens >= TOKENS_A_MULTIPLY_ADD * self.multiply_adds
+
+    def make(self, hidden_size: int, num_layers: int) -> Size:
+        """Return another size, with the same embedding."""
+        return attrs.evolve(self, hidden_size=hidden_size, num_layers=num_layers)
 
 
 def choose_size(corpus: CorpusSize, budget: Budget, given: Mapping[str, Any]) -> Size:
@@ -94,17 +107,19 @@ def choose_embedding_size(corpus: CorpusSize) -> int:
 
 def most_passes(corpus: CorpusSize) -> float:
     """Return the passes after which a network has learnt of a corpus what it can, however much time is left."""
-    return 12.0 if corpus.tokens < 5_000 else 24.0
+    return 12.0 if corpus.tokens < 5_000 else 16.0 if corpus.tokens < 50_000 else 24.0
 
 
-def choose_dropout(passes: float) -> float:
-    """Return the share to drop, which grows with the times that a run reads the same text."""
-    return 0.0 if passes < 1.5 else 0.1 if passes < 3 else 0.2 if passes < 5 else 0.3 if passes < 12 else 0.5
+def choose_dropout(size: Size, passes: float, corpus: CorpusSize) -> float:
+    """Return the share to drop: the more, the larger a network is beside its corpus and the more often it reads it."""
+    ratio = size.multiply_adds / corpus.tokens
+    share = next(share for limit, share in DROPOUT if ratio <= limit)
+    return min(share, 0.0 if passes < 1.5 else 0.1 if passes < 4 else 1.0)
 
 
 def choose_settings(size: Size, passes: float, corpus: CorpusSize, budget: Budget) -> dict[str, Any]:
     """Return the training settings for a network of this size."""
-    rows, length = fit_streams(corpus.tokens)
+    rows, length = fit_streams(corpus.tokens, choose_rows(size, budget))
     settings = {
         "batch_size": rows,
         "sequence_length": length,
@@ -116,6 +131,11 @@ def choose_settings(size: Size, passes: float, corpus: CorpusSize, budget: Budge
     return {"epochs": max(1, round(passes)), **settings}
 
 
+def choose_rows(size: Size, budget: Budget) -> int:
+    """Return the streams of a long corpus: few, unless more of them are much faster."""
+    return 64 if budget.speed > 4 else 32 if size.multiply_adds > 1_000_000 else 16
+
+
 def choose_weight_decay(tokens_a_step: int, corpus: CorpusSize, rate: float) -> float:
     """Return the decay by which a weight would fade away over `FADING` passes, if nothing was learnt in them."""
     return float(f"{min(MOST_DECAY, tokens_a_step / (rate * FADING * corpus.tokens)):.2g}")
@@ -123,4 +143,5 @@ def choose_weight_decay(tokens_a_step: int, corpus: CorpusSize, rate: float) -> 
 
 def choose_learning_rate(size: Size) -> float:
     """Return the highest rate at which a network of this size learns steadily."""
-    return 0.01 if size.multiply_adds < 500_000 else 0.008 if size.multiply_adds < 1_000_000 else 0.005
+    cost = size.multiply_adds
+    return 0.012 if cost < 500_000 else 0.01 if cost < 1_500_000 else 0.005

@@ -16,6 +16,8 @@ FEWEST_ROWS = 1
 """The streams of the shortest corpus."""
 FEWEST_STEPS = 56
 """Steps of a pass, at least."""
+SHORTEST = 16
+"""Tokens of a sequence, at least, if the corpus has so many."""
 A = TypeVar("A")
 """The architecture."""
 
@@ -68,7 +70,8 @@ def fit_streams(tokens: int, rows: int = 16, length: int = 64) -> tuple[int, int
     ((16, 64), (5, 64), (1, 32))
     """
     rows = max(FEWEST_ROWS, min(rows, tokens // (FEWEST_STEPS * length)))
-    return rows, max(1, min(length, tokens // (FEWEST_STEPS * rows)))
+    shortest = min(SHORTEST, length, tokens)
+    return rows, max(shortest, min(length, tokens // (FEWEST_STEPS * rows)))
 
 
 def write_reason(passes: float, corpus: CorpusSize, budget: Budget, to_spare: bool = False) -> str:
