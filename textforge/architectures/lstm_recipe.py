@@ -23,9 +23,9 @@ DROPOUT = ((0.05, 0.0), (1.0, 0.1), (3.0, 0.3), (12.0, 0.5), (math.inf, 0.6))
 """The share dropped, by the multiply-adds of a token beside the tokens of the corpus: up to so many, so much."""
 FADING = 1.4
 """Passes over a corpus in which the weights would fade to 1/e of themselves at the highest rate."""
-MOST_DECAY = 0.15
+MOST_DECAY = 0.1
 """The largest weight decay."""
-TOKENS_A_MULTIPLY_ADD = 6.5
+TOKENS_A_MULTIPLY_ADD = 5
 """Tokens to be read, over and over, for each multiply-add of the largest network that pays."""
 USUAL_EPOCHS = 6
 """The fewest epochs that a network is fitted to."""
