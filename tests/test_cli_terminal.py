@@ -249,7 +249,8 @@ def test_a_run_limited_by_time_says_that_it_measures_and_what_fits(odd: Path, tm
     arguments = ["train", odd / "odd.txt", "-o", tmp_path / "m", *BIGRAM, "--minutes", "0.1"]
     done = subprocess.run([sys.executable, "-m", "textforge", *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    lines = done.stderr.splitlines()
+    # A machine that other programs keep busy may have time for a part of the validation text alone, and says so.
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("the time allows for validation")]
     measuring = lines.index("measuring the speed first, for 0.3 s")
     assert lines[measuring + 1].startswith("epoch ")  # as soon as it is measured
     assert re.fullmatch(r"at this speed [\d,]+ steps fit, [\d.]+ epochs", lines[measuring + 2])
