@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from textforge.backends.choose import choose_trained, load_model
 from textforge.backends.numpy.backend import NumpyBackend
+from textforge.backends.numpy.weights import CACHE_LINE, append_biases
 from textforge.errors import BackendError, BundleError, OptionError
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins
@@ -30,3 +32,12 @@ def test_it_says_what_can_train():
     assert not NumpyBackend.trains
     with pytest.raises(BackendError, match="numpy only runs trained models of the architecture 'lstm'; "):
         choose_trained(Plugins(), "lstm", "numpy")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_matrix_with_its_biases_begins_with_a_cache_line_and_lies_by_row(precision):
+    weights, biases = np.arange(15, dtype=precision).reshape(5, 3), np.arange(5, dtype=precision)
+    matrix = append_biases(weights, biases)
+    np.testing.assert_array_equal(matrix, np.vstack([weights.T, biases]), strict=True)
+    assert matrix.ctypes.data % CACHE_LINE == 0
+    assert matrix.flags.c_contiguous

@@ -90,7 +90,7 @@ class Chain:
     ) -> None:
         """Make a context for each sampler; `position` is the first one's, where they are the rest of a longer chain."""
         self._links = [
-            (sampler, RowContext(history, seed=seed, texts=texts, position=place, encoder=encoder))
+            (sampler, sampler.__call__, RowContext(history, seed=seed, texts=texts, position=place, encoder=encoder))
             for place, sampler in enumerate(samplers, position)
         ]
 
@@ -100,13 +100,13 @@ class Chain:
         Raises `GenerationError`, naming the sampler, where one fails or returns anything but (B, V) float64.
         """
         shape = logits.shape
-        for sampler, context in self._links:
+        for sampler, apply, context in self._links:
             context.step = step
             if logits.flags.writeable:  # a sampler's own array: a view leaves it writable to that sampler
                 logits = logits.view()
                 logits.flags.writeable = False
             try:
-                logits = sampler(logits, context)
+                logits = apply(logits, context)
                 right = logits.shape == shape and logits.dtype == _FLOAT64
             except TextforgeError:
                 raise
@@ -124,14 +124,14 @@ class Chain:
 
         Raises `GenerationError`, naming the sampler, where a value in its `state` is not by row.
         """
-        for sampler, context in self._links:
+        for sampler, _, context in self._links:
             try:
                 context.keep(rows)
             except GenerationError as error:
                 raise GenerationError(f"the sampler {sampler.spec}: ", *error.args) from None
 
     def __str__(self) -> str:
-        return write_chain([sampler for sampler, _ in self._links]) or "no samplers"
+        return write_chain([sampler for sampler, *_ in self._links]) or "no samplers"
 
 
 def _describe_failure(sampler: Sampler, step: int, logits: object, error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 import numpy as np
 
@@ -46,37 +47,41 @@ class Draw:
 
     def __init__(self, rows: int, vocabulary_size: int) -> None:
         self._ids = np.zeros(rows, dtype=np.int64)
-        self._sums = np.empty((rows, vocabulary_size))
-        self._only_sums = self._sums[0]
-        self._draw = self._draw_rows if rows > 1 else self._draw_one
+        self._weights = np.empty((rows, vocabulary_size))
+        self._sums = np.empty((rows, vocabulary_size))  # summed in place, the weights would be copied each time
+        self._only_weights, self._only_sums = self._weights[0], self._sums[0]
+        self._view_of_sums = memoryview(self._only_sums)  # searched in half the time of an array
+        self._best = np.empty(())  # an array of no axes: to NumPy, half the cost of a number
+        self.draw = self._draw_rows if rows > 1 else self._draw_one
+        """The same as to call it, at less cost where it is done for each token."""
 
     def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
         """Return token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
 
         Raises `UndrawableRow` for a row that no token can be drawn from.
         """
-        self._draw(logits, uniform)
-        return self._ids
+        return self.draw(logits, uniform)
 
-    def _draw_one(self, logits: Logits, uniform: Uniform) -> None:
+    def _draw_one(self, logits: Logits, uniform: Uniform) -> Ids:
         """Draw as `_draw_rows` does, by the calls that cost least for a single row."""
-        logits = logits[0]
-        place = logits.argmax()
-        best = logits.item(place)
+        best = logits.item(logits.argmax())
         if not -math.inf < best < math.inf:
             raise UndrawableRow(0, best)
-        sums = self._only_sums
-        np.subtract(logits, logits[place, ...], sums)  # an array of no axes: half the cost of a number
-        np.exp(sums, sums)
-        np.add.accumulate(sums, 0, None, sums)
-        self._ids[0] = sums.searchsorted(uniform.item() * sums.item(-1), "right")
+        self._best[...] = best
+        weights, sums = self._only_weights, self._view_of_sums
+        np.subtract(logits, self._best, self._weights)
+        np.exp(weights, weights)
+        np.add.accumulate(weights, 0, None, self._only_sums)
+        self._ids[0] = bisect_right(sums, uniform.item() * sums[-1])
+        return self._ids
 
-    def _draw_rows(self, logits: Logits, uniform: Uniform) -> None:
+    def _draw_rows(self, logits: Logits, uniform: Uniform) -> Ids:
         best = logits.max(axis=-1, keepdims=True)  # (B, 1)
         _check_best(best[:, 0])
-        sums = self._sums
-        np.subtract(logits, best, sums)
-        np.exp(sums, sums)
-        np.add.accumulate(sums, 1, None, sums)
+        weights, sums = self._weights, self._sums
+        np.subtract(logits, best, weights)
+        np.exp(weights, weights)
+        np.add.accumulate(weights, 1, None, sums)
         passed = sums <= (uniform * sums[:, -1])[:, np.newaxis]
-        passed.sum(axis=-1, out=self._ids)
+        self._ids[:] = passed.argmin(axis=-1)  # the first that is not, as u < 1: faster than to count those that are
+        return self._ids

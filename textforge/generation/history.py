@@ -28,12 +28,15 @@ class History:
         self.prompt_length = self._length = len(prompt)
         self._tokens = np.empty((self._length + room, rows), dtype=np.int64)
         self._tokens[: self._length] = prompt[:, np.newaxis]
+        self.newest: Ids = self._view_newest()  # an attribute, as it is asked for at each step
+        """The last token of each row, (B,), in a place that is never written to again."""
 
     @classmethod
     def of(cls, tokens: npt.NDArray[np.int64], prompt_length: int) -> History:
         """Return the history of texts of these ids, (B, t), the first `prompt_length` of which are the prompt."""
         history = cls(np.zeros(tokens.shape[1], dtype=np.int64), rows=len(tokens), room=0)
         history._tokens[: history._length] = tokens.T
+        history.newest = history._view_newest()
         history.prompt_length = prompt_length
         return history
 
@@ -49,17 +52,12 @@ class History:
         """The number of tokens, t."""
         return self._length
 
-    @property
-    def newest(self) -> Ids:
-        """The last token of each row, (B,), in a place that is never written to again."""
-        newest: Ids = self._tokens[self._length - 1]
-        return newest
-
     def append(self, ids: Ids) -> None:
         """Add a token a row, (B,)."""
         if self._length == len(self._tokens):
             self._grow()
-        self._tokens[self._length] = ids
+        self.newest = self._tokens[self._length]
+        self.newest[...] = ids
         self._length += 1
 
     def last(self, count: int) -> npt.NDArray[np.int64]:
@@ -69,6 +67,10 @@ class History:
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all texts but those of these rows."""
         self._tokens = self._tokens[:, rows]
+        self.newest = self._view_newest()
+
+    def _view_newest(self) -> Ids:
+        return self._tokens[self._length - 1 : self._length].ravel()  # of no tokens: an empty array
 
     def _grow(self) -> None:
         larger = np.empty((2 * self._length or _ROOM, self._tokens.shape[1]), dtype=np.int64)

@@ -123,6 +123,7 @@ class Batch:
         self._chain = self.chain_class(
             task.samplers, self._history, seed=task.seed, texts=numbers, encoder=task.encoder
         )
+        self._apply_chain = self._chain.__call__  # a method, as it is called for each token: faster than an object
         self._numbers = DrawNumbers(task.seed, numbers)
         self._reader = prompt.repeat(len(numbers))
         self._make_buffers()
@@ -140,7 +141,8 @@ class Batch:
                 self._take(self._reader.read(self._history))
             ids = self._draw_ids(step)
             self._history.append(ids)
-            pieces = [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+            only = self._only_push  # of a single row, for which it costs least so
+            pieces = [only(ids.item())] if only is not None else self._push(ids)
             if self._prompt_ends is not None:
                 self._prompt_ends.advance(ids)
                 self._end_full(pieces)
@@ -151,6 +153,10 @@ class Batch:
                 return
         yield [text.finish("length") for text in self._rows]
 
+    def _push(self, ids: Ids) -> list[str]:
+        """Give each text its next token, (B,), and return the pieces that can be shown now."""
+        return [push(id) for push, id in zip(self._pushes, ids.tolist())]  # noqa: B905 -- it would cost time
+
     def _end_full(self, pieces: list[str]) -> None:
         """End the rows that have as many tokens as asked for, where some tokens have not shown."""
         for row, text in enumerate(self._rows):
@@ -159,7 +165,7 @@ class Batch:
 
     def _draw_ids(self, step: int) -> Ids:
         """Draw the next token of each row, (B,)."""
-        logits = self._chain(self._logits, step)
+        logits = self._apply_chain(self._logits, step)
         if self._prompt_ends is not None:
             logits = self._prompt_ends.restrict(logits, self._kept)
         try:
@@ -190,11 +196,12 @@ class Batch:
 
     def _make_buffers(self) -> None:
         self._pushes = [text.push for text in self._rows]
+        self._only_push = self._pushes[0] if len(self._pushes) == 1 else None
         self._shape = (len(self._rows), self._vocabulary_size)
         self._kept = np.empty(self._shape)
         self._logits = self._kept.view()
         self._logits.flags.writeable = False
-        self._draw = Draw(len(self._rows), self._vocabulary_size)
+        self._draw = Draw(len(self._rows), self._vocabulary_size).draw
 
     def _explain(self, error: UndrawableRow, step: int) -> str:
         row = self._kept[error.row]

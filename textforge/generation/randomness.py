@@ -83,10 +83,10 @@ class DrawNumbers:
 
     def at(self, step: int) -> Uniform:
         """Return the numbers in [0, 1) of a step, (B,)."""
-        page, place = divmod(step, PAGE)
+        page = step // PAGE
         if page != self._page:
             self._page, self._numbers = page, list(self._streams.page(page, PAGE).T)
-        return self._numbers[place]
+        return self._numbers[step % PAGE]
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all texts but those of these rows."""

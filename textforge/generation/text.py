@@ -43,7 +43,7 @@ class Text:
         self.number = number
         self._on_end = on_end
         self.finish_reason: FinishReason | None = None
-        self._end_of_text = encoder.end_of_text
+        self._end_of_text = -1 if encoder.end_of_text is None else encoder.end_of_text  # a number compares faster
         self._encoder = encoder
         with blame(encoder, "to decode"):
             self._decoder = encoder.decoder()

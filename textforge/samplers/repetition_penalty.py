@@ -14,6 +14,7 @@ import numpy.typing as npt
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
 from textforge.samplers.history import count_tokens
+from textforge.samplers.overflow import raise_overflow
 from textforge.samplers.rows import clip_to_finite
 
 
@@ -50,8 +51,7 @@ class RepetitionPenalty(Sampler):
         seen = count_tokens(context, logits.shape[1], self.last_n, self.prompt).ravel().nonzero()[0]
         before = logits.take(seen)  # flat: one row costs least so
         try:
-            with np.errstate(over="raise"):
-                after = self._penalize(before)
+            after = raise_overflow(self._penalize, before)
         except FloatingPointError:
             with np.errstate(over="ignore"):
                 after = clip_to_finite(self._penalize(before), before)

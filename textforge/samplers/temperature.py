@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from textforge.components.component import option
 from textforge.samplers.base import Context, Logits, Sampler
+from textforge.samplers.overflow import raise_overflow
 
 _TINY = 1e-3
 """The temperature below which dividing could overflow."""
@@ -41,8 +42,7 @@ class Temperature(Sampler):
         if self.temperature < _TINY:
             return self._divide_shifted(logits)
         try:
-            with np.errstate(over="raise"):
-                scaled: Logits = logits / self._divisor
+            scaled: Logits = raise_overflow(np.divide, logits, self._divisor)
         except FloatingPointError:
             return self._divide_shifted_where_large(logits)
         return scaled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,24 @@ Numbers = npt.NDArray[np.floating[Any]]
 TABLE_BYTES = 1 << 26
 """The size, in bytes, of the largest token table; beyond it the projection is computed each time."""
 
+CACHE_LINE = 64
+"""The bytes that a processor reads at once."""
+
 
 def append_biases(weights: Numbers, biases: Numbers) -> Numbers:
     """Return weights, (N, ·), as a matrix to multiply with from the right, (· + 1, N), its last row the biases."""
     # Where it lay transposed in memory, one row's product would take half as long again.
-    return np.ascontiguousarray(np.vstack([weights.T, biases]))
+    matrix = make_aligned((weights.shape[1] + 1, len(weights)), weights.dtype)
+    matrix[:-1], matrix[-1] = weights.T, biases
+    return matrix
+
+
+def make_aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Numbers:
+    """Return an array, of no numbers in particular, that begins with a cache line, so that it is read faster."""
+    size = math.prod(shape) * dtype.itemsize
+    room = np.empty(size + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    return room[start : start + size].view(dtype).reshape(shape)
 
 
 def make_token_table(embedding: Array | None, projection: Numbers) -> tuple[Numbers, Numbers | None]:
