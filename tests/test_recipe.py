@@ -156,6 +156,15 @@ def test_an_architecture_without_a_recipe_trains_by_its_declared_defaults_and_sa
     assert "conv has no recipe: its declared defaults are taken for what isn't given" in report.lines
 
 
+def test_ngrams_are_longer_in_a_mixture_unless_their_order_is_given() -> None:
+    ngram, size = textforge.Plugins().architecture("ngram"), CorpusSize(10**6, 65)
+    assert ngram.sized(size, Budget()) == Recipe(ngram)
+    assert ngram.sized(size, Budget(mixed=True)).architecture.order == 9
+    assert ngram.sized(CorpusSize(10**6, 50_000), Budget(mixed=True)).architecture.order == 4  # the longest there is
+    given = textforge.Plugins().architecture("ngram:order=7")
+    assert given.sized(size, Budget(mixed=True)) == Recipe(given)
+
+
 class Wilful(LSTM):
     """An architecture whose recipe goes beyond what is its own."""
 

@@ -42,6 +42,8 @@ class Budget:
     """The speed of training as a multiple of PyTorch's on two cores of a processor, as the backend declares it."""
     settings: Mapping[str, Any] = MappingProxyType({})
     """The training settings that were given, by name: they win over those of the recipe."""
+    mixed: bool = False
+    """True where the model becomes a part of a mixture, and is judged by what it adds to the others."""
 
     @property
     def seconds(self) -> float | None:

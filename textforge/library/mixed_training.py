@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from textforge.architectures.recipe import Budget, CorpusSize
 from textforge.backends.choose import choose_trained, load_model
 from textforge.bundle import BundleContents, Mixing, find_plugin
 from textforge.errors import StopTraining, TrainingError, advise
 from textforge.library.held_out import HeldOut
 from textforge.library.mixing import MEASURED_TOKENS, describe_fit, fit_held_out, join_models
 from textforge.model import CountingModel, Model, SavedModel
+from textforge.plugins.blame import blame
 from textforge.training.data import TrainingData
 from textforge.training.report import Report
 from textforge.training.reports import Forwarding
@@ -78,6 +80,9 @@ def count_mixed(run: Run, data: TrainingData, model: Model, report: Report) -> C
 def _create(run: Run, data: TrainingData, spec: str) -> tuple[CountingModel, str | None]:
     """Return an untrained model to be counted, and the plugin that brought its architecture."""
     architecture, backend = choose_trained(run.plugins, spec, None)
+    with blame(architecture, "to choose its sizes"):
+        size = CorpusSize(len(data.train), data.encoder.vocabulary_size)
+        architecture = architecture.sized(size, Budget(settings=run.given, mixed=True)).architecture
     saved = architecture.create(data.encoder.vocabulary_size, run.settings.seed)
     made = load_model(run.plugins, backend, saved, architecture)
     if not isinstance(made, CountingModel):
