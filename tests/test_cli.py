@@ -240,7 +240,6 @@ BAD_TRAINING: list[tuple[Sequence[Any], int, str]] = [
     (["missing.txt"], 1, "missing.txt"),
     (["{book}", "--epochs", "0"], 2, "must be >= 1, got 0"),
     (["{book}", "--epochs", "many"], 2, "must be a whole number or none, got 'many'"),
-    (["{book}", "--epochs", "1", "--minutes", "1"], 1, "both given"),
     (["{book}", "--learning-rate", "-1"], 2, "must be > 0 and < inf, got -1"),
     (["{book}", "--optimizer", "adm"], 2, "did you mean 'adam'"),
     (["{book}", "--schedule", "cosin"], 2, "did you mean 'cosine'?"),

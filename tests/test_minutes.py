@@ -298,3 +298,35 @@ def test_validation_by_time_reads_a_part_of_a_long_text_the_same_each_time(monke
     position = attrs.evolve(last.position, total_steps=None)
     loop.fit(TimedModel.at(time, last.model), data, more, Recorder(), attrs.evolve(last, position=position))
     assert np.array_equal(parts[-1], parts[0])
+
+
+@pytest.mark.parametrize(("epochs", "minutes", "ends_by"), [(3, 5.0, "epochs"), (1000, 0.3, "minutes")])
+def test_of_epochs_and_minutes_the_first_to_end_ends_the_run(
+    epochs: int, minutes: float, ends_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, recorder = SimulatedTime(), Recorder()
+    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
+    settings = make_settings(epochs=epochs, minutes=minutes, patience=None)
+    loop.fit(TimedModel.at(time), make_data(8_000), settings, recorder)
+    last, last_model = recorder.checkpoints[-1].position, recorder.checkpoints[-1].model
+    if ends_by == "epochs":
+        assert (last.epoch, last.step) == (epochs - 1, last.step_in_epoch * epochs)
+        assert last.seconds < 0.5 * 60 * minutes
+        assert [result.epoch for result in recorder.results] == [1, 2, 3]
+    else:
+        assert last.seconds == pytest.approx(60 * minutes, rel=0.05)
+    assert learning_rate(settings, last) < 0.05 * settings.peak_learning_rate
+    with pytest.raises(TrainingError, match=f"nothing is left to learn: .* {ends_by} are done"):
+        loop.fit(TimedModel.at(time, last_model), make_data(8_000), settings, Recorder(), recorder.checkpoints[-1])
+
+
+def test_a_run_of_both_limits_that_is_resumed_ends_where_it_was_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = make_settings(epochs=3, minutes=5.0, patience=None)
+    whole, stopped = Recorder(), Recorder()
+    time = SimulatedTime()
+    monkeypatch.setattr(loop, "Clock", functools.partial(Clock, now=time))
+    loop.fit(TimedModel.at(time), make_data(8_000), settings, whole)
+    half = whole.checkpoints[0]
+    loop.fit(TimedModel.at(time, half.model), make_data(8_000), settings, stopped, half)
+    assert stopped.checkpoints[-1].position.total_steps == whole.checkpoints[-1].position.total_steps
+    assert stopped.checkpoints[-1].position.step == whole.checkpoints[-1].position.step

@@ -84,7 +84,7 @@ def test_minutes_far_beyond_what_a_short_text_needs_become_epochs_and_are_told()
     report = Messages()
     generator = textforge.train(text=TEXT, minutes=60, seed=1, report=report)
     settings = generator.contents.settings
-    assert settings["minutes"] is None
+    assert settings["minutes"] == 60
     assert 1 < settings["epochs"] < 100
     [line] = [line for line in report.lines if line.startswith("chosen for")]
     assert line.startswith("chosen for 1,512 tokens of 14 kinds, which need less than 60 minutes: ")
@@ -98,7 +98,7 @@ def test_streams_are_no_more_than_asked_for_and_fit(tokens: int, rows: int, leng
     streams, each = fit_streams(tokens, rows, length)
     assert 1 <= streams <= rows
     assert 1 <= each <= length
-    assert streams * each <= tokens
+    assert streams * each < tokens
 
 
 def test_a_run_says_what_was_chosen_and_saves_it_in_full(tmp_path) -> None:
@@ -163,6 +163,27 @@ def test_ngrams_are_longer_in_a_mixture_unless_their_order_is_given() -> None:
     assert ngram.sized(CorpusSize(10**6, 50_000), Budget(mixed=True)).architecture.order == 4  # the longest there is
     given = textforge.Plugins().architecture("ngram:order=7")
     assert given.sized(size, Budget(mixed=True)) == Recipe(given)
+
+
+def test_a_resumed_run_keeps_the_options_that_were_chosen_for_its_backend(tmp_path) -> None:
+    model = tmp_path / "model"
+    textforge.train(text=TEXT, backend="torch:precision=bfloat16", output=model, epochs=1, seed=1)
+    again = textforge.train(text=TEXT, backend="torch:device=cpu", output=model, resume=True, epochs=2)
+    assert again.contents.backend == "torch:device=cpu,precision=bfloat16"
+    again = textforge.train(text=TEXT, backend="torch:precision=float32", output=model, resume=True, epochs=3)
+    assert again.contents.backend == "torch:device=cpu"
+
+
+def test_decay_and_streams_suit_what_is_given() -> None:
+    size = CorpusSize(10**6, 65)
+    usual, given = (LSTM().sized(size, Budget(minutes=1, settings=each)).settings for each in ({}, {"batch_size": 4}))
+    assert given["weight_decay"] == pytest.approx(usual["weight_decay"] * 4 / usual["batch_size"], rel=0.05)
+    assert "weight_decay" not in LSTM().sized(size, Budget(minutes=1, settings={"optimizer": "sgd"})).settings
+
+
+@pytest.mark.parametrize("length", [4, 12, 20, 40])
+def test_a_text_of_a_few_characters_trains(length: int) -> None:
+    assert textforge.train(text=TEXT[:length], epochs=1, seed=1, validation=0.0).contents.history
 
 
 class Wilful(LSTM):

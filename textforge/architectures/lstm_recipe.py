@@ -63,10 +63,12 @@ class Size:
 
         Few epochs count as `USUAL_EPOCHS`: more may be asked for later, of a network that is what it is.
         """
-        if budget.epochs is not None:
-            return float(max(budget.epochs, USUAL_EPOCHS))
         seconds = USUAL_SECONDS if budget.seconds is None else budget.seconds
-        return min(seconds / self.seconds_a_token / corpus.tokens, most_passes(corpus))
+        in_time = seconds / self.seconds_a_token / corpus.tokens
+        if budget.epochs is None:
+            return min(in_time, most_passes(corpus))
+        epochs = float(max(budget.epochs, USUAL_EPOCHS))
+        return epochs if budget.minutes is None else min(in_time, epochs)
 
     def has_time_to_spare(self, corpus: CorpusSize, budget: Budget) -> bool:
         """Return whether the minutes are several times what the network needs to learn all that it can."""
@@ -118,14 +120,14 @@ def choose_dropout(size: Size, passes: float, corpus: CorpusSize) -> float:
 
 
 def choose_settings(size: Size, passes: float, corpus: CorpusSize, budget: Budget) -> dict[str, Any]:
-    """Return the training settings for a network of this size."""
+    """Return the training settings for a network of this size; what is chosen suits what is given."""
     rows, length = fit_streams(corpus.tokens, choose_rows(size, budget))
-    settings = {
-        "batch_size": rows,
-        "sequence_length": length,
-        "learning_rate": choose_learning_rate(size),
-        "weight_decay": choose_weight_decay(rows * length, corpus, choose_learning_rate(size)),
-    }
+    settings = {"batch_size": rows, "sequence_length": length, "learning_rate": choose_learning_rate(size)}
+    given = {name: value for name, value in budget.settings.items() if value is not None}
+    if given.get("optimizer", "adam") == "adam":
+        used = {**settings, **given}
+        tokens_a_step = used["batch_size"] * used["sequence_length"]
+        settings["weight_decay"] = choose_weight_decay(tokens_a_step, corpus, used["learning_rate"])
     if budget.epochs or (budget.minutes and not size.has_time_to_spare(corpus, budget)):
         return settings
     return {"epochs": max(1, round(passes)), **settings}

@@ -69,7 +69,8 @@ class Ngram(Architecture):
     order: int | None = option(
         default=None,
         ge=1,
-        help=f"Tokens of the longest n-grams; none: {USUAL_ORDER}, or fewer where the vocabulary is too large for it.",
+        help=f"Tokens of the longest n-grams; none: {USUAL_ORDER}, in a mixture {MIXED_ORDER}, or fewer where the "
+        "vocabulary is too large for it.",
     )
 
     max_ngrams: int | None = option(

@@ -1,7 +1,7 @@
 """Recipes: the sizes and training settings that suit a corpus and what limits a run.
 
-A recipe follows from what it is given alone, never from a measurement: the same command gives the same model on every
-machine.
+A recipe follows from what it is given alone, never from a measurement: the same command gives the same model wherever
+training has the same declared speed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Budget:
 
     epochs: int | None = None
     minutes: float | None = None
-    """One of both limits the run; the other is None."""
+    """What limits the run; of both, what ends first."""
     speed: float = 1.0
     """The speed of training as a multiple of PyTorch's on two cores of a processor, as the backend declares it."""
     settings: Mapping[str, Any] = MappingProxyType({})
@@ -57,8 +57,8 @@ class Recipe(Generic[A]):
 
     architecture: A
     settings: Mapping[str, Any] = MappingProxyType({})
-    """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins. Epochs, which
-    are chosen where nothing limits a run, may stand for minutes that are far more than the corpus needs."""
+    """Training settings, of `textforge.training.settings.TrainingSettings`; what the user gives wins. Epochs that are
+    chosen beside given minutes end a run whose corpus needs no more; the minutes stay its limit."""
     reason: str | None = None
     """Half a sentence on what the choice follows from; None where nothing was chosen."""
     mixed_precision: bool = False
@@ -72,7 +72,7 @@ def fit_streams(tokens: int, rows: int = 16, length: int = 64) -> tuple[int, int
     ((16, 64), (5, 64), (1, 32))
     """
     rows = max(FEWEST_ROWS, min(rows, tokens // (FEWEST_STEPS * length)))
-    shortest = min(SHORTEST, length, tokens)
+    shortest = min(SHORTEST, length, max(1, tokens - 1))  # each is learnt from the one before
     return rows, max(shortest, min(length, tokens // (FEWEST_STEPS * rows)))
 
 

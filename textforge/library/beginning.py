@@ -173,8 +173,7 @@ def resume_run(
     before = make_settings(contents.settings)
     if (made.epoch_limit, made.minutes) != (before.epoch_limit, before.minutes):
         checkpoint = attrs.evolve(checkpoint, position=forget_plan(checkpoint.position, before))
-    if backend is None and parse_spec(contents.backend).name in plugins.names("backend"):
-        backend = plugins.backend(contents.backend)  # with the run-time options it had
+    backend = _keep_options(plugins, contents.backend, backend)
     architecture = restore_architecture(plugins, checkpoint.model, contents.trained.plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)
     training, validation, replay = ([each for each in contents.corpora if each.part == part] for part in PARTS)
@@ -206,6 +205,20 @@ def resume_run(
     )
 
 
+def _keep_options(plugins: Plugins, recorded: str, given: str | Backend | None) -> str | Backend | None:
+    """Return the backend of a run that is resumed, with the run-time options it had where they aren't given anew."""
+    if parse_spec(recorded).name not in plugins.names("backend"):
+        return given
+    before: Backend = plugins.backend(recorded)
+    if given is None:
+        return before
+    made: Backend = plugins.backend(given) if isinstance(given, str) else given
+    if type(made) is not type(before):
+        return made
+    kept: Backend = before.replace(**{name: getattr(made, name) for name in made.given})
+    return kept
+
+
 def find_recorded(
     plugins: Plugins,
     records: Sequence[CorpusRecord],
@@ -232,12 +245,10 @@ def _may_become(name: str, before: Any, now: Any) -> bool:
 def make_settings(values: dict[str, Any]) -> TrainingSettings:
     """Return the settings of these names and values.
 
-    Raises `OptionError` for an unknown name or a bad value, `TrainingError` for two that exclude each other.
+    Raises `OptionError` for an unknown name or a bad value.
     """
     for name in values:
         TrainingSettings.known_option(name)
-    if values.get("epochs") is not None and values.get("minutes") is not None:
-        raise TrainingError("epochs and minutes were both given; a run is limited by one of them")
     return TrainingSettings(**values)
 
 
@@ -253,7 +264,7 @@ def _change_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSe
                 f"resume without it, or train anew",
             )
         changed[name] = value
-    if given.get("minutes") is not None:
+    if given.get("minutes") not in (None, before.minutes):
         changed["epochs"] = given.get("epochs")
     elif given.get("epochs") is not None:
         changed["minutes"] = None

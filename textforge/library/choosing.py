@@ -25,12 +25,12 @@ def apply_recipe(run: Run, data: TrainingData, report: Report) -> Run:
     size = CorpusSize(len(data.train), data.encoder.vocabulary_size)
     with blame(run.architecture, "to choose its sizes"):
         recipe = run.architecture.sized(size, budget)
-    _check(recipe, run)
+    check_choice(recipe, run.architecture)
     defaults = {**run.architecture.training_defaults, **recipe.settings}
-    given = dict(run.given)
-    if recipe.settings.get("epochs") is not None and given.get("epochs") is None:
-        given |= {"epochs": recipe.settings["epochs"], "minutes": None}
-    settings = make_settings(complete_settings(given, defaults, f"the architecture {run.architecture.name}"))
+    completed = complete_settings(run.given, defaults, f"the architecture {run.architecture.name}")
+    if completed.get("epochs") is None:  # of minutes that are more than enough: whichever ends first
+        completed["epochs"] = recipe.settings.get("epochs")
+    settings = make_settings(completed)
     backend = _choose_precision(run.backend) if recipe.mixed_precision else run.backend
     chosen = attrs.evolve(run, architecture=recipe.architecture, settings=settings, backend=backend)
     if line := _describe(recipe, chosen, run):
@@ -55,8 +55,9 @@ def _choose_precision(backend: Backend) -> Backend:
     return chosen
 
 
-def _check(recipe: Recipe[Architecture], run: Run) -> None:
-    before, after = run.architecture, recipe.architecture
+def check_choice(recipe: Recipe[Architecture], before: Architecture) -> None:
+    """Raise `PluginError` where a recipe changes what was given, or chooses a setting that isn't its own."""
+    after = recipe.architecture
     by = f"the recipe of the architecture {before.name}"
     if type(after) is not type(before):
         raise PluginError(f"{by} gave {after!r}, not an architecture of its own kind")

@@ -17,6 +17,7 @@ from textforge.architectures.recipe import Budget, CorpusSize
 from textforge.backends.choose import choose_trained, load_model
 from textforge.bundle import BundleContents, Mixing, find_plugin
 from textforge.errors import StopTraining, TrainingError, advise
+from textforge.library.choosing import check_choice
 from textforge.library.held_out import HeldOut
 from textforge.library.mixing import MEASURED_TOKENS, describe_fit, fit_held_out, join_models
 from textforge.model import CountingModel, Model, SavedModel
@@ -82,7 +83,9 @@ def _create(run: Run, data: TrainingData, spec: str) -> tuple[CountingModel, str
     architecture, backend = choose_trained(run.plugins, spec, None)
     with blame(architecture, "to choose its sizes"):
         size = CorpusSize(len(data.train), data.encoder.vocabulary_size)
-        architecture = architecture.sized(size, Budget(settings=run.given, mixed=True)).architecture
+        recipe = architecture.sized(size, Budget(settings=run.given, mixed=True))
+    check_choice(recipe, architecture)
+    architecture = recipe.architecture
     saved = architecture.create(data.encoder.vocabulary_size, run.settings.seed)
     made = load_model(run.plugins, backend, saved, architecture)
     if not isinstance(made, CountingModel):

@@ -33,9 +33,9 @@ def raise_overflow(compute: Callable[[*Ts], T], *arguments: *Ts) -> T:
     return _RAISING.copy().run(compute, *arguments)
 
 
-@np.errstate(over="raise")
 def _raise_overflow_anywhere(compute: Callable[[*Ts], T], *arguments: *Ts) -> T:
-    return compute(*arguments)
+    with np.errstate(over="raise"):
+        return compute(*arguments)
 
 
 def _has_state_in_context() -> bool:

@@ -103,18 +103,20 @@ class ConsoleReport(Report):
         self._say_limits(run)
         if run.epoch:
             self.message(f"going on after epoch {count_epochs(run.epoch)}")
-        self._minutes = run.minutes
+        self._minutes = None if run.epochs else run.minutes
         if self._console.is_terminal and not is_plain():
             self._bar = ProgressBar(self._console, "starting")
 
     def _say_limits(self, run: RunStart) -> None:
         steps = f"{run.steps_per_epoch:,} steps of {run.batch_size} x {run.sequence_length} {run.unit}"
-        if run.minutes:
-            minutes = f"{run.minutes:g} {'minute' if run.minutes == 1 else 'minutes'}"
-            self.message(f"training for {minutes}; an epoch is {steps}")
-        elif run.epochs:
+        minutes = f"{run.minutes or 0:g} {'minute' if run.minutes == 1 else 'minutes'}"
+        if run.epochs:
             epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
-            self.message(f"training for {epochs}, {steps} each")
+            self.message(
+                f"training for {epochs}, {steps} each{f', or {minutes} if they end first' * bool(run.minutes)}"
+            )
+        elif run.minutes:
+            self.message(f"training for {minutes}; an epoch is {steps}")
 
     def step(self, progress: Progress) -> None:
         if self._minutes is not None:

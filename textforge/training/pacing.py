@@ -71,7 +71,8 @@ class Pacer:
 
     def seconds_left(self, position: Position) -> float | None:
         """Return the seconds until the run's end, as far as that is known."""
-        if self.plan.limit and not position.course.ends_early:
+        by_time = position.total_steps is None or position.total_steps != self.plan.steps_of_epochs
+        if self.plan.limit and by_time and not position.course.ends_early:
             return max(0.0, self.plan.limit - self.clock.seconds)
         total = self.plan.known_total(position)
         return None if total is None else (total - position.step) / max(self.clock.steps_per_second, 1e-9)

@@ -52,9 +52,21 @@ class Plan:
 
     @property
     def steps_of_epochs(self) -> int | None:
-        """The steps of all epochs; None where the run is limited by time."""
+        """The steps of all epochs; None where time alone limits the run."""
         epochs = self._settings.epoch_limit
         return None if epochs is None else epochs * self._batches.steps_per_epoch
+
+    def bound(self, total: int | None) -> int | None:
+        """Return the steps of a run limited by time, no more than those of its epochs where these limit it too."""
+        known = [steps for steps in (total, self.steps_of_epochs) if steps is not None]
+        return min(known, default=None)
+
+    def find_total(self, position: Position) -> int:
+        """Return the steps of a run that goes on from a position."""
+        if not self.limit and self.steps_of_epochs is not None:
+            return self.steps_of_epochs
+        fitting = position.step + self.count_fitting(position, position.seconds)
+        return fitting if self.steps_of_epochs is None else min(fitting, self.steps_of_epochs)
 
     def known_total(self, position: Position) -> int | None:
         """Return the steps there will be; None for a run limited by time until it knows what its parts cost."""
@@ -83,6 +95,7 @@ class Plan:
         total = None if costs.step is None else position.step + self.count_fitting(now, seconds)
         if course.ends_early and total is not None and position.total_steps is not None:
             total = min(total, position.total_steps)
+        total = self.bound(total)
         return attrs.evolve(now, total_steps=position.step if seconds >= self.limit else total)
 
     def begin_course(self, position: Position, training_seconds: float, **changes: Any) -> Position:
@@ -144,7 +157,7 @@ class Plan:
             return True
         if position.step_in_epoch < self._batches.steps_per_epoch:
             return False
-        if self._settings.epoch_limit is not None:
+        if not self.limit:
             return True
         planned = position.total_steps
         return planned is not None and position.step - position.evaluated_step >= planned / EVALUATIONS_BY_TIME

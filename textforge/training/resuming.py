@@ -43,7 +43,8 @@ def refuse_finished(position: Position, settings: TrainingSettings, epoch: float
     if limit is not None:
         if epoch >= limit and is_judged:
             raise _finished_error("epochs", epoch, limit)
-        return
+        if settings.minutes is None:
+            return
     minutes, total = settings.minutes or 0.0, position.total_steps
     at_end = total is not None and position.step >= total and is_judged and not position.course.ends_early
     if at_end or (position.seconds >= 60 * minutes and (total is None or is_judged)):
@@ -78,7 +79,7 @@ def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple
     if at_end:
         position = _begin_round(position)
     position = plan.begin_course(position, position.training_seconds)
-    total = plan.steps_of_epochs or position.step + plan.count_fitting(position, position.seconds)
+    total = plan.find_total(position)
     if total <= position.step:
         raise _finished_error("minutes", position.seconds / 60, settings.minutes or 0.0)
     position = attrs.evolve(position, total_steps=total)
@@ -93,7 +94,7 @@ def _begin_round(position: Position) -> Position:
 
 def _keeps_plan(position: Position, plan: Plan, at_end: bool) -> bool:
     """Return whether a run that is resumed is to end where it was to end before."""
-    total, wanted = position.total_steps, plan.steps_of_epochs
+    total, wanted = position.total_steps, None if plan.limit else plan.steps_of_epochs
     if total is None:
         return position.costs.step is None and wanted is None and not at_end  # it hasn't been planned yet
     unchanged = wanted is None or wanted == total or position.course.ends_early

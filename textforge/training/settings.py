@@ -99,7 +99,7 @@ class TrainingSettings(Declared):
 
     @property
     def epoch_limit(self) -> int | None:
-        """Passes over the corpus, or None where only time limits the run."""
+        """Passes over the corpus, or None where time alone limits the run; with minutes, whichever ends first."""
         return 10 if self.epochs is None and self.minutes is None else self.epochs
 
     def make_optimizer(self) -> Optimizer:
