@@ -37,7 +37,7 @@ class Budget:
 
     epochs: int | None = None
     minutes: float | None = None
-    """What limits the run; of both, what ends first."""
+    """The limit of the run; of both, the one that ends it first."""
     speed: float = 1.0
     """The speed of training as a multiple of PyTorch's on two cores of a processor, as the backend declares it."""
     settings: Mapping[str, Any] = MappingProxyType({})

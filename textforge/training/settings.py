@@ -114,6 +114,7 @@ RECIPE_SETTINGS = (
     "optimizer",
     "learning_rate",
     "schedule",
+    "warm_up",
     "clip_norm",
     "weight_decay",
 )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 TORCH = textforge.Framework("torch", "PyTorch", oldest=(2, 4))
 GPU_SPEED = 16.0
-"""The speed of training on a GPU as a multiple of two cores': one NVIDIA H100 reads 1.6 to 1.9 million tokens a second
-with 512 units."""
+"""The speed of training on a GPU as a multiple of two cores', rounded down: an NVIDIA H100 reads 1.6 to 1.9 million
+tokens a second with 512 units, two cores 28,000. Most GPUs are slower."""
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
