@@ -96,8 +96,9 @@ def test_a_processor_with_units_for_bfloat16_trains_in_mixed_precision_unless_to
 
 def test_a_gpu_is_many_times_as_fast_and_has_bfloat16_of_its_own(machine, monkeypatch):
     machine(cuda=1)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not including_emulation)
     assert TorchBackend().find_speed() > 10
-    assert TorchBackend().mix_precision().precision == "bfloat16"
+    for capability, precision in (((8, 0), "bfloat16"), ((7, 5), "float32")):  # from Ampere on
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert TorchBackend().mix_precision().precision == precision
     machine(mps=True)
     assert TorchBackend().mix_precision().precision == "float32"

@@ -31,8 +31,7 @@ def find_device(name: str, precision: str = "float32") -> torch.device:
 def is_faster_in_bfloat16(device: torch.device) -> bool:
     """Return whether a device has units for bfloat16; one that only imitates them is no faster."""
     if device.type == "cuda":
-        with torch.cuda.device(device):
-            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not torch.amp.is_autocast_available("cpu"):
         return False
     # They are private: PyTorch says it in public since 2.10 only, under other names.
