@@ -176,6 +176,13 @@ def test_a_resumed_run_keeps_the_options_that_were_chosen_for_its_backend(tmp_pa
     assert again.contents.backend == "torch:device=cpu"
 
 
+def test_both_limits_given_once_more_to_a_resumed_run_both_stay(tmp_path) -> None:
+    model = tmp_path / "model"
+    textforge.train(text=TEXT, output=model, epochs=1, minutes=5.0, seed=1)
+    settings = textforge.train(text=TEXT, output=model, resume=True, epochs=2, minutes=5.0).contents.settings
+    assert (settings["epochs"], settings["minutes"]) == (2, 5.0)
+
+
 def test_decay_and_streams_suit_what_is_given() -> None:
     size = CorpusSize(10**6, 65)
     usual, given = (LSTM().sized(size, Budget(minutes=1, settings=each)).settings for each in ({}, {"batch_size": 4}))

@@ -267,5 +267,5 @@ def _change_settings(saved: dict[str, Any], given: dict[str, Any]) -> TrainingSe
     if given.get("minutes") not in (None, before.minutes):
         changed["epochs"] = given.get("epochs")
     elif given.get("epochs") is not None:
-        changed["minutes"] = None
+        changed["minutes"] = given.get("minutes")
     return make_settings(changed)
