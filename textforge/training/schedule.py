@@ -10,8 +10,8 @@ from textforge.training.settings import TrainingSettings
 FLOOR = 0.02
 """The last rate, as a share of the highest."""
 HOLD = 0.5
-"""The share of a further round, after its warm-up, for which the rate stays the highest. A run of six rounds then ends
-where one that was asked for all epochs at once does; rounds that fall all the way have learnt too little by then."""
+"""The share of a further round, after its warm-up, for which the rate stays the highest. Measured: of 0, 0.3, 0.5 and
+0.8 the best for six rounds of an epoch each, though all epochs at once end lower (1.464 against 1.413)."""
 SUPPOSED_STEP = 0.01
 """Seconds that a step is supposed to take in a run limited by time, until one was measured: no more than the first
 few."""

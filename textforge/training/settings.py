@@ -120,7 +120,7 @@ RECIPE_SETTINGS = (
 )
 """The settings that an architecture's recipe may choose; those by which a corpus is divided are not its own."""
 LIMITS = ("epochs", "minutes")
-"""Settings that exclude each other."""
+"""Settings that limit a run: where one of them is given, no default of the other does."""
 
 
 def complete_settings(

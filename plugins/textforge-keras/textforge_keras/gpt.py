@@ -153,13 +153,13 @@ class _Attention:
 
     @cached_property
     def _mask_all(self) -> tf.Tensor:
-        """Which keys each query looks at, (B, 1, T, W + T), for T known."""
+        """The keys that each query looks at, (B, 1, T, W + T), for T known."""
         band = tf.constant(make_band(self._length, self._window))
         return band & self._find_filled(tf.range(self._window + self._length))[:, tf.newaxis, tf.newaxis]
 
     @cached_property
     def _mask_last(self) -> tf.Tensor:
-        """Which keys the last query looks at, (B, 1, 1, W)."""
+        """The keys that the last query looks at, (B, 1, 1, W)."""
         return self._find_filled(tf.range(self._length, self._length + self._window))[:, tf.newaxis, tf.newaxis]
 
     @cached_property

@@ -34,7 +34,7 @@ def is_faster_in_bfloat16(device: torch.device) -> bool:
         return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not torch.amp.is_autocast_available("cpu"):
         return False
-    # They are private: PyTorch says it in public since 2.10 only, under other names.
+    # They are private: the oldest PyTorch that is supported says it by no public name.
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, _no)() for name in names)
 
