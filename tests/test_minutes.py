@@ -215,6 +215,7 @@ def count_calls(patch: pytest.MonkeyPatch, cls: type, name: str) -> list[Any]:
 
 @settings(max_examples=15, deadline=None)
 @example(minutes=0.25, tokens=30_000, slow=0.0, step_seconds=1 / 64, loss_share=0.125, compiling=0.4, windows=False)
+@example(minutes=0.25, tokens=30_000, slow=0.0, step_seconds=3 / 128, loss_share=1.0, compiling=0.0, windows=True)
 @given(
     minutes=st.floats(0.2, 0.7),
     tokens=st.sampled_from([1200, 30_000, 400_000]),

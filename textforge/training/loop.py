@@ -226,10 +226,9 @@ class TrainingRun:
         self._read_losses()
         train_loss = self.losses.mean
         with self.clock.pause():
-            validation_loss, validation_seconds = self.pacer.time(
-                self._validation_loss, self.held_out.tokens, self.position
-            )
             began = self.clock.seconds
+            validation_loss = self._validation_loss()
+            validated = self.clock.seconds
             judged = train_loss if validation_loss is None else validation_loss
             if not math.isfinite(judged):
                 raise self._not_finite("validation", judged)
@@ -243,7 +242,13 @@ class TrainingRun:
             self.history.append(result)
             self._save()  # first: whatever fails in telling, the epoch is kept
             self.report.epoch(result, self.model)
-            self._go_to(costs=self.position.costs.measure_evaluation(validation_seconds, self.clock.seconds - began))
+            telling = self.clock.seconds - validated
+            validation = validated - began
+            if self.pacer.is_to_be_timed_again(validation, self.held_out.tokens, self.position):
+                began = self.clock.seconds
+                self._validation_loss()
+                validation = self.clock.seconds - began
+            self._go_to(costs=self.position.costs.measure_evaluation(validation, telling))
 
     def _end_early(self, validation_loss: float | None) -> None:
         """Bring the run to an early end where it has stopped getting better, unless its patience is given."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from textforge.errors import TrainingError, advise
 from textforge.training.batches import Batches
 from textforge.training.checkpoint import Position
@@ -52,22 +50,15 @@ class Pacer:
         """Return the position with a schedule that comes to its end soon."""
         return self.plan.end_early(position, self.clock.training_seconds)
 
-    def time(self, measure: Callable[[], float | None], tokens: int, position: Position) -> tuple[float | None, float]:
-        """Return a validation's loss on so many tokens, and its seconds.
+    def is_to_be_timed_again(self, seconds: float, tokens: int, position: Position) -> bool:
+        """Return whether a validation on so many tokens took longer than it should.
 
-        The first one is timed again where it took longer than it should: a framework may have compiled in it.
+        Only the first one may: a framework compiles in it.
         """
-        began = self.clock.seconds
-        loss = measure()
-        seconds = self.clock.seconds - began
         costs = position.costs
-        if self.plan.limit and costs.validation is None and costs.step is not None:
-            expected = self.plan.validation_seconds(tokens, costs.step) / 3  # without gradients
-            if seconds > expected:
-                began = self.clock.seconds
-                measure()
-                seconds = self.clock.seconds - began
-        return loss, seconds
+        if not self.plan.limit or costs.validation is not None or costs.step is None:
+            return False
+        return seconds > self.plan.validation_seconds(tokens, costs.step) / 3  # without gradients
 
     def seconds_left(self, position: Position) -> float | None:
         """Return the seconds until the run's end, as far as that is known."""
