@@ -17,7 +17,7 @@ LARGEST = 1 - 2.0**-53
 
 def draw(logits, uniform):
     logits = np.asarray(logits, dtype=np.float64)
-    return Draw(*logits.shape)(logits, np.asarray(uniform, dtype=np.float64)).tolist()
+    return Draw(*logits.shape).draw(logits, np.asarray(uniform, dtype=np.float64)).tolist()
 
 
 def by_definition(logits, uniform):
@@ -73,7 +73,7 @@ def test_draws_follow_the_probabilities():
     with np.errstate(divide="ignore"):
         logits = np.tile(np.log(probabilities), (2000, 1)) + 3
     uniform = RandomStreams(1, range(20), 0).page(0, 10_000).reshape(100, 2000)
-    drawing = Draw(2000, 8)
+    drawing = Draw(2000, 8).draw
     counts = sum(np.bincount(drawing(logits, row), minlength=8) for row in uniform)
     possible = probabilities > 0
     expected = probabilities[possible] * 200_000

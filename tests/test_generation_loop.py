@@ -65,7 +65,7 @@ def alone(task, number):
 
 def by_hand(task, number, window=None):
     """The token ids of a text, each from logits computed anew over all the tokens before it."""
-    numbers, draw = DrawNumbers(task.seed, [number]), Draw(1, task.model.vocabulary_size)
+    numbers, draw = DrawNumbers(task.seed, [number]), Draw(1, task.model.vocabulary_size).draw
     tokens = task.prompt.tolist()
     for step in range(task.max_tokens):
         seen = tokens[-window:] if window else tokens

@@ -129,7 +129,7 @@ def test_a_million_draws_follow_what_each_sampler_leaves(name):
     history = History(np.array([0, 1, 2, 0, 1], dtype=np.int64), rows=count)
     found = chain(name, history, range(count), 8)
     uniform = RandomStreams(9, range(50), 0).page(0, 20_000).reshape(500, count)
-    drawing, counts, expected = Draw(count, 8), np.zeros(8), np.zeros(8)
+    drawing, counts, expected = Draw(count, 8).draw, np.zeros(8), np.zeros(8)
     for step in range(5):  # what is left may differ by row and step: expect the sum
         left = found(logits, step)
         expected += softmax(left).sum(axis=0) * 100

@@ -39,6 +39,24 @@ def test_what_is_given_wins(given_: dict[str, Any], defaults: dict[str, Any], ex
     assert complete_settings(given_, defaults) == expected
 
 
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ({}, {"epochs": 12}),
+        ({"minutes": 2.0}, {"epochs": 12, "minutes": 2.0}),
+        ({"minutes": 2.0, "epochs": None}, {"epochs": 12, "minutes": 2.0}),
+        ({"epochs": 3}, {"epochs": 3}),
+        ({"epochs": 3, "minutes": 2.0}, {"epochs": 3, "minutes": 2.0}),
+    ],
+)
+def test_epochs_that_a_recipe_chooses_stand_beside_given_minutes(
+    given_: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    completed = complete_settings(given_, {"epochs": 30}, chosen={"epochs": 12})
+    del completed["learning_rate"]
+    assert completed == expected
+
+
 @given(optimizer=st.sampled_from(sorted(DEFAULT_LEARNING_RATES)), rate=st.none() | st.floats(0.001, 10))
 def test_the_rate_that_is_recorded_is_the_one_that_is_used(optimizer: str, rate: float | None) -> None:
     given_ = {"seed": 1, "optimizer": optimizer, "learning_rate": rate}

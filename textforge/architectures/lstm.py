@@ -60,12 +60,8 @@ class LSTM(Architecture):
         }
         made = self.replace(**{**options, **own})
         settings = choose_settings(size, passes, corpus, budget)
-        return Recipe(
-            made,
-            settings,
-            write_reason(passes, corpus, budget, size.has_time_to_spare(corpus, budget)),
-            mixed_precision=True,
-        )
+        reason = write_reason(passes, corpus, budget, to_spare="epochs" in settings)
+        return Recipe(made, settings, reason, mixed_precision=True)
 
     def weights(self, vocabulary_size: int) -> Mapping[str, Weight]:
         size = self.hidden_size

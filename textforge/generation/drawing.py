@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Draw:
     With c the running sum of exp(logit - best logit), it is the first token with c > u c[-1]. So a token of
     probability 0 is never drawn, and the same logits and number give the same token in a batch of any size.
 
-    >>> Draw(rows=1, vocabulary_size=3)(np.log([[0.5, 0.25, 0.25]]), np.array([0.6])).tolist()
+    >>> Draw(rows=1, vocabulary_size=3).draw(np.log([[0.5, 0.25, 0.25]]), np.array([0.6])).tolist()
     [1]
     """
 
@@ -52,15 +53,11 @@ class Draw:
         self._only_weights, self._only_sums = self._weights[0], self._sums[0]
         self._view_of_sums = memoryview(self._only_sums)  # searched in half the time of an array
         self._best = np.empty(())  # an array of no axes: to NumPy, half the cost of a number
-        self.draw = self._draw_rows if rows > 1 else self._draw_one
-        """The same as to call it, at less cost where it is done for each token."""
-
-    def __call__(self, logits: Logits, uniform: Uniform) -> Ids:
-        """Return token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
+        self.draw: Callable[[Logits, Uniform], Ids] = self._draw_rows if rows > 1 else self._draw_one
+        """Draws token ids, (B,), valid until the next call, from logits, (B, V), and numbers in [0, 1), (B,).
 
         Raises `UndrawableRow` for a row that no token can be drawn from.
         """
-        return self.draw(logits, uniform)
 
     def _draw_one(self, logits: Logits, uniform: Uniform) -> Ids:
         """Draw as `_draw_rows` does, by the calls that cost least for a single row."""

@@ -26,11 +26,10 @@ def apply_recipe(run: Run, data: TrainingData, report: Report) -> Run:
     with blame(run.architecture, "to choose its sizes"):
         recipe = run.architecture.sized(size, budget)
     check_choice(recipe, run.architecture)
-    defaults = {**run.architecture.training_defaults, **recipe.settings}
-    completed = complete_settings(run.given, defaults, f"the architecture {run.architecture.name}")
-    if completed.get("epochs") is None:  # of minutes that are more than enough: whichever ends first
-        completed["epochs"] = recipe.settings.get("epochs")
-    settings = make_settings(completed)
+    by = f"the architecture {run.architecture.name}"
+    settings = make_settings(
+        complete_settings(run.given, run.architecture.training_defaults, by, chosen=recipe.settings)
+    )
     backend = _choose_precision(run.backend) if recipe.mixed_precision else run.backend
     chosen = attrs.evolve(run, architecture=recipe.architecture, settings=settings, backend=backend)
     if line := _describe(recipe, chosen, run):

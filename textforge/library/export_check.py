@@ -117,7 +117,7 @@ def write_text(model: Model, first: Ids) -> Array:
     rows = max(1, min(TOKENS, room) // length)
     reader = read_prompt(model, first[-length:]).repeat(rows)
     history, numbers = History(first[-length:], rows), DrawNumbers(SEED, range(rows))
-    draw, logits = Draw(rows, model.vocabulary_size), reader.logits
+    draw, logits = Draw(rows, model.vocabulary_size).draw, reader.logits
     for step in range(length - history.tokens.shape[1]):
         try:
             ids = draw(logits.astype(np.float64), numbers.at(step))

@@ -124,23 +124,30 @@ LIMITS = ("epochs", "minutes")
 
 
 def complete_settings(
-    given: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({}), by: str = "the architecture"
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    by: str = "the architecture",
+    chosen: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the settings that were given, over an architecture's training defaults, with the learning rate resolved.
+    """Return the settings that were given, over those that a recipe has chosen, over an architecture's defaults.
 
-    What is given wins; None for the learning rate is as if it weren't. A default learning rate suits the optimizer that
-    the same defaults name, adam unless they do, and is left out for another. Saved settings are not to be completed: a
-    run whose rate was not recorded goes on with the optimizer's.
+    The learning rate is resolved. What is given wins; None for the learning rate is as if it weren't. Epochs that are
+    chosen stand beside minutes that are given; those that are declared don't. A default learning rate suits the
+    optimizer that the same defaults name, adam unless they do, and is left out for another. Saved settings are not to
+    be completed: a run whose rate was not recorded goes on with the optimizer's.
 
     Raises `PluginError`, naming the architecture as `by`, for a default that is no setting or can't be one.
 
     >>> complete_settings({"optimizer": "sgd"}, {"learning_rate": 0.003})["learning_rate"]
     0.5
     """
-    _check_defaults(defaults, by)
+    _check_defaults({**defaults, **chosen}, by)
+    limits = {name: given[name] for name in LIMITS if given.get(name) is not None}
+    if limits:
+        defaults = {**defaults, **{name: None for name in LIMITS if name in defaults}}
+        given = {**given, **{name: value for name, value in chosen.items() if name in LIMITS}, **limits}
+    defaults = {**defaults, **chosen}
     completed = {**defaults, **given}
-    if any(given.get(name) is not None for name in LIMITS):
-        completed |= {name: given.get(name) for name in LIMITS if name in defaults}
     if given.get("learning_rate") is None:
         optimizer = completed.get("optimizer", _USUAL_OPTIMIZER)
         suits = optimizer == defaults.get("optimizer", _USUAL_OPTIMIZER)
