@@ -14,7 +14,7 @@ from textforge.bundle import Bundle, BundleContents, BundleWriter
 from textforge.encoders.base import Encoder
 from textforge.model import SavedModel
 from textforge.plugins.registry import Plugins, Source
-from textforge.training.checkpoint import Checkpoint, Position
+from textforge.training.checkpoint import Checkpoint, Position, Turn
 from textforge.training.data import CorpusRecord
 from textforge.training.events import EpochResult
 
@@ -74,6 +74,12 @@ def saved(step: int, size: int = 5) -> SavedModel:
     return SavedModel("lstm", {"hidden_size": 8, "sizes": (1, 2), "deep": {"a": None}}, size, arrays, window=None)
 
 
+def turn(step: int) -> Turn:
+    """Where the rate began to fall, half of the steps before."""
+    arrays = {"adam.first": np.arange(step, dtype=np.float64), "state/0": np.float16([[-step]])}
+    return Turn(Position(step=step // 2, best_loss=1.5), saved(step + 2000), arrays)
+
+
 def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **changes: object) -> BundleContents:
     """Contents whose every part tells `step`, with `step` epochs of history."""
     encoder = Letters(weights=(0.5, 1.0), vocabulary="abcd" + chr(1000 + step), pairs=(("x", step),))
@@ -85,6 +91,7 @@ def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **c
         best=best,
         arrays={"adam.first": np.arange(step + 1, dtype=np.float64), "state/0": np.float16([[step]])},
         history=history,
+        turn=None if step % 2 else turn(step),
     )
     whole = BundleContents(
         encoder=encoder,
@@ -131,6 +138,11 @@ def assert_holds(path: Path, expected: BundleContents) -> None:
         assert_same_model(found.checkpoint.model, expected.checkpoint.model)
         assert_same_model(found.checkpoint.best, expected.checkpoint.best)
         assert_same_arrays(found.checkpoint.arrays, expected.checkpoint.arrays)
+        assert (found.checkpoint.turn is None) == (expected.checkpoint.turn is None)
+        if expected.checkpoint.turn is not None:
+            assert found.checkpoint.turn.position == expected.checkpoint.turn.position
+            assert_same_model(found.checkpoint.turn.model, expected.checkpoint.turn.model)
+            assert_same_arrays(found.checkpoint.turn.arrays, expected.checkpoint.turn.arrays)
 
 
 def step_of(path: Path) -> int:

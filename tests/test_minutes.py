@@ -110,7 +110,7 @@ def test_a_run_uses_its_minutes_though_the_speed_drifts(drift: float) -> None:
     model, recorder = TimedModel.at(time), Recorder()
     model.learns = False
     model.slowness = lambda now: drift ** (now / 30)  # type: ignore[method-assign]
-    fit_timed(model, recorder, 0.5)
+    fit_timed(model, recorder, 0.5, schedule="cosine")
     assert time.now == pytest.approx(30, rel=0.02)
     rates = [call["learning_rate"] for call in model.calls]
     middle = next(p.learning_rate for p in recorder.progress if p.seconds >= 15)

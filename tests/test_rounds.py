@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from typing import Any
 
@@ -23,6 +24,8 @@ from loop_runs import (
 from textforge.training import loop
 from textforge.training.checkpoint import Checkpoint, Course, Position
 from textforge.training.costs import Costs
+from textforge.training.resuming import change_limit
+from textforge.training.schedule import HOLD
 from textforge.training.trend import Trend
 
 
@@ -64,17 +67,97 @@ def rates_of(model: BigramModel) -> list[float]:
 
 @pytest.mark.parametrize("done", [1, 4])
 def test_a_run_at_its_end_that_is_asked_for_more_warms_up_again_and_says_so(done: int) -> None:
-    _, recorder, _ = run(make_settings(epochs=done))
-    rates, report = go_on(recorder.checkpoints[-1], epochs=6)
+    _, recorder, _ = run(make_settings(epochs=done, schedule="cosine"))
+    rates, report = go_on(recorder.checkpoints[-1], epochs=6, schedule="cosine")
     assert rates.index(0.5) <= 0.03 * len(rates)
-    assert rates.count(0.5) == pytest.approx(0.49 * len(rates), abs=2)
+    assert rates.count(0.5) == pytest.approx(0.98 * HOLD * len(rates), abs=2)
     assert rates[-1] < 0.05 * 0.5
     [message] = report.messages
     assert message == (
-        "the learning rate had come to its end: it rises to 0.5 again, stays there for half of the new steps, "
+        "the learning rate had come to its end: it rises to 0.5 again, stays there for 60% of the new steps, "
         "and falls until epoch 6"
     )
     assert report.checkpoints[-1].position.trend.began == recorder.checkpoints[-1].position.step
+
+
+def ask_for_more(checkpoint: Checkpoint, before: dict[str, Any], now: dict[str, Any]) -> tuple[Recorder, Telling]:
+    """Return the recorder of a run that goes on with another limit, as `textforge.train` has it."""
+    changed = change_limit(checkpoint, make_settings(**before), make_settings(**now))
+    report = Telling()
+    loop.fit(BigramModel(changed.model), make_data(), make_settings(**now), report, changed)
+    return report, report
+
+
+@pytest.mark.parametrize("totals", [[1, 6], [1, 2, 3, 4, 5, 6], [5, 6], [2, 8]], ids=str)
+def test_asked_for_more_a_run_ends_as_if_all_had_been_asked_for_at_once(totals: list[int]) -> None:
+    more: dict[str, Any] = {"warm_up": 0.0}  # whose share of the steps would differ
+    _, recorder, _ = run(make_settings(epochs=totals[0], **more))
+    for before, now in itertools.pairwise(totals):
+        recorder, _ = ask_for_more(recorder.checkpoints[-1], {"epochs": before, **more}, {"epochs": now, **more})
+    whole, at_once, _ = run(make_settings(epochs=totals[-1], **more))
+    last, expected = recorder.checkpoints[-1], at_once.checkpoints[-1]
+    assert_same_model(last.model, expected.model)
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(last.arrays[name], array)
+    assert recorder.results[-1].validation_loss == at_once.results[-1].validation_loss
+    assert recorder.results[-1].train_loss == at_once.results[-1].train_loss
+    assert last.best is not None
+    assert last.history[-1].epoch == totals[-1]
+    assert whole.arrays.keys() == last.best.arrays.keys()
+
+
+def test_that_it_goes_back_is_said() -> None:
+    _, recorder, _ = run(make_settings(epochs=1))
+    _, report = ask_for_more(recorder.checkpoints[-1], {"epochs": 1}, {"epochs": 6})
+    [message] = report.messages
+    assert message == (
+        "the learning rate had begun to fall: training goes back to epoch 0.615, where it was still 0.5; "
+        "it stays so for 60% of all steps, and falls until epoch 6"
+    )
+    epochs = [result.epoch for result in report.checkpoints[-1].history]
+    assert epochs == [1, 1, 2, 3, 4, 5, 6]  # the fall that was taken back happened too
+
+
+def test_interrupted_in_its_fall_and_asked_for_more_it_goes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    more: dict[str, Any] = {"warm_up": 0.0}
+    checkpoint = interrupt(monkeypatch, 90, epochs=4, **more)
+    recorder, _ = ask_for_more(checkpoint, {"epochs": 4, **more}, {"epochs": 8, **more})
+    _, at_once, _ = run(make_settings(epochs=8, **more))
+    assert_same_model(recorder.checkpoints[-1].model, at_once.checkpoints[-1].model)
+
+
+@pytest.mark.parametrize("at", [70, 90, 103])
+def test_the_turn_is_kept_by_a_run_that_is_interrupted_after_it(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    more: dict[str, Any] = {"warm_up": 0.0}
+    checkpoint = interrupt(monkeypatch, at, epochs=4, **more)
+    _, recorder = go_on(checkpoint, epochs=4, **more)
+    again, _ = ask_for_more(recorder.checkpoints[-1], {"epochs": 4, **more}, {"epochs": 5, **more})
+    _, at_once, _ = run(make_settings(epochs=5, **more))
+    assert_same_model(again.checkpoints[-1].model, at_once.checkpoints[-1].model)
+
+
+@pytest.mark.parametrize(("minutes", "goes_back"), [(0.21, False), (0.27, False), (0.3, True), (0.6, True)])
+def test_minutes_too_few_to_come_further_again_are_another_round(minutes: float, goes_back: bool) -> None:
+    time = SimulatedTime()
+    model, recorder = TimedModel.at(time), Recorder()
+    fit_timed(model, recorder, 0.2)
+    last = recorder.checkpoints[-1]
+    before, now = ({"epochs": None, "minutes": limit, "patience": None} for limit in (0.2, minutes))
+    changed = change_limit(last, make_settings(**before), make_settings(**now))
+    assert changed.goes_back is goes_back
+    again, after = TimedModel.at(time, changed.model), Telling()
+    fit_timed(again, after, minutes, checkpoint=changed)
+    assert time.now == pytest.approx(60 * minutes, rel=0.05)
+    rates = rates_of(again)
+    assert max(rates) == pytest.approx(0.5, rel=0.02)
+    assert rates[-1] < 0.02
+    steps = after.checkpoints[-1].position.step
+    assert steps > last.position.step, "it comes further than before"
+    highest = sum(rate == max(rates) for rate in rates)
+    assert after.messages[0].startswith("the learning rate had begun to fall") == goes_back
+    if goes_back:
+        began = changed.position.step
+        assert (began + highest) / steps == pytest.approx(0.02 + 0.98 * HOLD, abs=0.03)
 
 
 def test_a_round_that_is_interrupted_is_resumed_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,11 +203,11 @@ def test_a_constant_rate_stays_constant_and_nothing_is_said() -> None:
 
 
 def test_a_bundle_of_an_older_version_goes_on_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = interrupt(monkeypatch, 40, epochs=4)
+    checkpoint = interrupt(monkeypatch, 40, epochs=4, schedule="cosine")
     older = {"training_seconds": 0.0, "course": Course(), "costs": Costs(), "trend": Trend()}
     position = attrs.evolve(checkpoint.position, **older)
-    _, _, whole = run(make_settings(epochs=4))
-    rates, _ = go_on(attrs.evolve(checkpoint, position=position), epochs=4)
+    _, _, whole = run(make_settings(epochs=4, schedule="cosine"))
+    rates, _ = go_on(attrs.evolve(checkpoint, position=position), epochs=4, schedule="cosine")
     assert rates == rates_of(whole)[40:]
 
 

@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 
 from textforge.training.checkpoint import Position
 from textforge.training.plan import Plan
-from textforge.training.schedule import FLOOR, learning_rate
+from textforge.training.schedule import FLOOR, begin_course, learning_rate
 from textforge.training.settings import TrainingSettings
 
 
 def rates(total: int, **settings: Any) -> list[float]:
     made = TrainingSettings(seed=0, learning_rate=2.0, **settings)
-    return [learning_rate(made, Position(step=step, total_steps=total)) for step in range(total)]
+    course = begin_course(made)
+    return [learning_rate(made, Position(step=step, total_steps=total, course=course)) for step in range(total)]
 
 
-@given(total=st.integers(1, 500))
-def test_cosine_rises_then_falls_to_the_floor(total: int) -> None:
-    values = rates(total, epochs=1)
+@given(total=st.integers(1, 500), schedule=st.sampled_from(["cosine", "wsd"]))
+def test_the_rate_rises_then_falls_to_the_floor(total: int, schedule: str) -> None:
+    values = rates(total, epochs=1, schedule=schedule)
     top = values.index(max(values))
     assert values[: top + 1] == sorted(values[: top + 1])
     assert values[top:] == sorted(values[top:], reverse=True)
@@ -32,10 +33,18 @@ def test_cosine_rises_then_falls_to_the_floor(total: int) -> None:
 
 
 def test_cosine_is_the_formula_after_the_warm_up() -> None:
-    values = rates(1000, epochs=1)
+    values = rates(1000, epochs=1, schedule="cosine")
     assert values[:3] == pytest.approx([2 / 20, 4 / 20, 6 / 20])
     middle = 20 + 490
     assert values[middle] == pytest.approx(2 * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi / 2)) / 2))
+
+
+def test_wsd_stays_at_the_highest_rate_and_falls_by_the_cosine() -> None:
+    values = rates(1000, epochs=1)
+    assert values[20 : 20 + 588] == [2.0] * 588
+    for share in (0.25, 0.5, 0.75):
+        expected = 2 * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * share)) / 2)
+        assert values[20 + 588 + int(392 * share)] == pytest.approx(expected)
 
 
 def test_constant_is_constant() -> None:

@@ -21,7 +21,7 @@ from textforge.components import values
 from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
 from textforge.model import Array, Arrays, SavedModel
-from textforge.training.checkpoint import Checkpoint, Position
+from textforge.training.checkpoint import Checkpoint, Position, Turn
 from textforge.training.events import EpochResult
 
 _DTYPES = {"bool", "float16", "float32", "float64", "complex64"} | {
@@ -30,6 +30,7 @@ _DTYPES = {"bool", "float16", "float32", "float64", "complex64"} | {
 _HEADER_KEY = "textforge"
 _TRAINING = "training/"
 _WEIGHTS = "weights/"
+_TURN = "turn/"
 
 
 def write_encoder(encoder: Encoder) -> bytes:
@@ -154,6 +155,8 @@ class _CheckpointHeader:
     position: Position
     own_weights: bool
     """True where the weights differ from the best, and so stand here."""
+    turn: Position | None = None
+    """The position at which the learning rate began to fall, if it has: its weights and training arrays stand here."""
 
 
 def write_checkpoint(checkpoint: Checkpoint, best: SavedModel) -> bytes:
@@ -162,7 +165,12 @@ def write_checkpoint(checkpoint: Checkpoint, best: SavedModel) -> bytes:
     own_weights = not _are_same(checkpoint.model.arrays, best.arrays)
     if own_weights:
         arrays |= {_WEIGHTS + name: array for name, array in checkpoint.model.arrays.items()}
-    return write_arrays(arrays, attrs.asdict(_CheckpointHeader(checkpoint.position, own_weights)))
+    turn = checkpoint.turn
+    if turn is not None:
+        arrays |= {_TURN + _WEIGHTS + name: array for name, array in turn.model.arrays.items()}
+        arrays |= {_TURN + _TRAINING + name: array for name, array in turn.arrays.items()}
+    header = _CheckpointHeader(checkpoint.position, own_weights, turn.position if turn else None)
+    return write_arrays(arrays, attrs.asdict(header))
 
 
 def _are_same(first: Arrays, second: Arrays) -> bool:
@@ -182,7 +190,14 @@ def read_checkpoint(data: bytes, best: SavedModel, history: tuple[EpochResult, .
     check_position(header.position)
     weights = _select_prefixed(_WEIGHTS, arrays)
     model = attrs.evolve(best, arrays=weights) if header.own_weights else best
-    return Checkpoint(header.position, model, best, _select_prefixed(_TRAINING, arrays), history)
+    turn = None if header.turn is None else _read_turn(header.turn, best, arrays)
+    return Checkpoint(header.position, model, best, _select_prefixed(_TRAINING, arrays), history, turn)
+
+
+def _read_turn(position: Position, best: SavedModel, arrays: Arrays) -> Turn:
+    check_position(position)
+    model = attrs.evolve(best, arrays=_select_prefixed(_TURN + _WEIGHTS, arrays))
+    return Turn(position, model, _select_prefixed(_TURN + _TRAINING, arrays))
 
 
 def _select_prefixed(prefix: str, arrays: Arrays) -> Arrays:

@@ -27,7 +27,7 @@ class Course:
     seconds: float = 0.0
     """Seconds of training, without pauses, by then."""
     hold: float = 0.0
-    """The share of this round of the schedule, after its warm-up, for which the rate stays the highest."""
+    """The share of the schedule, after its warm-up, for which the rate stays the highest."""
     ends_early: bool = False
     """True where the steps were cut short because the run had stopped getting better."""
 
@@ -80,6 +80,16 @@ class Position:
 
 
 @attrs.frozen(eq=False)
+class Turn:
+    """The moment at which the learning rate began to fall; a run that is asked for more goes on from there."""
+
+    position: Position
+    model: SavedModel
+    arrays: Arrays
+    """The model's training arrays: moments and carried state."""
+
+
+@attrs.frozen(eq=False)
 class Checkpoint:
     """A moment of a run: its position, weights, training arrays and results."""
 
@@ -91,4 +101,8 @@ class Checkpoint:
     arrays: Arrays
     """The model's training arrays: moments and carried state."""
     history: tuple[EpochResult, ...] = ()
-    """The results of all epochs so far."""
+    """The results of all epochs so far, those of a fall that was taken back included."""
+    turn: Turn | None = None
+    """Where the rate began to fall, if it has."""
+    goes_back: bool = False
+    """True where this is such a turn, taken up again; it isn't saved."""

@@ -12,7 +12,7 @@ from textforge.errors import StopTraining, TrainingError
 from textforge.model import GradientModel, SavedModel, State
 from textforge.plugins.blame import blame_model
 from textforge.training.batches import make_batches
-from textforge.training.checkpoint import Checkpoint, Position
+from textforge.training.checkpoint import Checkpoint, Position, Turn
 from textforge.training.clock import Clock
 from textforge.training.data import TrainingData
 from textforge.training.describing import describe_early_end, describe_run
@@ -24,7 +24,7 @@ from textforge.training.pacing import Pacer
 from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS
 from textforge.training.report import Report
 from textforge.training.resuming import refuse_finished, resume, take_up
-from textforge.training.schedule import learning_rate
+from textforge.training.schedule import find_fall, find_progress, learning_rate
 from textforge.training.settings import TrainingSettings
 from textforge.training.validating import HeldOut
 
@@ -75,6 +75,9 @@ class TrainingRun:
         self.position = Position()
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
+        self.turn = checkpoint.turn if checkpoint else None
+        self.is_highest = False
+        """Whether the last step's learning rate was not falling yet."""
         self.saved_step = checkpoint.position.step if checkpoint else None
         self.pacer = Pacer(settings, self.batches, self.clock)
         self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
@@ -94,7 +97,8 @@ class TrainingRun:
             self.history = list(checkpoint.history)
             self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
             refuse_finished(self.position, self.settings, self.epoch)
-        self.position, self.note = take_up(self.position, self.settings, self.pacer.plan)
+        back_to = self.epoch if checkpoint is not None and checkpoint.goes_back else None
+        self.position, self.note = take_up(self.position, self.settings, self.pacer.plan, back_to=back_to)
         self._go_to(rows=self.batches.rows, length=self.batches.length)
 
     def _go_to(self, **changes: object) -> None:
@@ -127,6 +131,7 @@ class TrainingRun:
             if interruption.requested:
                 self._save()
                 raise KeyboardInterrupt
+            self._note_turn()
             self._step()
             if self.clock.is_due("report", SECONDS_BETWEEN_REPORTS):
                 self._report_progress()
@@ -177,6 +182,16 @@ class TrainingRun:
         self.losses.add(loss)
         self.clock.count_step()
         self._go_to(step=at.step + 1, step_in_epoch=at.step_in_epoch + 1)
+
+    def _note_turn(self) -> None:
+        """Keep the moment at which the learning rate begins to fall, for the day that more is asked for."""
+        falls = find_progress(self.settings, self.position) >= find_fall(self.settings, self.position.course)
+        if falls and self.is_highest and self.position.course.hold:
+            self._read_losses()
+            if self.judge.may_save(self.losses):
+                self._record()
+                self.turn = Turn(self.position, self._copy_model(), self.model.training_arrays(self.state))
+        self.is_highest = not falls
 
     def _correct_plan(self) -> None:
         """Count the steps of a run limited by time again, and validate it first where that is due, to know the cost."""
@@ -293,6 +308,12 @@ class TrainingRun:
             best=improved,
         )
 
+    def _record(self) -> None:
+        """Record the losses and times so far in the position."""
+        losses = {"loss_sum": self.losses.total, "loss_count": self.losses.count, "first_loss": self.losses.first}
+        times = {"seconds": self.clock.seconds, "training_seconds": self.clock.training_seconds}
+        self._go_to(**times, **losses)
+
     def _save(self) -> None:
         """Give the report a checkpoint, of sound weights only."""
         self._read_losses()
@@ -302,11 +323,9 @@ class TrainingRun:
         for name, array in model.arrays.items():
             if not np.isfinite(array).all():
                 raise self._not_finite(f"weights ({name}), and so the", math.nan)
-        losses = {"loss_sum": self.losses.total, "loss_count": self.losses.count, "first_loss": self.losses.first}
-        times = {"seconds": self.clock.seconds, "training_seconds": self.clock.training_seconds}
-        self._go_to(**times, **losses)
+        self._record()
         arrays = self.model.training_arrays(self.state)
-        checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history))
+        checkpoint = Checkpoint(self.position, model, self.best or model, arrays, tuple(self.history), self.turn)
         with self.clock.pause():
             began = self.clock.seconds
             self.report.checkpoint(checkpoint)

@@ -13,7 +13,7 @@ import attrs
 
 from textforge.training.batches import Batches
 from textforge.training.checkpoint import Position
-from textforge.training.schedule import SUPPOSED_STEP, find_progress
+from textforge.training.schedule import SUPPOSED_STEP, find_fall, find_progress
 from textforge.training.settings import TrainingSettings
 
 EVALUATIONS_BY_TIME = 50
@@ -106,7 +106,8 @@ class Plan:
 
     def end_early(self, position: Position, training_seconds: float) -> Position:
         """Return the position with a schedule that comes to its end within a few steps from here."""
-        now = self.begin_course(position, training_seconds, ends_early=True)
+        progress = max(find_progress(self._settings, position), find_fall(self._settings, position.course))
+        now = self.begin_course(position, training_seconds, ends_early=True, progress=progress)
         falls = self._settings.schedule != "constant"
         end = position.step + (max(1, round(EARLY_END * position.step)) if falls else 0)
         return attrs.evolve(now, total_steps=min(end, position.total_steps or end))

@@ -6,10 +6,10 @@ import attrs
 
 from textforge.errors import TrainingError, advise
 from textforge.training.batches import Batches
-from textforge.training.checkpoint import Course, Position
+from textforge.training.checkpoint import Checkpoint, Course, Position, Turn
 from textforge.training.costs import Costs
 from textforge.training.plan import FIRST_STEPS, Plan
-from textforge.training.schedule import HOLD, find_progress
+from textforge.training.schedule import HOLD, begin_course, find_fall, find_progress
 from textforge.training.settings import TrainingSettings
 from textforge.training.trend import Trend
 
@@ -63,15 +63,60 @@ def forget_plan(position: Position, settings: TrainingSettings) -> Position:
     return attrs.evolve(position, course=course, total_steps=None)
 
 
-def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple[Position, str | None]:
+def change_limit(checkpoint: Checkpoint, before: TrainingSettings, now: TrainingSettings) -> Checkpoint:
+    """Return the checkpoint of a run whose limit has changed.
+
+    One that is asked for more after its rate has begun to fall goes back to where it began to, so that it ends as if
+    all had been asked for at once; unless the time that is new is too short to come as far again.
+    """
+    turn, position = checkpoint.turn, checkpoint.position
+    if turn is not None and _asks_for_more(position, before, now) and _comes_further(turn, position, now):
+        known = {name: getattr(position, name) for name in ("seconds", "training_seconds", "best_loss", "best_epoch")}
+        costs = attrs.evolve(position.costs, step=_seconds_a_step(position)) if now.minutes else position.costs
+        there = attrs.evolve(turn.position, costs=costs, validation_tokens=position.validation_tokens, **known)
+        there = attrs.evolve(forget_plan(there, before), stale_epochs=0)
+        return attrs.evolve(checkpoint, position=there, model=turn.model, arrays=turn.arrays, turn=None, goes_back=True)
+    at_end = find_progress(before, position) >= 1.0
+    return attrs.evolve(checkpoint, position=forget_plan(position, before), turn=None if at_end else turn)
+
+
+def _asks_for_more(position: Position, before: TrainingSettings, now: TrainingSettings) -> bool:
+    """Return whether what limits a run now is beyond all that it was to do before."""
+    more = []
+    if now.epoch_limit is not None:
+        least = position.epoch + 1 if position.finished else before.epoch_limit
+        more.append(least is not None and now.epoch_limit > least)
+    if now.minutes is not None:
+        least_minutes = position.seconds / 60 if position.finished else before.minutes
+        more.append(least_minutes is not None and now.minutes > least_minutes)
+    return all(more)
+
+
+def _comes_further(turn: Turn, position: Position, now: TrainingSettings) -> bool:
+    """Return whether the minutes of a run, if it has any, suffice to do again what is taken back, and more."""
+    if now.minutes is None:
+        return True
+    new = (60 * now.minutes - position.seconds) / _seconds_a_step(position)
+    return turn.position.step + new > position.step
+
+
+def _seconds_a_step(position: Position) -> float:
+    return position.costs.step or max(1e-6, position.seconds / position.step)
+
+
+def take_up(
+    position: Position, settings: TrainingSettings, plan: Plan, *, back_to: float | None = None
+) -> tuple[Position, str | None]:
     """Return the position of a run that begins or goes on, with its plan, and what that does to the learning rate.
 
-    An interrupted run goes on with its schedule, or, with another limit, from its progress to the new end. A run whose
+    An interrupted run goes on with its schedule, or, with another limit, from its progress to the new end; one whose
+    rate is still the highest, as that of a run that goes back is, as if the new limit had been its first. A run whose
     schedule is at its end gets another round of it over the steps that are new: the rate rises to its highest, stays
-    there for half of them and falls. Raises `TrainingError` where the time left is too short for a step.
+    there for most of them and falls. `back_to` is the epoch that a run goes back to, if it does. Raises `TrainingError`
+    where the time left is too short for a step.
     """
     if position.step == 0:
-        return attrs.evolve(position, total_steps=plan.steps_of_epochs), None
+        return attrs.evolve(position, total_steps=plan.steps_of_epochs, course=begin_course(settings)), None
     position = _know_speed(position, plan)
     at_end = find_progress(settings, position) >= 1.0
     if _keeps_plan(position, plan, at_end):
@@ -83,7 +128,21 @@ def take_up(position: Position, settings: TrainingSettings, plan: Plan) -> tuple
     if total <= position.step:
         raise _finished_error("minutes", position.seconds / 60, settings.minutes or 0.0)
     position = attrs.evolve(position, total_steps=total)
-    return position, _describe(position, settings, at_end)
+    if back_to is not None or _is_highest(position.course, settings):
+        position = _fit_hold(position, settings)
+    return position, _describe(position, settings, at_end, back_to)
+
+
+def _is_highest(course: Course, settings: TrainingSettings) -> bool:
+    return course.hold > 0 and settings.warm_up <= course.progress <= find_fall(settings, course)
+
+
+def _fit_hold(position: Position, settings: TrainingSettings) -> Position:
+    """Return the position with the progress that its steps are of all, warm-up and fall left out."""
+    began, total = position.trend.began, position.total_steps or position.step
+    share = (position.step - began) / max(1, total - began)
+    progress = min(max(settings.warm_up, share), find_fall(settings, position.course))
+    return attrs.evolve(position, course=attrs.evolve(position.course, progress=progress))
 
 
 def _begin_round(position: Position) -> Position:
@@ -106,20 +165,25 @@ def _know_speed(position: Position, plan: Plan) -> Position:
     """Return the position with the speed that its seconds tell, where a run that had no use for it measured none."""
     if not plan.limit or position.costs.step is not None or position.step <= FIRST_STEPS:
         return position
-    speed = Costs(step=max(1e-6, position.seconds / position.step))
+    speed = Costs(step=_seconds_a_step(position))
     return plan.begin_course(attrs.evolve(position, costs=speed), position.training_seconds)
 
 
-def _describe(position: Position, settings: TrainingSettings, at_end: bool) -> str | None:
+def _describe(position: Position, settings: TrainingSettings, at_end: bool, back_to: float | None) -> str | None:
     """Return a message on the learning rate of a run with a new plan; None where it is constant."""
     if settings.schedule == "constant":
         return None
     end = f"{settings.minutes:g} minutes" if settings.minutes else f"epoch {settings.epoch_limit}"
+    if back_to is not None:
+        return (
+            f"the learning rate had begun to fall: training goes back to epoch {back_to:.3g}, where it was still "
+            f"{settings.peak_learning_rate:g}; it stays so for {HOLD:.0%} of all steps, and falls until {end}"
+        )
     if not at_end:
         return f"the learning rate goes on from where it is, and falls until {end}"
     return (
         f"the learning rate had come to its end: it rises to {settings.peak_learning_rate:g} again, stays there for "
-        f"half of the new steps, and falls until {end}"
+        f"{HOLD:.0%} of the new steps, and falls until {end}"
     )
 
 

@@ -43,9 +43,10 @@ class TrainingSettings(Declared):
         default=None, gt=0, lt=math.inf, help="Highest learning rate; adam 0.01, rmsprop 0.003, sgd 0.5 unless given."
     )
     schedule: str = option(
-        default="cosine",
-        choices=("cosine", "constant"),
-        help="Learning rate over time: warm-up and a cosine down to a fiftieth, or constant.",
+        default="wsd",
+        choices=("wsd", "cosine", "constant"),
+        help="Learning rate over time: wsd, warm-up, then the highest for six tenths of the run, then half a cosine "
+        "down to a fiftieth; cosine, which falls at once; or constant.",
     )
     warm_up: float = option(
         default=0.02, ge=0, lt=1, help="Share of a run's steps over which the learning rate rises at first."
