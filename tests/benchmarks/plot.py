@@ -17,7 +17,7 @@ import click
 import textforge
 from tests.benchmarks.measure import ROOT, in_process, machine
 
-MINUTES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+MINUTES = (0.08, 0.15, 0.3, 0.6, 1.2, 2.4)
 """The budgets of the recipe's runs."""
 OLD = {
     "architecture": "lstm:hidden_size=128,num_layers=1,embedding_size=64,dropout=0.1",
@@ -25,6 +25,8 @@ OLD = {
     "batch_size": 16,
     "sequence_length": 64,
     "learning_rate": 0.01,
+    "schedule": "cosine",
+    "warm_up": 0.02,
     "weight_decay": 0.0,
     "patience": None,
 }
@@ -96,7 +98,7 @@ def draw(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
     default=ROOT.parent / "shared" / "data" / "nietzsche.txt",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "tests" / "benchmarks" / "loss.svg")
-@click.option("--epochs", default=8, show_default=True, help="The notebook's epochs.")
+@click.option("--epochs", default=4, show_default=True, help="The notebook's epochs.")
 @click.option("--points", type=click.Path(path_type=Path), help="A JSON file of the points: drawn where it is there.")
 def main(corpus: Path, output: Path, epochs: int, points: Path | None) -> None:
     """Measure the three and draw them."""

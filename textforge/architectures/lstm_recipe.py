@@ -160,4 +160,4 @@ def choose_weight_decay(tokens_a_step: int, corpus: CorpusSize, rate: float) -> 
 def choose_learning_rate(size: Size) -> float:
     """Return the highest rate at which a network of this size learns steadily."""
     cost = size.multiply_adds
-    return 0.012 if cost < 500_000 else 0.01 if cost < 1_500_000 else 0.005
+    return 0.012 if cost < 500_000 else 0.008 if cost < 1_000_000 else 0.005
