@@ -77,7 +77,7 @@ def saved(step: int, size: int = 5) -> SavedModel:
 def turn(step: int) -> Turn:
     """Where the rate began to fall, half of the steps before."""
     arrays = {"adam.first": np.arange(step, dtype=np.float64), "state/0": np.float16([[-step]])}
-    return Turn(Position(step=step // 2, best_loss=1.5), saved(step + 2000), arrays)
+    return Turn(Position(step=(step + 1) // 2, best_loss=1.5), saved(step + 2000), arrays)
 
 
 def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **changes: object) -> BundleContents:
@@ -91,7 +91,7 @@ def contents(step: int, *, resumable: bool = True, own_weights: bool = True, **c
         best=best,
         arrays={"adam.first": np.arange(step + 1, dtype=np.float64), "state/0": np.float16([[step]])},
         history=history,
-        turn=None if step % 2 else turn(step),
+        turn=turn(step) if step and step % 2 == 0 else None,
     )
     whole = BundleContents(
         encoder=encoder,

@@ -43,6 +43,7 @@ def test_what_is_given_wins(given_: dict[str, Any], defaults: dict[str, Any], ex
     ("given_", "expected"),
     [
         ({}, {"epochs": 12}),
+        ({"epochs": None}, {"epochs": 12}),
         ({"minutes": 2.0}, {"epochs": 12, "minutes": 2.0}),
         ({"minutes": 2.0, "epochs": None}, {"epochs": 12, "minutes": 2.0}),
         ({"epochs": 3}, {"epochs": 3}),

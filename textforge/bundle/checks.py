@@ -26,22 +26,37 @@ def check_window(window: int | None) -> None:
         )
 
 
-def check_position(position: Position) -> None:
+def check_position(position: Position, where: str = "position") -> None:
     """Refuse a position with numbers that training can't come to."""
-    _check_counts("position", attrs.asdict(position, recurse=False))
-    _check_counts("position.course", attrs.asdict(position.course))
-    _check_counts("position.costs", attrs.asdict(position.costs))
-    _check_counts("position.trend", attrs.asdict(position.trend))
+    _check_counts(where, attrs.asdict(position, recurse=False))
+    for name in ("course", "costs", "trend"):
+        _check_counts(f"{where}.{name}", attrs.asdict(getattr(position, name)))
     for name in ("evaluated_step", "course.step", "trend.began", "trend.best_step"):
         value = operator.attrgetter(name)(position)
         if value > position.step:
             raise ValueError(
-                f"position.{name} must be <= step, {values.quote(position.step)}, got {values.quote(value)}"
+                f"{where}.{name} must be <= step, {values.quote(position.step)}, got {values.quote(value)}"
             )
     for name in ("progress", "hold"):
         value = getattr(position.course, name)
         if value > 1:
-            raise ValueError(f"position.course.{name} must be between 0 and 1, got {values.quote(value)}")
+            raise ValueError(f"{where}.course.{name} must be between 0 and 1, got {values.quote(value)}")
+
+
+def check_turn(turn: Position, position: Position) -> None:
+    """Refuse a turn that is none of the run that came to a position."""
+    check_position(turn, "turn")
+    if not 0 < turn.step <= position.step:
+        raise ValueError(
+            f"turn.step must be between 1 and the position's, {values.quote(position.step)}, "
+            f"got {values.quote(turn.step)}"
+        )
+    for name in ("rows", "length"):
+        if getattr(turn, name) != getattr(position, name):
+            raise ValueError(
+                f"turn.{name} must be the position's, {values.quote(getattr(position, name))}, "
+                f"got {values.quote(getattr(turn, name))}"
+            )
 
 
 def _check_counts(where: str, numbers: dict[str, Any]) -> None:

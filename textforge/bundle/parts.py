@@ -16,7 +16,7 @@ import numpy as np
 import safetensors.numpy
 
 from textforge.bundle.checked_json import read_as, read_json, write_json
-from textforge.bundle.checks import check_position
+from textforge.bundle.checks import check_position, check_turn
 from textforge.components import values
 from textforge.encoders.base import Encoder
 from textforge.errors import OptionError
@@ -190,12 +190,14 @@ def read_checkpoint(data: bytes, best: SavedModel, history: tuple[EpochResult, .
     check_position(header.position)
     weights = _select_prefixed(_WEIGHTS, arrays)
     model = attrs.evolve(best, arrays=weights) if header.own_weights else best
-    turn = None if header.turn is None else _read_turn(header.turn, best, arrays)
+    turn = None
+    if header.turn is not None:
+        check_turn(header.turn, header.position)
+        turn = _read_turn(header.turn, best, arrays)
     return Checkpoint(header.position, model, best, _select_prefixed(_TRAINING, arrays), history, turn)
 
 
 def _read_turn(position: Position, best: SavedModel, arrays: Arrays) -> Turn:
-    check_position(position)
     model = attrs.evolve(best, arrays=_select_prefixed(_TURN + _WEIGHTS, arrays))
     return Turn(position, model, _select_prefixed(_TURN + _TRAINING, arrays))
 

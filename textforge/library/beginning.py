@@ -24,7 +24,7 @@ from textforge.library.run import Run
 from textforge.plugins.registry import Plugins
 from textforge.samplers.base import Sampler
 from textforge.training.data import CorpusRecord
-from textforge.training.resuming import change_limit
+from textforge.training.resuming import change_limit, change_schedule
 from textforge.training.settings import TrainingSettings, complete_settings
 
 CHANGEABLE = (
@@ -173,6 +173,8 @@ def resume_run(
     before = make_settings(contents.settings)
     if (made.epoch_limit, made.minutes) != (before.epoch_limit, before.minutes):
         checkpoint = change_limit(checkpoint, before, made)
+    if made.schedule != before.schedule:
+        checkpoint = change_schedule(checkpoint, made)
     backend = _keep_options(plugins, contents.backend, backend)
     architecture = restore_architecture(plugins, checkpoint.model, contents.trained.plugin)
     architecture, trainer = choose_trained(plugins, architecture, backend)

@@ -17,7 +17,7 @@ class Course:
     """The course of a schedule: how far it was when its pace was last set, from where it goes evenly to its end.
 
     The end is at the position's `total_steps`. Whatever corrects them begins a new course at the progress that there
-    is, so the learning rate never jumps.
+    is, or, where the rate is at its highest, at another with the same rate: so the learning rate never jumps.
     """
 
     step: int = 0
@@ -87,6 +87,10 @@ class Turn:
     model: SavedModel
     arrays: Arrays
     """The model's training arrays: moments and carried state."""
+
+    def is_of(self, position: Position) -> bool:
+        """Return whether it is of the round of the schedule that a position is in."""
+        return self.position.trend.began == position.trend.began
 
 
 @attrs.frozen(eq=False)

@@ -24,7 +24,7 @@ from textforge.training.pacing import Pacer
 from textforge.training.plan import SECONDS_BETWEEN_CHECKPOINTS
 from textforge.training.report import Report
 from textforge.training.resuming import refuse_finished, resume, take_up
-from textforge.training.schedule import find_fall, find_progress, learning_rate
+from textforge.training.schedule import find_fall, find_pace, find_progress, learning_rate
 from textforge.training.settings import TrainingSettings
 from textforge.training.validating import HeldOut
 
@@ -75,10 +75,10 @@ class TrainingRun:
         self.position = Position()
         self.best: SavedModel | None = None
         self.history: list[EpochResult] = []
-        self.turn = checkpoint.turn if checkpoint else None
-        self.is_highest = False
-        """Whether the last step's learning rate was not falling yet."""
-        self.saved_step = checkpoint.position.step if checkpoint else None
+        self.turn: Turn | None = None
+        self.may_turn = False
+        """Whether the learning rate of the last step was not falling yet."""
+        self.saved_step: int | None = None
         self.pacer = Pacer(settings, self.batches, self.clock)
         self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
         self._begin(checkpoint)
@@ -95,11 +95,16 @@ class TrainingRun:
             self.state = self.model.restore(checkpoint.arrays)
             self.best = checkpoint.best
             self.history = list(checkpoint.history)
+            # of a run that goes back, what it had come to is still what is saved
+            went_on = checkpoint.goes_back and bool(self.history)
+            self.saved_step = self.history[-1].step if went_on else checkpoint.position.step
             self.losses = Losses(self.position.loss_sum, self.position.loss_count, self.position.first_loss)
             refuse_finished(self.position, self.settings, self.epoch)
         back_to = self.epoch if checkpoint is not None and checkpoint.goes_back else None
         self.position, self.note = take_up(self.position, self.settings, self.pacer.plan, back_to=back_to)
         self._go_to(rows=self.batches.rows, length=self.batches.length)
+        if checkpoint is not None and checkpoint.turn is not None and checkpoint.turn.is_of(self.position):
+            self.turn = checkpoint.turn
 
     def _go_to(self, **changes: object) -> None:
         self.position = attrs.evolve(self.position, **changes)  # type: ignore[arg-type]
@@ -164,7 +169,9 @@ class TrainingRun:
         return self.judge.hopeless or self._is_out_of_patience() or (total is not None and self.position.step >= total)
 
     def _is_out_of_patience(self) -> bool:
-        return bool(self.settings.patience) and self.position.stale_epochs >= (self.settings.patience or 0)
+        # of a round, or of a run that went back, the best is its own, though an older one may be kept
+        stale = min(self.position.stale_epochs, self.position.trend.stale)
+        return bool(self.settings.patience) and stale >= (self.settings.patience or 0)
 
     def _step(self) -> None:
         epoch_ends = self.position.step_in_epoch == self.batches.steps_per_epoch
@@ -185,13 +192,18 @@ class TrainingRun:
 
     def _note_turn(self) -> None:
         """Keep the moment at which the learning rate begins to fall, for the day that more is asked for."""
-        falls = find_progress(self.settings, self.position) >= find_fall(self.settings, self.position.course)
-        if falls and self.is_highest and self.position.course.hold:
+        progress, fall = find_progress(self.settings, self.position), find_fall(self.settings, self.position.course)
+        begins = self.may_turn or progress - find_pace(self.settings, self.position) < fall
+        self.may_turn = progress < fall
+        if self.may_turn or not begins or self.turn is not None or not self.position.course.hold:
+            return
+        with self.clock.pause():
             self._read_losses()
             if self.judge.may_save(self.losses):
                 self._record()
-                self.turn = Turn(self.position, self._copy_model(), self.model.training_arrays(self.state))
-        self.is_highest = not falls
+                # a backend may give arrays that it goes on changing
+                arrays = {name: array.copy() for name, array in self.model.training_arrays(self.state).items()}
+                self.turn = Turn(self.position, self._copy_model(), arrays)
 
     def _correct_plan(self) -> None:
         """Count the steps of a run limited by time again, and validate it first where that is due, to know the cost."""

@@ -106,7 +106,9 @@ class Plan:
 
     def end_early(self, position: Position, training_seconds: float) -> Position:
         """Return the position with a schedule that comes to its end within a few steps from here."""
-        progress = max(find_progress(self._settings, position), find_fall(self._settings, position.course))
+        progress = find_progress(self._settings, position)
+        if progress >= self._settings.warm_up:  # else the rate would jump up
+            progress = max(progress, find_fall(self._settings, position.course))
         now = self.begin_course(position, training_seconds, ends_early=True, progress=progress)
         falls = self._settings.schedule != "constant"
         end = position.step + (max(1, round(EARLY_END * position.step)) if falls else 0)

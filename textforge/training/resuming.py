@@ -41,7 +41,7 @@ def refuse_finished(position: Position, settings: TrainingSettings, epoch: float
     limit = settings.epoch_limit
     is_judged = position.step == position.evaluated_step
     if limit is not None:
-        if epoch >= limit and is_judged:
+        if epoch > limit or (epoch == limit and is_judged):
             raise _finished_error("epochs", epoch, limit)
         if settings.minutes is None:
             return
@@ -67,41 +67,60 @@ def change_limit(checkpoint: Checkpoint, before: TrainingSettings, now: Training
     """Return the checkpoint of a run whose limit has changed.
 
     One that is asked for more after its rate has begun to fall goes back to where it began to, so that it ends as if
-    all had been asked for at once; unless the time that is new is too short to come as far again.
+    all had been asked for at once; unless the time that is new is too short to come as far again, or a mixture is to
+    be counted in it, which takes nobody knows how much of it yet.
     """
     turn, position = checkpoint.turn, checkpoint.position
-    if turn is not None and _asks_for_more(position, before, now) and _comes_further(turn, position, now):
-        known = {name: getattr(position, name) for name in ("seconds", "training_seconds", "best_loss", "best_epoch")}
-        costs = attrs.evolve(position.costs, step=_seconds_a_step(position)) if now.minutes else position.costs
-        there = attrs.evolve(turn.position, costs=costs, validation_tokens=position.validation_tokens, **known)
-        there = attrs.evolve(forget_plan(there, before), stale_epochs=0)
-        return attrs.evolve(checkpoint, position=there, model=turn.model, arrays=turn.arrays, turn=None, goes_back=True)
-    at_end = find_progress(before, position) >= 1.0
-    return attrs.evolve(checkpoint, position=forget_plan(position, before), turn=None if at_end else turn)
+    is_current = turn is not None and turn.is_of(position)
+    if turn is None or not is_current or not _asks_for_more(position, before, now) or not _pays(turn, position, now):
+        return attrs.evolve(checkpoint, position=forget_plan(position, before), turn=turn if is_current else None)
+    known = ("seconds", "training_seconds", "best_loss", "best_epoch", "costs", "validation_tokens")
+    there = attrs.evolve(turn.position, **{name: getattr(position, name) for name in known})
+    if now.minutes is not None and there.costs.step is None:
+        there = attrs.evolve(there, costs=attrs.evolve(there.costs, step=_seconds_a_step(position)))
+    if position.course.ends_early:  # whoever asks for more wants more
+        there = attrs.evolve(there, trend=attrs.evolve(there.trend, stale=0, best_step=there.step))
+    there = forget_plan(there, before)
+    return attrs.evolve(checkpoint, position=there, model=turn.model, arrays=turn.arrays, turn=None, goes_back=True)
+
+
+def change_schedule(checkpoint: Checkpoint, now: TrainingSettings) -> Checkpoint:
+    """Return the checkpoint of a run whose schedule has changed: from its progress on it follows the new one."""
+    position = checkpoint.position
+    if position.trend.began == 0:  # further rounds stay at the highest rate for a while in any schedule
+        course = attrs.evolve(position.course, hold=begin_course(now).hold)
+        position = attrs.evolve(position, course=course)
+    return attrs.evolve(checkpoint, position=position, turn=None)
 
 
 def _asks_for_more(position: Position, before: TrainingSettings, now: TrainingSettings) -> bool:
     """Return whether what limits a run now is beyond all that it was to do before."""
-    more = []
+    limits: list[tuple[float, float]] = []
     if now.epoch_limit is not None:
-        least = position.epoch + 1 if position.finished else before.epoch_limit
-        more.append(least is not None and now.epoch_limit > least)
+        done = position.epoch + 1
+        limits.append((now.epoch_limit, done if position.finished else before.epoch_limit or done))
     if now.minutes is not None:
-        least_minutes = position.seconds / 60 if position.finished else before.minutes
-        more.append(least_minutes is not None and now.minutes > least_minutes)
-    return all(more)
+        planned = position.seconds / 60 if position.finished else before.minutes or _planned_seconds(position) / 60
+        limits.append((now.minutes, planned))
+    if position.finished:
+        return all(new > old for new, old in limits)
+    return all(new >= old for new, old in limits) and any(new > old for new, old in limits)
 
 
-def _comes_further(turn: Turn, position: Position, now: TrainingSettings) -> bool:
+def _planned_seconds(position: Position) -> float:
+    """Return the seconds that a run that was limited by epochs would have taken."""
+    return position.seconds * (position.total_steps or position.step) / max(1, position.step)
+
+
+def _pays(turn: Turn, position: Position, now: TrainingSettings) -> bool:
     """Return whether the minutes of a run, if it has any, suffice to do again what is taken back, and more."""
     if now.minutes is None:
         return True
-    new = (60 * now.minutes - position.seconds) / _seconds_a_step(position)
-    return turn.position.step + new > position.step
+    return not now.mix and 60 * now.minutes - position.seconds > position.seconds - turn.position.seconds
 
 
 def _seconds_a_step(position: Position) -> float:
-    return position.costs.step or max(1e-6, position.seconds / position.step)
+    return position.costs.step or max(1e-6, position.seconds / max(1, position.step))
 
 
 def take_up(
@@ -172,7 +191,7 @@ def _know_speed(position: Position, plan: Plan) -> Position:
 def _describe(position: Position, settings: TrainingSettings, at_end: bool, back_to: float | None) -> str | None:
     """Return a message on the learning rate of a run with a new plan; None where it is constant."""
     if settings.schedule == "constant":
-        return None
+        return None if back_to is None else f"training goes back to epoch {back_to:.3g}, where the rate began to fall"
     end = f"{settings.minutes:g} minutes" if settings.minutes else f"epoch {settings.epoch_limit}"
     if back_to is not None:
         return (

@@ -143,10 +143,9 @@ def complete_settings(
     0.5
     """
     _check_defaults({**defaults, **chosen}, by)
-    limits = {name: given[name] for name in LIMITS if given.get(name) is not None}
-    if limits:
+    given = {name: value for name, value in given.items() if name not in LIMITS or value is not None}
+    if any(name in given for name in LIMITS):
         defaults = {**defaults, **{name: None for name in LIMITS if name in defaults}}
-        given = {**given, **{name: value for name, value in chosen.items() if name in LIMITS}, **limits}
     defaults = {**defaults, **chosen}
     completed = {**defaults, **given}
     if given.get("learning_rate") is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from textforge.architectures.lstm import LSTM
 from textforge_torch.network import Dropout, Network, State, one_hot
@@ -50,8 +51,10 @@ class LSTMNetwork(Network):
         cell: list[Tensor] = []
         # (L, B, H) to a (1, B, H) each, as `nn.LSTM` of one layer takes them.
         before = zip(state["hidden"].unsqueeze(1), state["cell"].unsqueeze(1), strict=True)
+        # nn.LSTM prepares its weights anew in each call, which for a single token costs more than the token.
+        read = _step if len(ids) == 1 and ids.device.type == "cpu" and not torch.is_grad_enabled() else nn.LSTM.__call__
         for layer, carried in zip(self.layers, before, strict=True):
-            values, (last_hidden, last_cell) = layer(values, carried)
+            values, (last_hidden, last_cell) = read(layer, values, carried)
             if last_only and len(hidden) == len(self.layers) - 1:  # layers above need the whole of those below
                 values = values[-1:]
             if dropout is not None:
@@ -66,3 +69,14 @@ class LSTMNetwork(Network):
             return one_hot(ids, self.vocabulary_size, self.output.weight.dtype)
         embedded: Tensor = self.embedding(ids)
         return embedded
+
+
+def _step(layer: nn.LSTM, values: Tensor, carried: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return what a layer gives for one token, (1, B, …), by its own formula."""
+    hidden, cell = carried
+    input_weight, recurrent_weight = layer.get_parameter("weight_ih_l0"), layer.get_parameter("weight_hh_l0")
+    gates = functional.linear(values, input_weight, layer.get_parameter("bias_ih_l0"))
+    entering, forgetting, new, leaving = (gates + functional.linear(hidden, recurrent_weight)).chunk(4, -1)
+    cell = forgetting.sigmoid() * cell + entering.sigmoid() * new.tanh()
+    hidden = leaving.sigmoid() * cell.tanh()
+    return hidden, (hidden, cell)
