@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
 
-.PHONY: install demo test test-core test-plugins test-across test-slow bench parity lint clean
+.PHONY: install demo test test-core test-plugins test-across test-slow bench plot parity lint clean
 
 install: $(VENV)/.install
 	@echo
@@ -64,6 +64,11 @@ lint: $(VENV)/.dev
 # NumPy's products are too small here for two threads to share.
 bench: $(VENV)/.dev
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks
+
+# The picture of loss against time.
+plot: $(VENV)/.dev
+	$(INSTALL) matplotlib
+	$(BIN)/python -m tests.benchmarks.plot
 
 # The table of what is the same in every backend.
 parity: $(VENV)/.dev

@@ -24,7 +24,7 @@ from textforge.backends.choose import load_model
 from textforge.encoders.char import CharEncoder
 
 TARGET_LOSS = 1.60
-FEW_MINUTES = 0.08
+FEW_MINUTES = 0.12
 """The minutes in which the target is reached."""
 DATA = ROOT.parent / "shared" / "data"
 GROUPS = (
