@@ -528,7 +528,7 @@ def test_a_failing_report_does_not_lose_the_model() -> None:
             "ngram reads the text once: epochs, learning_rate, clip_norm are ignored",
         ),
         ({"validation": 0.5, "sample": ("greedy",)}, None),
-        ({"epochs": None, "batch_size": 16, "schedule": "cosine"}, None),
+        ({"epochs": None, "batch_size": 16, "schedule": "wsd"}, None),
     ],
 )
 def test_settings_that_mean_nothing_are_named(given_settings: dict[str, Any], told: str | None) -> None:

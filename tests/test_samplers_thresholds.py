@@ -143,6 +143,11 @@ def test_tail_free(row, data):
         assert kept(f"tail-free:{float(z)!r}", row) == set(order[: count + 1])
 
 
+def test_the_terms_of_a_bend_round_each():
+    row = [Fraction(weight, 122) for weight in (22, 38, 40, 1, 17, 4)], -7.302536818375788, np.float32
+    assert kept(f"tail-free:{14 / 43!r}", row) == {1, 2}
+
+
 @given(st.integers(1, 6), st.floats(0.05, 3), st.floats(-8, 8), PRECISIONS)
 def test_top_n_sigma(count, temperature, shift, precision):
     """As many tokens high as low: the low ones are two deviations down, at whatever temperature."""

@@ -19,7 +19,7 @@ class TailFree(Sampler):
     """A cut to the likeliest tokens, up to where the curve of probabilities has bent by a share `z` of all it bends.
 
     With p the probabilities from the likeliest on, and b the size of their second differences over their sum: the first
-    token is kept, token i + 1 if b[0] + ... + b[i] is at most `z`, whatever float32 did to it (within 2 ** -20 of the
+    token is kept, token i + 1 if b[0] + ... + b[i] is at most `z`, whatever float32 did to it (within 2 ** -18 of the
     likeliest probability), and the last one never, being the tail's end. This is the reference's centring; llama.cpp,
     while it had it, kept one fewer. `z` 1 changes nothing, nor does a row of which nothing bends, flat ones and
     vocabularies of one or two among them. Among equals at the edge the lowest ids are kept. `z` is 0.95 by default.
@@ -43,7 +43,7 @@ class TailFree(Sampler):
         sums = bends.cumsum(axis=-1)
         total = sums[:, -1:]
         outside = np.zeros(logits.shape, dtype=np.bool_)
-        outside[:, 1:-1] = sums > self.z * total + TOLERANCE * falling[:, :1]  # a difference rounds as its terms do
+        outside[:, 1:-1] = sums > self.z * total + 4 * TOLERANCE * falling[:, :1]  # b[0] has four terms to round
         outside[:, -1] = True
         outside &= total > 0
         return rule_out(logits, scatter_by_id(outside, order))

@@ -77,7 +77,7 @@ class TrainingRun:
         self.history: list[EpochResult] = []
         self.turn: Turn | None = None
         self.may_turn = False
-        """Whether the learning rate of the last step was not falling yet."""
+        """True where the learning rate of the last step was not falling yet."""
         self.saved_step: int | None = None
         self.pacer = Pacer(settings, self.batches, self.clock)
         self.judge = Judge(model.vocabulary_size, data.encoder.token_name, settings)
