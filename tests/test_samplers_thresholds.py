@@ -84,6 +84,11 @@ def test_top_a(row, data):
         assert kept(f"top-a:{float(a)!r}", row) == at_least(probabilities, floor)
 
 
+def test_the_rounding_of_the_best_counts_twice_in_its_square():
+    row = [Fraction(weight, 19) for weight in (4, 1, 14)], -7.769218090361729, np.float32
+    assert kept(f"top-a:{float(Fraction(4, 19) / Fraction(14, 19) ** 2)!r}", row) == {0, 2}
+
+
 @given(rows(), st.data())
 def test_xtc(row, data):
     probabilities = row[0]

@@ -35,4 +35,7 @@ class TopA(Sampler):
             return logits
         likely = softmax(logits)
         best = likely.max(axis=-1, keepdims=True)
-        return rule_out(logits, likely < loosen_probability(self.a * best * best))
+        floor = loosen_probability(
+            loosen_probability(self.a * best * best)
+        )  # as the best counts twice
+        return rule_out(logits, likely < floor)
