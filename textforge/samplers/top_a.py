@@ -35,7 +35,5 @@ class TopA(Sampler):
             return logits
         likely = softmax(logits)
         best = likely.max(axis=-1, keepdims=True)
-        floor = loosen_probability(
-            loosen_probability(self.a * best * best)
-        )  # as the best counts twice
+        floor = loosen_probability(loosen_probability(self.a * best * best))  # as the best counts twice
         return rule_out(logits, likely < floor)
