@@ -75,7 +75,7 @@ def saved(step: int, size: int = 5) -> SavedModel:
 
 
 def turn(step: int) -> Turn:
-    """Where the rate began to fall, half of the steps before."""
+    """The moment at which the rate began to fall, half of the steps before."""
     arrays = {"adam.first": np.arange(step, dtype=np.float64), "state/0": np.float16([[-step]])}
     return Turn(Position(step=(step + 1) // 2, best_loss=1.5), saved(step + 2000), arrays)
 

@@ -107,6 +107,6 @@ class Checkpoint:
     history: tuple[EpochResult, ...] = ()
     """The results of all epochs so far, those of a fall that was taken back included."""
     turn: Turn | None = None
-    """Where the rate began to fall, if it has."""
+    """The moment at which the rate began to fall, if it has."""
     goes_back: bool = False
     """True where this is such a turn, taken up again; it isn't saved."""

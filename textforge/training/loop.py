@@ -192,10 +192,12 @@ class TrainingRun:
 
     def _note_turn(self) -> None:
         """Keep the moment at which the learning rate begins to fall, for the day that more is asked for."""
+        if self.turn is not None or not self.position.course.hold:
+            return
         progress, fall = find_progress(self.settings, self.position), find_fall(self.settings, self.position.course)
         begins = self.may_turn or progress - find_pace(self.settings, self.position) < fall
         self.may_turn = progress < fall
-        if self.may_turn or not begins or self.turn is not None or not self.position.course.hold:
+        if self.may_turn or not begins:
             return
         with self.clock.pause():
             self._read_losses()

@@ -42,9 +42,7 @@ class Updates:
             nn.utils.clip_grad_norm_(self._parameters, self._settings.clip_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        if (
-            self._settings.weight_decay and self._decaying
-        ):  # before the step, and apart from the gradients, as AdamW has it
+        if self._settings.weight_decay and self._decaying:  # before the step, apart from the gradients, as AdamW has it
             with torch.no_grad():
                 torch._foreach_mul_(self._decaying, 1.0 - learning_rate * self._settings.weight_decay)
         self._optimizer.step()
